@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later OR MIT */
+/*
+ * The cost function: stand-alone time of one record on a target. Shared by the model and the compiler, and the
+ * only statement of it in code; docs/hardware.md states the same in prose. Integers only, freestanding.
+ */
+#ifndef LOOM_TIMING_H
+#define LOOM_TIMING_H
+
+#include "loom_isa.h"
+#include "loom_target.h"
+
+#define LOOM_T_JOB_START 64u /* doorbell to first dispatch */
+#define LOOM_T_JOB_END 32u /* HALT to completion */
+#define LOOM_T_SEQ 1u /* one scalar record, or the dispatch of one record */
+#define LOOM_T_SEM 2u /* signal to the wait it satisfies */
+#define LOOM_T_RECORD 16u /* start-up of a record in any queue but SEQ */
+#define LOOM_T_WEIGHT_BYTES 64u /* bytes of B the array loads a cycle */
+
+struct loom_cost {
+	__u64 busy; /* cycles at full rate on real work, rounded down to whole tiles' share */
+	__u64 edge; /* cycles on padding of partial tiles, vectors and bursts */
+	__u64 fill; /* start-up, fill, drain, latency */
+};
+
+static inline __u64 loom_ceil_div(__u64 a, __u64 b)
+{
+	return (a + b - 1) / b;
+}
+
+/* Cycles a row of this product occupies the array. */
+static inline __u32 loom_mxu_row_cycles(const struct loom_target *t, __u32 type)
+{
+	return type == LOOM_MXU_F32 ? t->f32_div : type == LOOM_MXU_BF16 ? t->bf16_div : t->int8_div;
+}
+
+/* Products that the array can do in 64 cycles, for utilisation without fractions. */
+static inline __u64 loom_mxu_peak64(const struct loom_target *t, __u32 type)
+{
+	return (__u64)t->rows * t->cols * 64 / loom_mxu_row_cycles(t, type);
+}
+
+/*
+ * Weight-stationary array: for every outer repetition, ceil(K / R) x ceil(N / C) weight tiles; under each, one
+ * row of A enters every row_cycles cycles. The next tile's weights load meanwhile, LOOM_T_WEIGHT_BYTES a cycle.
+ * Fill and drain of R + C cycles happen once a record; finished columns leave the accumulators while the next
+ * column tile is computed, so that only the last C columns' drain shows.
+ */
+static inline struct loom_cost loom_cost_mxu_dims(const struct loom_target *t, __u32 type, __u64 outer, __u64 m,
+						   __u64 k, __u64 n, int drain)
+{
+	struct loom_cost c;
+	const __u64 row = loom_mxu_row_cycles(t, type);
+	const __u64 elem = type == LOOM_MXU_F32 ? 4 : type == LOOM_MXU_BF16 ? 2 : 1;
+	const __u64 load = loom_ceil_div((__u64)t->rows * t->cols * elem, LOOM_T_WEIGHT_BYTES);
+	const __u64 tile = m * row > load ? m * row : load;
+	const __u64 tiles = outer * loom_ceil_div(k, t->rows) * loom_ceil_div(n, t->cols);
+	const __u64 macs64 = outer * m * k * n * 64;
+
+	c.busy = macs64 / loom_mxu_peak64(t, type);
+	c.edge = tiles * tile > c.busy ? tiles * tile - c.busy : 0;
+	c.fill = LOOM_T_RECORD + load + t->rows + t->cols;
+	if (drain)
+		c.fill += t->cols;
+	return c;
+}
+
+static inline struct loom_cost loom_cost_mxu(const struct loom_target *t, const struct loom_mxu *r)
+{
+	return loom_cost_mxu_dims(t, r->type, (__u64)r->outer[0] * r->outer[1], (__u64)r->oh * r->ow,
+				  (__u64)r->kh * r->kw * r->kc, r->n, r->flags & LOOM_MXU_DRAIN);
+}
+
+/* Every micro-operation takes one pass of the lanes over the elements; division, remainder and roots take 8. */
+static inline __u32 loom_uop_passes(__u32 op)
+{
+	switch (op) {
+	case LOOM_UOP_FDIV:
+	case LOOM_UOP_FREM:
+	case LOOM_UOP_FSQRT:
+	case LOOM_UOP_FRSQRT:
+	case LOOM_UOP_IDIV:
+	case LOOM_UOP_UDIV:
+	case LOOM_UOP_IREM:
+	case LOOM_UOP_UREM:
+		return 8;
+	default:
+		return 1;
+	}
+}
+
+static inline struct loom_cost loom_cost_vpu(const struct loom_target *t, __u64 elems, __u64 passes)
+{
+	struct loom_cost c;
+	const __u64 whole = loom_ceil_div(elems, t->vpu_lanes) * passes;
+
+	c.busy = elems * passes / t->vpu_lanes;
+	c.edge = whole - c.busy;
+	c.fill = LOOM_T_RECORD + passes;
+	return c;
+}
+
+/* Sustained bandwidth of a memory class in bytes per 64 cycles. */
+static inline __u64 loom_mem_bandwidth64(const struct loom_mem_class *m)
+{
+	const __u64 peak = (__u64)m->bytes_per_cycle * 64;
+	const __u64 limit = m->latency ? (__u64)m->outstanding * LOOM_BURST_BYTES * 64 / m->latency : peak;
+
+	return limit < peak ? limit : peak;
+}
+
+/* Bytes on the bus for len bytes at an address: whole bursts. */
+static inline __u64 loom_burst_bytes(__u64 addr, __u64 len)
+{
+	const __u64 first = addr / LOOM_BURST_BYTES, last = (addr + len - 1) / LOOM_BURST_BYTES;
+
+	return (last - first + 1) * LOOM_BURST_BYTES;
+}
+
+/*
+ * A DMA record: latency once, then the bytes on the bus at the class's bandwidth. useful and bus are the bytes
+ * asked for and the bytes moved in whole bursts. SRAM to SRAM moves 64 bytes a cycle without latency.
+ */
+static inline struct loom_cost loom_cost_dma(const struct loom_mem_class *m, __u64 useful, __u64 bus)
+{
+	struct loom_cost c;
+	const __u64 bw = m ? loom_mem_bandwidth64(m) : 64 * 64;
+
+	c.busy = useful * 64 / bw;
+	c.edge = loom_ceil_div(bus * 64, bw) - c.busy;
+	c.fill = LOOM_T_RECORD + (m ? m->latency : 0);
+	return c;
+}
+
+#endif
