@@ -170,6 +170,8 @@ struct loom_seq {
 
 /* A memory address: slot in bits 48 to 63, byte offset in bits 0 to 47. */
 #define LOOM_SLOT_SRAM 0xffffu
+#define LOOM_SLOT_CODE 0xfffeu /* in faults only: the job's code could not be read */
+#define LOOM_SLOT_REPORT 0xfffdu /* in faults only: the job's report could not be written */
 #define LOOM_ADDR(slot, offset) ((__u64)(slot) << 48 | ((__u64)(offset) & 0xffffffffffffull))
 #define LOOM_ADDR_SLOT(addr) ((__u32)((__u64)(addr) >> 48))
 #define LOOM_ADDR_OFFSET(addr) ((__u64)(addr) & 0xffffffffffffull)
@@ -183,6 +185,8 @@ enum loom_codec {
  * DMA records: 96 bytes, 3 units. Dimension 0 is outermost. For i in n[0] x n[1] x n[2] x n[3], inner_bytes
  * contiguous bytes go from src + sum(i[d] * sstride[d]) to dst + sum(i[d] * dstride[d]). GATHER (SCATTER)
  * replaces i[3] in the source (destination) by index[i[3]]: clamped to limit - 1 (dropped if not below limit).
+ * Rows are copied one at a time in that order, each read whole before it is written, so that overlap is defined.
+ * A fill pattern begins anew in every row; inner_bytes is a multiple of elem. No alignment is required.
  */
 struct loom_dma {
 	struct loom_hdr h;

@@ -14,11 +14,14 @@
 struct loom_refusal {
 	int fault; /* enum loom_fault */
 	uint32_t slot; /* memory faults: slot, or LOOM_SLOT_SRAM */
-	int64_t offset; /* memory faults: lowest byte asked for, or the first byte past the end */
+	int64_t offset; /* memory faults: lowest byte of the record's access if negative, else the end of its last byte */
 	uint64_t limit; /* memory faults: bytes there are */
 };
 
 struct loom_kernels; /* kernels.h: the micro-kernels of one host instruction set */
+
+/* The kernels of an instruction set, AUTO: the best of this CPU; NULL if this CPU lacks it. */
+const struct loom_kernels *loom_kernels_select(enum loom_host_isa isa);
 
 /* What the units work on. */
 struct loom_exec {

@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: GPL-2.0-or-later OR MIT
+/*
+ * The micro-kernels in AVX-512. A tile of MR rows and NV vectors of 16 columns stays in registers over all of
+ * k; A is broadcast element by element from its row pointers, which stay in general registers (MR <= 8).
+ */
+#ifdef __x86_64__
+
+#include <immintrin.h>
+#include "kernels.h"
+
+#define INLINE static inline __attribute__((always_inline))
+
+INLINE __m512 canonical(__m512 v)
+{
+	const __m512 nan = _mm512_castsi512_ps(_mm512_set1_epi32(0x7fc00000));
+
+	return _mm512_mask_mov_ps(v, _mm512_cmp_ps_mask(v, v, _CMP_UNORD_Q), nan);
+}
+
+/* The lanes of the last vector that hold columns. */
+INLINE __mmask16 tail_mask(unsigned n)
+{
+	return (__mmask16)(0xffffu >> (-n & 15));
+}
+
+INLINE void tile_f32(const struct loom_gemm *g, unsigned row, unsigned col, const unsigned MR, const unsigned NV)
+{
+	const __mmask16 tail = tail_mask(g->n);
+	const __mmask16 last = col + 16 * NV >= g->n ? tail : (__mmask16)0xffff;
+	float *acc = (float *)g->acc + row * g->acc_pitch + col;
+	const float *b = (const float *)g->b + col;
+	const size_t pitch = g->b_pitch;
+	__m512 s[8][4];
+
+#pragma GCC unroll 8
+	for (unsigned i = 0; i < MR; i++)
+#pragma GCC unroll 4
+		for (unsigned v = 0; v < NV; v++)
+			s[i][v] = g->zero ? _mm512_setzero_ps() :
+					    _mm512_maskz_loadu_ps(v + 1 == NV ? last : 0xffff,
+								  acc + i * g->acc_pitch + 16 * v);
+	for (unsigned t = 0; t < g->taps; t++) {
+		const float *a[8];
+		const unsigned kc = g->kc;
+
+#pragma GCC unroll 8
+		for (unsigned i = 0; i < MR; i++)
+			a[i] = (const float *)g->a[t * g->a_pitch + row + i];
+		for (size_t c = 0; c < kc; c++, b += pitch) {
+			__m512 w[4];
+
+#pragma GCC unroll 4
+			for (unsigned v = 0; v < NV; v++)
+				w[v] = _mm512_loadu_ps(b + 16 * v);
+#pragma GCC unroll 8
+			for (unsigned i = 0; i < MR; i++) {
+				const __m512 x = _mm512_set1_ps(a[i][c]);
+
+#pragma GCC unroll 4
+				for (unsigned v = 0; v < NV; v++)
+					s[i][v] = _mm512_fmadd_ps(x, w[v], s[i][v]);
+			}
+		}
+	}
+#pragma GCC unroll 8
+	for (unsigned i = 0; i < MR; i++)
+#pragma GCC unroll 4
+		for (unsigned v = 0; v < NV; v++)
+			_mm512_mask_storeu_ps(acc + i * g->acc_pitch + 16 * v, v + 1 == NV ? last : 0xffff,
+					      canonical(s[i][v]));
+}
+
+INLINE void tile_i8(const struct loom_gemm *g, unsigned row, unsigned col, const unsigned MR, const unsigned NV)
+{
+	const __mmask16 tail = tail_mask(g->n);
+	const __mmask16 last = col + 16 * NV >= g->n ? tail : (__mmask16)0xffff;
+	int32_t *acc = (int32_t *)g->acc + row * g->acc_pitch + col;
+	const int32_t *b = (const int32_t *)g->b + col;
+	const int32_t *a[8];
+	__m512i s[8][4];
+
+#pragma GCC unroll 8
+	for (unsigned i = 0; i < MR; i++) {
+		a[i] = (const int32_t *)g->a[row + i];
+#pragma GCC unroll 4
+		for (unsigned v = 0; v < NV; v++)
+			s[i][v] = g->zero ? _mm512_setzero_si512() :
+					    _mm512_maskz_loadu_epi32(v + 1 == NV ? last : 0xffff,
+								     acc + i * g->acc_pitch + 16 * v);
+	}
+	for (size_t c = 0; c < g->kc; c++, b += g->b_pitch) {
+		__m512i w[4];
+
+#pragma GCC unroll 4
+		for (unsigned v = 0; v < NV; v++)
+			w[v] = _mm512_loadu_si512(b + 16 * v);
+#pragma GCC unroll 8
+		for (unsigned i = 0; i < MR; i++) {
+			const __m512i x = _mm512_set1_epi32(a[i][c]);
+
+#pragma GCC unroll 4
+			for (unsigned v = 0; v < NV; v++)
+				s[i][v] = _mm512_dpwssd_epi32(s[i][v], x, w[v]);
+		}
+	}
+#pragma GCC unroll 8
+	for (unsigned i = 0; i < MR; i++)
+#pragma GCC unroll 4
+		for (unsigned v = 0; v < NV; v++)
+			_mm512_mask_storeu_epi32(acc + i * g->acc_pitch + 16 * v, v + 1 == NV ? last : 0xffff,
+						 s[i][v]);
+}
+
+/* All rows of one panel of 16 * NV columns: tiles of FULL rows, then what is left by halves. */
+#define PANEL(type, NV, FULL)                                                                                          \
+	static __attribute__((noinline)) void panel_##type##_##NV(const struct loom_gemm *g, unsigned col)             \
+	{                                                                                                              \
+		unsigned row = 0;                                                                                      \
+                                                                                                                       \
+		for (; row + FULL <= g->m; row += FULL)                                                                \
+			tile_##type(g, row, col, FULL, NV);                                                            \
+		for (; row + 4 <= g->m; row += 4)                                                                      \
+			tile_##type(g, row, col, 4, NV);                                                               \
+		for (; row + 2 <= g->m; row += 2)                                                                      \
+			tile_##type(g, row, col, 2, NV);                                                               \
+		if (row < g->m)                                                                                        \
+			tile_##type(g, row, col, 1, NV);                                                               \
+	}
+
+PANEL(f32, 1, 8)
+PANEL(f32, 2, 8)
+PANEL(f32, 3, 8)
+PANEL(f32, 4, 6)
+PANEL(i8, 1, 8)
+PANEL(i8, 2, 8)
+PANEL(i8, 3, 8)
+PANEL(i8, 4, 6)
+
+#define GEMM(type)                                                                                                     \
+	static void gemm_##type(const struct loom_gemm *g)                                                             \
+	{                                                                                                              \
+		for (unsigned col = 0; col < g->n; col += 64) {                                                        \
+			switch (g->n - col >= 64 ? 4 : (g->n - col + 15) / 16) {                                       \
+			case 1:                                                                                        \
+				panel_##type##_1(g, col);                                                              \
+				break;                                                                                 \
+			case 2:                                                                                        \
+				panel_##type##_2(g, col);                                                              \
+				break;                                                                                 \
+			case 3:                                                                                        \
+				panel_##type##_3(g, col);                                                              \
+				break;                                                                                 \
+			default:                                                                                       \
+				panel_##type##_4(g, col);                                                              \
+				break;                                                                                 \
+			}                                                                                              \
+		}                                                                                                      \
+	}
+
+GEMM(f32)
+GEMM(i8)
+
+static void fma_f32(uint32_t *d, const uint32_t *a, const uint32_t *b, const uint32_t *c, unsigned n)
+{
+	for (unsigned i = 0; i < n; i += 16)
+		_mm512_storeu_ps(d + i, canonical(_mm512_fmadd_ps(_mm512_loadu_ps(a + i), _mm512_loadu_ps(b + i),
+								  _mm512_loadu_ps(c + i))));
+}
+
+const struct loom_kernels loom_kernels_avx512 = { "avx512", gemm_f32, gemm_i8, fma_f32 };
+
+#else
+typedef int loom_kernels_avx512_unused; /* a translation unit may not be empty */
+#endif
