@@ -438,7 +438,7 @@ def MapOp : HLO_Op<"map", [RecursiveMemoryEffects,
 def ReturnOp : HLO_Op<"return", [Pure, Terminator, ReturnLike]> {
   let description = "Ends every region of this dialect.";
   let arguments = (ins Variadic<AnyType>:$results);
-  let builders = [OpBuilder<(ins), [{}]>];
+  let builders = [OpBuilder<(ins), [{ build($_builder, $_state, ::mlir::ValueRange()); }]>];
 }
 
 def WhileOp : HLO_Op<"while", [RecursiveMemoryEffects]> {
