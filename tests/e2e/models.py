@@ -1,0 +1,271 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""The models that must run on every target and backend, and what JAX says they answer.
+
+    python tests/e2e/models.py list
+    python tests/e2e/models.py export OUT [--model NAME]... [--digits DIR]
+
+OUT/<model>/ receives
+    bundle/              for loomc
+    inputs/<path>.npy    one input of each, never constant
+    expected/<path>.npy  JAX's answer on the CPU, in the model's own type
+    meta.json            {model, seed, targets, entry, inputs, outputs}; targets: those it is
+                         made for, dtype: the element type (bf16 is stored as uint16 bits)
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("JAX_PLATFORMS", "cpu")
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+from paths import save_tensor, use_checkout
+
+use_checkout()
+
+import digits
+import loom
+from loom.paths import join
+
+SEED = 20260101
+TARGETS = ("npu8", "npu16", "npu64")
+
+
+@dataclass(frozen=True)
+class Case:
+    """A model with its weights and one set of inputs, all concrete.
+
+    target: a linen module (params: its variables) or a function fn(params, **inputs).
+    """
+
+    target: Any
+    params: Any
+    inputs: Mapping[str, Any]
+    targets: tuple[str, ...] = TARGETS
+    notes: Mapping[str, Any] = field(default_factory=dict)
+
+    def run(self) -> Any:
+        """JAX's own answer."""
+        fn = self.target.apply if isinstance(self.target, nn.Module) else self.target
+        return jax.jit(fn)(self.params, *self.inputs.values())
+
+
+def normal(rng: np.random.Generator, *shape: int) -> np.ndarray:
+    return rng.standard_normal(shape, np.float32)
+
+
+def randomised(variables: Any, rng: np.random.Generator) -> Any:
+    """Flax initialises biases and statistics to 0 and 1, which hides mistakes; give them values."""
+
+    def value(keys: Any, leaf: Any) -> Any:
+        name = join("", keys).rsplit("/", 1)[-1]
+        if name in ("bias", "mean"):
+            return jnp.asarray(normal(rng, *leaf.shape) * 0.5)
+        if name in ("var", "scale"):
+            return jnp.asarray(rng.uniform(0.5, 2.0, leaf.shape).astype(np.float32))
+        return leaf
+
+    return jax.tree_util.tree_map_with_path(value, variables)
+
+
+# --- digits ---------------------------------------------------------------------------------------
+@dataclass(frozen=True)
+class Trained:
+    variables: Any
+    images: np.ndarray
+    labels: np.ndarray
+
+
+def trained_digits(cache: Path | None) -> Trained:
+    """The digits CNN, trained; `cache` is a directory that examples/digits.py wrote in f32."""
+    if cache is not None:
+        weights = loom.load_bundle(cache / "bundle").params()
+        variables: dict[str, Any] = {}
+        for path, value in weights.items():
+            *parents, leaf = path.split("/")
+            place = variables
+            for parent in parents:
+                place = place.setdefault(parent, {})
+            place[leaf] = jnp.asarray(value)
+        return Trained(variables, np.load(cache / "images.npy"), np.load(cache / "labels.npy"))
+    data = digits.load(0)
+    variables, _ = digits.train(data, 0)
+    return Trained(variables, data.test_images, data.test_labels)
+
+
+def digits_case(trained: Trained, dtype: str) -> Case:
+    model, variables = digits.in_dtype(trained.variables, dtype)
+    images = jnp.asarray(trained.images[:60])
+    if dtype == "bf16":
+        images = images.astype(jnp.bfloat16)
+    return Case(model, variables, {"x": images}, notes={"labels": trained.labels[:60].tolist()})
+
+
+# --- the others -----------------------------------------------------------------------------------
+class MLP(nn.Module):
+    """784-512-512-10."""
+
+    @nn.compact
+    def __call__(self, x: jax.Array) -> jax.Array:
+        for width in (512, 512):
+            x = nn.relu(nn.Dense(width)(x))
+        return nn.Dense(10)(x)
+
+
+def mlp() -> Case:
+    rng = np.random.default_rng(SEED)
+    x = normal(rng, 32, 784)
+    return Case(MLP(), randomised(MLP().init(jax.random.key(SEED), x), rng), {"x": x})
+
+
+class NormCNN(nn.Module):
+    """BatchNorm behind a convolution with and without bias, and behind a strided one."""
+
+    @nn.compact
+    def __call__(self, x: jax.Array) -> jax.Array:
+        def norm(y: jax.Array) -> jax.Array:
+            return nn.relu(nn.BatchNorm(use_running_average=True)(y))
+
+        x = norm(nn.Conv(16, (3, 3), use_bias=False)(x))
+        x = nn.max_pool(norm(nn.Conv(24, (3, 3))(x)), (2, 2), strides=(2, 2))
+        x = norm(nn.Conv(32, (3, 3), strides=(2, 2), use_bias=False)(x))
+        return nn.Dense(10)(x.reshape(x.shape[0], -1))
+
+
+def cnn_batchnorm() -> Case:
+    rng = np.random.default_rng(SEED + 1)
+    x = normal(rng, 8, 16, 16, 3)
+    return Case(NormCNN(), randomised(NormCNN().init(jax.random.key(SEED), x), rng), {"x": x})
+
+
+def int8_matmul() -> Case:
+    """i8 [61, 300] x i8 [300, 90] -> i32, over the types' whole range and off every tile size."""
+    rng = np.random.default_rng(SEED + 2)
+
+    def matmul(params: Any, x: jax.Array) -> jax.Array:
+        return jax.lax.dot_general(
+            x, params["kernel"], (((1,), (0,)), ((), ())), preferred_element_type=jnp.int32
+        )
+
+    kernel = rng.integers(-128, 128, (300, 90), np.int8)
+    return Case(matmul, {"kernel": kernel}, {"x": rng.integers(-128, 128, (61, 300), np.int8)})
+
+
+# target -> (SRAM bytes, rows, contracted, columns): wide enough that every loop is tiled.
+BIG = {
+    "npu8": (64 << 10, 161, 480, 1003),
+    "npu16": (512 << 10, 384, 1536, 2560),
+    "npu64": (2 << 20, 256, 2304, 8192),
+}
+
+
+def big_matmul(target: str) -> Case:
+    """f32 operands and result together at least 40 times the target's SRAM."""
+    sram, m, k, n = BIG[target]
+    size = 4 * (m * k + k * n + m * n)
+    if size < 40 * sram:
+        raise AssertionError(f"big_matmul for {target}: {size} bytes is under 40 x {sram}")
+    rng = np.random.default_rng(SEED + 3)
+
+    def matmul(params: Any, x: jax.Array) -> jax.Array:
+        return x @ params["kernel"]
+
+    kernel = normal(rng, k, n)
+    notes = {"bytes": size, "sram_ratio": round(size / sram, 2)}
+    return Case(matmul, {"kernel": kernel}, {"x": normal(rng, m, k)}, (target,), notes)
+
+
+def cases(digits_cache: Path | None) -> dict[str, Callable[[], Case]]:
+    """Every model by name; nothing is built before it is called."""
+    memo: list[Trained] = []
+
+    def trained() -> Trained:
+        if not memo:
+            memo.append(trained_digits(digits_cache))
+        return memo[0]
+
+    table: dict[str, Callable[[], Case]] = {
+        "digits_cnn": lambda: digits_case(trained(), "f32"),
+        "digits_cnn_bf16": lambda: digits_case(trained(), "bf16"),
+        "mlp": mlp,
+        "cnn_batchnorm": cnn_batchnorm,
+        "int8_matmul": int8_matmul,
+    }
+    for target in TARGETS:
+        table[f"big_matmul_{target}"] = lambda t=target: big_matmul(t)
+    return table
+
+
+def export_case(name: str, case: Case, out: Path) -> None:
+    """Write OUT/<name>; see the head of this file."""
+    where = out / name
+    for part in ("inputs", "expected"):
+        shutil.rmtree(where / part, ignore_errors=True)
+    bundle = loom.export(
+        case.target, tuple(case.inputs.values()), params=case.params, path=where / "bundle"
+    )
+    entry = bundle.entry()
+    values = dict(zip((t.path for t in entry.of_role("input")), case.inputs.values(), strict=True))
+    answers = {
+        join("result", keys): leaf
+        for keys, leaf in jax.tree_util.tree_flatten_with_path(case.run())[0]
+    }
+    for path, value in values.items():
+        if np.unique(np.asarray(value, np.float64)).size < 2:
+            raise AssertionError(f"{name}: input {path} is constant")
+        save_tensor(where / "inputs", path, np.asarray(value))
+    for path, value in answers.items():
+        save_tensor(where / "expected", path, np.asarray(value))
+    meta = {
+        "model": name,
+        "seed": SEED,
+        "targets": list(case.targets),
+        "entry": entry.name,
+        "inputs": [_row(t) for t in entry.of_role("input")],
+        "outputs": [_row(t) for t in entry.outputs],
+        **case.notes,
+    }
+    (where / "meta.json").write_text(json.dumps(meta, indent=1) + "\n")
+
+
+def _row(tensor: loom.Tensor) -> dict[str, Any]:
+    return {"path": tensor.path, "dtype": tensor.dtype, "shape": list(tensor.shape)}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("list", help="print the names")
+    export = commands.add_parser("export", help="write models, inputs and expected outputs")
+    export.add_argument("out", type=Path)
+    export.add_argument("--model", action="append", help="only this one; repeatable")
+    export.add_argument("--digits", type=Path, help="what examples/digits.py wrote, to save the training")
+    options = parser.parse_args()
+    table = cases(getattr(options, "digits", None))
+    if options.command == "list":
+        print("\n".join(table))
+        return 0
+    for name in options.model or table:
+        if name not in table:
+            parser.error(f"no model {name!r}; there are: {', '.join(table)}")
+        start = time.monotonic()
+        export_case(name, table[name](), options.out)
+        place = options.out / name
+        print(f"{name:20} {time.monotonic() - start:6.2f} s  {place}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,244 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""Compile and run every exported model on every target, and compare with JAX.
+
+    python tests/e2e/run.py --bin DIR --models OUT [--work DIR] [--model NAME]... [--target T]...
+                            [--backend sim] [--json FILE]
+
+--bin holds `loomc` and `loom`; --models is what models.py wrote. One line a check; after the
+models each one's largest weight is negated and the comparison has to fail. Ends with
+`N passed, N failed, N skipped`; exits 1 if one failed or none ran.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from compare import accuracy, compare_model
+from paths import load_tensor, tensor_file
+
+TARGETS = ("npu8", "npu16", "npu64")
+BREAK_TARGET = "npu16"
+TIME_LIMIT = 600  # seconds for one command; only a hang gets there
+DEVICES = {"sim": "sim"}
+
+
+class Failed(Exception):
+    """A check that did not pass; the text is its line."""
+
+
+@dataclass(frozen=True)
+class Tools:
+    loomc: Path
+    loom: Path
+    work: Path
+
+
+def call(command: list[Any]) -> str:
+    """Standard output of a command; Failed with its last words where it does not exit 0."""
+    try:
+        done = subprocess.run(
+            [str(c) for c in command], capture_output=True, text=True, timeout=TIME_LIMIT
+        )
+    except subprocess.TimeoutExpired as e:
+        raise Failed(f"{Path(command[0]).name}: no end after {TIME_LIMIT} s") from e
+    if done.returncode != 0:
+        words = (done.stderr.strip() or done.stdout.strip() or "said nothing").splitlines()
+        how = f"signal {-done.returncode}" if done.returncode < 0 else f"exit {done.returncode}"
+        raise Failed(f"{Path(command[0]).name}: {how}: {' / '.join(words[:3])}")
+    return done.stdout
+
+
+def compile_model(tools: Tools, bundle: Path, target: str, name: str) -> Path:
+    program = tools.work / f"{name}-{target}.loom"
+    program.unlink(missing_ok=True)
+    call([tools.loomc, bundle, "--target", target, "-o", program])
+    if not program.is_file():
+        raise Failed(f"loomc: exit 0, but {program} is not there")
+    return program
+
+
+def run_model(tools: Tools, model: Path, program: Path, device: str) -> tuple[dict, Path]:
+    """Run once; returns the tool's JSON line and the directory of outputs."""
+    meta = json.loads((model / "meta.json").read_text())
+    outputs = tools.work / "outputs" / program.stem
+    shutil.rmtree(outputs, ignore_errors=True)
+    outputs.mkdir(parents=True)
+    command: list[Any] = [tools.loom, "run", program, "--device", device, "--json"]
+    for row in meta["inputs"]:
+        command += ["--input", f"{row['path']}={tensor_file(model / 'inputs', row['path'])}"]
+    text = call([*command, "--output-dir", outputs])
+    try:
+        return json.loads(text.strip().splitlines()[-1]), outputs
+    except (IndexError, ValueError) as e:
+        raise Failed(f"loom run: its last line is not JSON: {text[-200:]!r}") from e
+
+
+def check_report(report: dict, meta: dict) -> None:
+    """The JSON line has to agree with the model's own description."""
+    told = {(o["name"], o["dtype"], tuple(o["shape"])) for o in report.get("outputs", [])}
+    wanted = {(o["path"], o["dtype"], tuple(o["shape"])) for o in meta["outputs"]}
+    if told != wanted:
+        raise Failed(f"loom run reports outputs {sorted(told)}, expected {sorted(wanted)}")
+    if report.get("jobs") != 1 or not report.get("cycles", 0) > 0:
+        raise Failed(f"loom run reports jobs {report.get('jobs')}, cycles {report.get('cycles')}")
+
+
+def check_model(tools: Tools, model: Path, target: str, backend: str) -> dict[str, Any]:
+    """Compile, run, compare; raises Failed, returns what to print."""
+    start = time.monotonic()
+    meta = json.loads((model / "meta.json").read_text())
+    program = compile_model(tools, model / "bundle", target, meta["model"])
+    compiled = time.monotonic()
+    report, outputs = run_model(tools, model, program, DEVICES[backend])
+    ran = time.monotonic()
+    check_report(report, meta)
+    verdicts = compare_model(model, outputs)
+    wrong = [f"{path}: {v.text}" for path, v in verdicts.items() if not v.same]
+    if wrong:
+        raise Failed("; ".join(wrong))
+    row = {
+        "model": meta["model"],
+        "target": target,
+        "backend": backend,
+        "error": max(v.error for v in verdicts.values()),
+        "cycles": report["cycles"],
+        "utilisation": report.get("utilisation"),
+        "compile_seconds": round(compiled - start, 3),
+        "run_seconds": round(ran - compiled, 3),
+    }
+    if "labels" in meta:
+        row["accuracy"] = check_accuracy(model, meta, outputs)
+    return row
+
+
+def check_accuracy(model: Path, meta: dict, outputs: Path) -> float:
+    """Loom has to recognise as many images as JAX does."""
+    (row,) = meta["outputs"]
+    labels = np.asarray(meta["labels"])
+    ours, theirs = (
+        accuracy(load_tensor(tensor_file(d, row["path"]), row["dtype"]), labels)
+        for d in (outputs, model / "expected")
+    )
+    if ours != theirs:
+        raise Failed(f"accuracy {ours:.4f}, JAX {theirs:.4f}")
+    return ours
+
+
+def break_one_weight(bundle: Path, copy: Path) -> str:
+    """Copy a bundle with its largest weight negated; returns which one that was."""
+    shutil.rmtree(copy, ignore_errors=True)
+    shutil.copytree(bundle, copy)
+    file = copy / "params.safetensors"
+    raw = bytearray(file.read_bytes())
+    header_bytes = int.from_bytes(raw[:8], "little")
+    header = json.loads(raw[8 : 8 + header_bytes])
+    entry = json.loads((bundle / "model.json").read_text())["entry_points"][0]
+    # The first layer's: every output depends on it, where a later unit may be dead for all inputs.
+    name = [t["path"] for t in entry["inputs"] if t["role"] == "param" and len(t["shape"]) > 1][0]
+    info = header[name]
+    begin, end = (8 + header_bytes + o for o in info["data_offsets"])
+    kinds = {"F32": np.float32, "BF16": np.uint16, "I8": np.int8}
+    values = np.frombuffer(bytes(raw[begin:end]), kinds[info["dtype"]]).copy()
+    if info["dtype"] == "BF16":
+        at = int((values & 0x7FFF).argmax())  # bits order as magnitudes do
+        values[at] ^= 0x8000
+    elif info["dtype"] == "I8":
+        at = int(np.abs(values.astype(np.int32)).argmax())
+        values[at] = -max(int(values[at]), -127)  # -128 has no negative in i8
+    else:
+        at = int(np.abs(values).argmax())
+        values[at] = -values[at]
+    raw[begin:end] = values.tobytes()
+    file.write_bytes(raw)
+    return f"{name}[{at}]"
+
+
+def check_broken(tools: Tools, model: Path, target: str, backend: str) -> dict[str, Any]:
+    """One wrong weight has to be seen, or the comparison proves nothing."""
+    meta = json.loads((model / "meta.json").read_text())
+    copy = tools.work / "broken" / meta["model"]
+    which = break_one_weight(model / "bundle", copy)
+    program = compile_model(tools, copy, target, meta["model"] + "-broken")
+    _, outputs = run_model(tools, model, program, DEVICES[backend])
+    verdicts = compare_model(model, outputs)
+    shutil.rmtree(copy)
+    if all(v.same for v in verdicts.values()):
+        raise Failed(f"{which} negated, and the comparison did not see it")
+    return {
+        "model": f"{meta['model']} broken",
+        "target": target,
+        "backend": backend,
+        "error": max(v.error for v in verdicts.values()),
+    }
+
+
+def show(row: dict[str, Any]) -> str:
+    text = f"ok     {row['model']:24} {row['target']:6} {row['backend']:4} error {row['error']:.1e}"
+    if "cycles" in row:
+        use = row["utilisation"]
+        text += f"  {row['cycles']:>11} cycles" + (f"  {use:6.1%}" if use is not None else "")
+        text += f"  {row['compile_seconds']:.2f} + {row['run_seconds']:.2f} s"
+    return text + (f"  accuracy {row['accuracy']:.4f}" if "accuracy" in row else "")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--bin", type=Path, required=True, help="directory of loomc and loom")
+    parser.add_argument("--models", type=Path, required=True, help="what models.py wrote")
+    parser.add_argument("--work", type=Path, help="keep programs and outputs here")
+    parser.add_argument("--model", action="append", help="only this one; repeatable")
+    parser.add_argument("--target", action="append", choices=TARGETS, help="only this one; repeatable")
+    parser.add_argument("--backend", choices=list(DEVICES), default="sim")
+    parser.add_argument("--no-broken", action="store_true", help="leave the broken weights out")
+    parser.add_argument("--json", type=Path, help="write all rows here")
+    options = parser.parse_args()
+    names = options.model or sorted(p.parent.name for p in options.models.glob("*/meta.json"))
+    if not names:
+        parser.error(f"{options.models}: no models; write them with models.py export")
+    with tempfile.TemporaryDirectory(prefix="loom-e2e.") as scratch:
+        work = options.work or Path(scratch)
+        work.mkdir(parents=True, exist_ok=True)
+        tools = Tools(options.bin / "loomc", options.bin / "loom", work)
+        for tool in (tools.loomc, tools.loom):
+            if not tool.is_file():
+                parser.error(f"{tool}: not there; build it, or correct --bin")
+        return run_all(tools, options, names)
+
+
+def run_all(tools: Tools, options: argparse.Namespace, names: list[str]) -> int:
+    rows, failed = [], 0
+    for name in names:
+        model = options.models / name
+        meta = json.loads((model / "meta.json").read_text())
+        targets = [t for t in options.target or TARGETS if t in meta["targets"]]
+        checks = [(check_model, t) for t in targets]
+        if BREAK_TARGET in targets and not options.no_broken:
+            checks.append((check_broken, BREAK_TARGET))
+        for check, target in checks:
+            try:
+                row = check(tools, model, target, options.backend)
+                rows.append({**row, "passed": True})
+                print(show(row), flush=True)
+            except Failed as e:
+                failed += 1
+                label = name + (" broken" if check is check_broken else "")
+                rows.append({"model": label, "target": target, "passed": False, "why": str(e)})
+                print(f"FAILED {label:24} {target:6} {options.backend:4} {e}", flush=True)
+    if options.json:
+        options.json.write_text(json.dumps(rows, indent=1) + "\n")
+    print(f"{len(rows) - failed} passed, {failed} failed, 0 skipped")
+    return 1 if failed or not rows else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
