@@ -192,14 +192,18 @@ MODULE_SOURCES = ("accel", "uapi")
 BUILT = (".o", ".ko", ".mod", ".mod.c", ".cmd", ".symvers", ".order", ".d")
 
 
+def have_driver() -> bool:
+    return any((util.ROOT / "accel" / name).is_file()
+               for name in ("Kbuild", "Makefile"))
+
+
 def build_module(kernel: Kernel, log: str | None = None,
                  args: tuple[str, ...] = ("W=1",)) -> Path:
     """Compiles loom.ko for `kernel` in build/kmod-<kernel>, a synced copy, so
     that two kernels never share object files."""
     work = util.BUILD / f"kmod-{kernel.name}"
     log = log or f"kmod-{kernel.name}"
-    if not (util.ROOT / "accel" / "Kbuild").is_file() and \
-            not (util.ROOT / "accel" / "Makefile").is_file():
+    if not have_driver():
         raise DevError("accel/ has no Kbuild: there is no driver to build")
     for room in MODULE_SOURCES:
         util.sync_tree(util.ROOT / room, work / room, keep=BUILT)

@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""The long suites of `./dev test --deep`. Each leaves docs/results/NAME.json:
+commit, CPU, duration, counts, seed."""
+
+from __future__ import annotations
+
+import json
+import random
+import time
+from collections.abc import Callable
+from typing import Any
+
+from . import checks, guest, host, kernel, qemu, runners, setup, tests, util
+from .checks import Report
+from .util import DevError, ROOT, say
+
+RESULTS = ROOT / "docs" / "results"
+Suite = Callable[[int], tuple[Report, dict[str, Any]]]
+SUITES: dict[str, Suite] = {}
+
+
+def suite(name: str) -> Callable[[Suite], Suite]:
+    """Declares a suite: it takes a seed, returns its report and its counts."""
+    def declare(function: Suite) -> Suite:
+        SUITES[name] = function
+        return function
+    return declare
+
+
+@suite("kasan")
+def kasan(seed: int) -> tuple[Report, dict[str, Any]]:
+    """The driver's interface under KASAN, lockdep and the other checkers."""
+    k = kernel.build_kasan()
+    kernel.build_module(k)
+    qemu.build()
+    host.build(host.HOST)
+    binary = host.find_program("loom_uapi_test")
+    config = guest.Config(kernel="kasan",
+                          programs={f"/bin/{binary.name}": binary})
+    with guest.Guest(config) as g:
+        g.load_driver("hang_ms=2000")
+        report = runners.guest_gtest(g, f"/bin/{binary.name}", timeout=3000,
+                                     args=f"--gtest_random_seed={seed % 99999}")
+        leaks = leaked(g)
+        g.check_run("rmmod loom")
+        g.check()
+    if leaks:
+        report.failed.append("kmemleak: " + leaks[:2000])
+    return report, {"kernel": k.release}
+
+
+def leaked(g: guest.Guest) -> str:
+    """kmemleak twice: the first scan also reports what is still moving."""
+    g.run("echo scan > /sys/kernel/debug/kmemleak; sleep 6; "
+          "echo scan > /sys/kernel/debug/kmemleak", 300.0)
+    text = g.run("cat /sys/kernel/debug/kmemleak").stdout
+    return text if "loom" in text else ""
+
+
+@suite("fuzz")
+def fuzz(seed: int) -> tuple[Report, dict[str, Any]]:
+    """Every fuzzer for ten minutes."""
+    host.build(host.FUZZ)
+    report = Report()
+    for name in tests.fuzzer_names():
+        report.add(runners.fuzz(host.FUZZ.dir / "fuzzers" / name, 600))
+    return report, {"fuzzers": tests.fuzzer_names()}
+
+
+# --- the command -------------------------------------------------------------
+
+def main(name: str) -> int:
+    if not name:
+        for key, function in SUITES.items():
+            text = (function.__doc__ or "").strip().split("\n")[0]
+            say(f"{key:12} {text}")
+        return 0
+    if name not in SUITES:
+        raise DevError(f"no suite '{name}'; there are: " + ", ".join(SUITES))
+    setup.setup()
+    seed = random.SystemRandom().randrange(1 << 32)
+    say(f"==> {name}, seed {seed}")
+    start = time.monotonic()
+    report, counts = SUITES[name](seed)
+    seconds = time.monotonic() - start
+    record(name, seed, seconds, report, counts)
+    for failure in report.failed[:40]:
+        say("fail  " + failure)
+    return checks.close(report)
+
+
+def record(name: str, seed: int, seconds: float, report: Report,
+           counts: dict[str, Any]) -> None:
+    commit = util.capture(["git", "rev-parse", "HEAD"]).stdout.strip()
+    dirty = bool(util.capture(["git", "status", "--porcelain",
+                               "--untracked-files=no"]).stdout.strip())
+    result = {"suite": name, "commit": commit + ("+" if dirty else ""),
+              "cpu": tests.cpu_name(), "cpus": util.jobs(),
+              "seconds": round(seconds, 1), "seed": seed,
+              "passed": report.passed, "failed": len(report.failed),
+              "skipped": len(report.skipped), "counts": counts}
+    RESULTS.mkdir(parents=True, exist_ok=True)
+    path = RESULTS / f"{name}.json"
+    path.write_text(json.dumps(result, indent=2) + "\n")
+    say(f"    {path.relative_to(ROOT)} written")

@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""Builds everything that runs on the host, with CMake and ninja."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+from . import util
+from .util import DevError, run, step
+
+
+@dataclasses.dataclass(frozen=True)
+class Flavour:
+    """A build tree: its folder in build/, CMake's options, its compiler."""
+    name: str
+    options: tuple[str, ...] = ()
+    env: tuple[tuple[str, str], ...] = ()
+    targets: tuple[str, ...] = ("all",)
+
+    @property
+    def dir(self) -> Path:
+        return util.BUILD / self.name
+
+
+HOST = Flavour("host")
+# The pure cores under ASan and UBSan; MLIR's own libraries are not
+# instrumented, so the compiler's unit tests run in HOST alone.
+SANITIZED = Flavour("sanitized", ("-DLOOM_SANITIZE=address;undefined",
+                                  "-DLOOM_COMPILER=OFF"))
+FUZZ = Flavour("fuzz", ("-DLOOM_SANITIZE=address;undefined", "-DLOOM_FUZZ=ON"),
+               (("CC", "clang"), ("CXX", "clang++")), ("fuzzers",))
+
+
+def build(flavour: Flavour = HOST, targets: tuple[str, ...] = ()) -> Path:
+    """Configures on first use, then brings the tree up to date."""
+    with util.locked(util.BUILD / f".{flavour.name}.lock"), \
+            step(f"build {flavour.name}"):
+        log = f"build-{flavour.name}"
+        env = dict(flavour.env)
+        # Given again each time: CMake keeps what it was first told.
+        run(["cmake", "-S", util.ROOT, "-B", flavour.dir, "-G", "Ninja",
+             *flavour.options], log, env=env, append=False)
+        run(["ninja", "-C", flavour.dir, f"-j{util.jobs()}",
+             *(targets or flavour.targets)], log, env=env)
+    return flavour.dir
+
+
+def find_program(name: str, flavour: Flavour = HOST) -> Path:
+    """A built program by its name, wherever its room put it."""
+    found = [p for p in flavour.dir.rglob(name)
+             if p.is_file() and p.stat().st_mode & 0o111]
+    if not found:
+        raise DevError(f"no program `{name}` in {flavour.dir}; "
+                       "./dev build host builds it")
+    return min(found, key=lambda p: len(p.parts))
+
+
+def loomc() -> Path:
+    return find_program("loomc")
+
+
+def loom() -> Path:
+    return find_program("loom")

@@ -1,0 +1,267 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""The checks of `./dev test`. To add one, write a small function here."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from pathlib import Path
+
+from . import checks, fmt, guest, host, kernel, qemu, runners, setup, util
+from .checks import Report, check
+from .util import DevError, ROOT, say
+
+FUZZ_SECONDS = 60
+
+
+# --- T0: the host's unit tests --------------------------------------------
+
+@check("ctest", "T0")
+def ctest() -> Report:
+    """Unit tests of every room, and the compiler's lit tests."""
+    host.build(host.HOST)
+    return runners.ctest(host.HOST)
+
+
+@check("ctest-sanitized", "T0")
+def ctest_sanitized() -> Report:
+    """The pure cores' unit tests under ASan and UBSan."""
+    host.build(host.SANITIZED)
+    return runners.ctest(host.SANITIZED)
+
+
+HEADER_MODES = {
+    "C11": ("gcc", "-xc", "-std=c11"),
+    "C++20": ("g++", "-xc++", "-std=c++20"),
+    "C11 -m32": ("gcc", "-xc", "-std=c11", "-m32"),
+    "C++20 -m32": ("g++", "-xc++", "-std=c++20", "-m32"),
+}
+
+
+@check("uapi-standalone", "T0")
+def uapi_standalone() -> Report:
+    """Each contract compiles alone as C11, C++20 and 32 bit, with -Werror."""
+    report = Report()
+    for header in sorted((ROOT / "uapi").rglob("*.h")):
+        for mode, args in HEADER_MODES.items():
+            out = util.capture([*args, "-Wall", "-Wextra", "-Werror",
+                                "-ffp-contract=off", "-fsyntax-only",
+                                "-Wno-pragma-once-outside-header",
+                                f"-I{ROOT / 'uapi'}", "-I/usr/include/libdrm",
+                                header])
+            if out.returncode:
+                report.failed.append(f"{header.name} as {mode}: "
+                                     f"{out.stderr[:600]}")
+            else:
+                report.passed += 1
+    return report
+
+
+@check("python", "T0")
+def python_package() -> Report:
+    """The Python package: export, bundles, refusals."""
+    return runners.pytest(ROOT / "umd" / "python" / "tests")
+
+
+@check("dev", "T0")
+def dev_tools() -> Report:
+    """./dev's own parts: overlay, sources, archives, counting."""
+    return runners.pytest(ROOT / "devtools" / "selftest")
+
+
+# --- T1: the device without a kernel -----------------------------------------
+
+@check("qtest", "T1")
+def qtest() -> Report:
+    """Registers, rings, regions, faults and resets of the device."""
+    folder = runners.need(ROOT / "tests" / "qtest", "device tests")
+    emulator = qemu.build()
+    return runners.pytest(folder, env={"LOOM_QEMU": str(emulator)})
+
+
+# --- style: what reviewers of a kernel driver run first -------------------------
+
+@check("layout", "style")
+def layout() -> None:
+    """clang-format has nothing to change."""
+    fmt.main(check=True)
+
+
+@check("spdx", "style")
+def spdx() -> Report:
+    """Every source says its licence on one of its first two lines."""
+    out = util.capture(["git", "ls-files"])
+    report = Report()
+    for name in out.stdout.splitlines():
+        path = ROOT / name
+        if not path.is_file() or not needs_spdx(path):
+            continue
+        head = path.read_text(errors="replace").split("\n", 3)[:3]
+        if any("SPDX-License-Identifier:" in line for line in head):
+            report.passed += 1
+        else:
+            report.failed.append(f"{name}: no SPDX-License-Identifier on top")
+    return report
+
+
+SPDX_SUFFIXES = {".c", ".h", ".cpp", ".cc", ".py", ".td", ".sh", ".cmake",
+                 ".toml", ".mak", ".config"}
+SPDX_NAMES = {"CMakeLists.txt", "Kbuild", "Kconfig", "meson.build", "dev",
+              "init", "run"}
+
+
+def needs_spdx(path: Path) -> bool:
+    return path.suffix in SPDX_SUFFIXES or path.name in SPDX_NAMES
+
+
+def driver_exists() -> None:
+    if not kernel.have_driver():
+        raise checks.Skip("accel/ has no Kbuild, so there is no driver")
+
+
+@check("kmod-warnings", "style")
+def kmod_warnings() -> None:
+    """make W=1 against Debian's headers warns of nothing."""
+    driver_exists()
+    k = kernel.debian()
+    # From nothing: make prints no warning for what it does not compile.
+    util.run(["rm", "-rf", util.BUILD / "kmod-debian"], "kmod-debian")
+    kernel.build_module(k)
+    lines = our_lines(util.LOGS / "kmod-debian.log", r"\bwarning:|\berror:")
+    if lines:
+        raise DevError("W=1 warns:\n" + "\n".join(lines[:20]))
+
+
+@check("sparse", "style")
+def sparse() -> None:
+    """sparse prints no line that names a file of ours."""
+    driver_exists()
+    k = kernel.debian()
+    kernel.build_module(k)
+    util.run(["make", "-C", k.headers, f"M={util.BUILD / 'kmod-debian'}", "C=2",
+              "CHECK=sparse", "modules"], "sparse", append=False)
+    lines = our_lines(util.LOGS / "sparse.log", r"\b(warning|error):")
+    if lines:
+        raise DevError("sparse says:\n" + "\n".join(lines[:20]))
+
+
+def our_lines(log: Path, pattern: str) -> list[str]:
+    return [line for line in log.read_text().splitlines()
+            if re.search(pattern, line) and re.search(r"accel/|uapi/", line)]
+
+
+CHECKPATCH_PARTS = ("scripts/checkpatch.pl", "scripts/spelling.txt",
+                    "scripts/const_structs.checkpatch")
+
+
+def checkpatch_script() -> Path:
+    home = util.cache_dir() / f"checkpatch-{util.digest(kernel.source_version())}"
+    if not (home / "scripts" / "checkpatch.pl").is_file():
+        home.mkdir(parents=True, exist_ok=True)
+        util.run(["tar", "xJf", kernel.SOURCE, "-C", home,
+                  "--strip-components=1",
+                  *(f"linux-source-6.12/{p}" for p in CHECKPATCH_PARTS)],
+                 "checkpatch", append=False)
+    return home / "scripts" / "checkpatch.pl"
+
+
+@check("checkpatch", "style")
+def checkpatch() -> Report:
+    """checkpatch.pl --strict finds no error in accel/."""
+    driver_exists()
+    script = checkpatch_script()
+    report = Report()
+    sources = sorted(p for p in (ROOT / "accel").rglob("*")
+                     if p.suffix in (".c", ".h"))
+    for path in sources:
+        out = util.capture(["perl", script, "--no-tree", "--strict",
+                            "--no-summary", "--terse", "-f", path])
+        errors = [line for line in out.stdout.splitlines() if "ERROR:" in line]
+        report.failed += errors
+        report.passed += not errors
+    return report
+
+
+# --- T2: the driver in a guest ------------------------------------------------------
+
+def prepared(program: str) -> Path:
+    """QEMU, loom.ko and one test program, all up to date."""
+    qemu.build()
+    kernel.build_module(kernel.debian())
+    host.build(host.HOST)
+    return host.find_program(program)
+
+
+@check("guest-uapi", "T2")
+def guest_uapi() -> Report:
+    """The driver's interface, call by call, under Debian's kernel."""
+    runners.need(ROOT / "tests" / "guest" / "uapi", "driver interface tests")
+    driver_exists()
+    binary = prepared("loom_uapi_test")
+    return runners.guest_suite(binary, guest.Config(), "hang_ms=500")
+
+
+@check("models", "T2")
+def models() -> Report:
+    """Every required model on each target, in-process and in the guest."""
+    folder = runners.need(ROOT / "tests" / "e2e", "end-to-end models")
+    qemu.build()
+    kernel.build_module(kernel.debian())
+    host.build(host.HOST)
+    return runners.pytest(folder, env={"LOOM_ROOT": str(ROOT)}, timeout=3000)
+
+
+@check("demo", "T2")
+def demo_runs() -> None:
+    """./dev demo: equal bits, equal cycles, accuracy of at least 97 %."""
+    from . import demo
+    demo.verify(demo.pipeline("npu16", fresh=False))
+
+
+# --- fuzz ---------------------------------------------------------------------------------
+
+def declare_fuzzers() -> None:
+    """One check for each fuzzer that a CMake file declares."""
+    for name in fuzzer_names():
+        check(f"fuzz-{name}", "fuzz", parallel=True)(fuzzer_check(name))
+
+
+def fuzzer_names() -> list[str]:
+    names = []
+    for room in ("qemu-device/model", "accel/core", "umd", "compiler", "tests"):
+        for path in sorted((ROOT / room).rglob("CMakeLists.txt")):
+            names += re.findall(r"^\s*loom_add_fuzzer\(\s*(\w+)",
+                                path.read_text(), re.M)
+    return names
+
+
+def fuzzer_check(name: str) -> checks.CheckFunction:
+    def run() -> Report:
+        host.build(host.FUZZ)  # the first one builds, under a lock
+        return runners.fuzz(host.FUZZ.dir / "fuzzers" / name, FUZZ_SECONDS)
+    run.__doc__ = f"{FUZZ_SECONDS} s of {name} under ASan and UBSan."
+    return run
+
+
+declare_fuzzers()
+
+
+# --- the command ------------------------------------------------------------------------------
+
+def list_checks() -> int:
+    for c in checks.select([], quick=False):
+        say(f"{c.tier:6} {c.name:18} {c.text}")
+    return 0
+
+
+def main(names: list[str], quick: bool) -> int:
+    chosen = checks.select(names, quick)
+    setup.setup()
+    say(f"==> {len(chosen)} checks on {cpu_name()}, {util.jobs()} CPUs")
+    return checks.close(checks.run_all(chosen))
+
+
+def cpu_name() -> str:
+    out = subprocess.run(["grep", "-m1", "model name", "/proc/cpuinfo"],
+                         capture_output=True, text=True).stdout
+    return out.partition(":")[2].strip() or "this CPU"
