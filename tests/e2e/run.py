@@ -29,7 +29,8 @@ from paths import load_tensor, tensor_file
 TARGETS = ("npu8", "npu16", "npu64")
 BREAK_TARGET = "npu16"
 TIME_LIMIT = 600  # seconds for one command; only a hang gets there
-DEVICES = {"sim": "sim"}
+# Cycles are those of the target only on a device that is the target, not a superset of it.
+DEVICES = {"sim": "sim:{target}"}
 
 
 class Failed(Exception):
@@ -99,7 +100,7 @@ def check_model(tools: Tools, model: Path, target: str, backend: str) -> dict[st
     meta = json.loads((model / "meta.json").read_text())
     program = compile_model(tools, model / "bundle", target, meta["model"])
     compiled = time.monotonic()
-    report, outputs = run_model(tools, model, program, DEVICES[backend])
+    report, outputs = run_model(tools, model, program, DEVICES[backend].format(target=target))
     ran = time.monotonic()
     check_report(report, meta)
     verdicts = compare_model(model, outputs)
@@ -169,7 +170,7 @@ def check_broken(tools: Tools, model: Path, target: str, backend: str) -> dict[s
     copy = tools.work / "broken" / meta["model"]
     which = break_one_weight(model / "bundle", copy)
     program = compile_model(tools, copy, target, meta["model"] + "-broken")
-    _, outputs = run_model(tools, model, program, DEVICES[backend])
+    _, outputs = run_model(tools, model, program, DEVICES[backend].format(target=target))
     verdicts = compare_model(model, outputs)
     shutil.rmtree(copy)
     if all(v.same for v in verdicts.values()):

@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""The good program that bad ones are made from, and programs that JAX can express and Loom cannot run."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("JAX_PLATFORMS", "cpu")
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+from bad_cases import Case, Shop
+from paths import use_checkout
+
+use_checkout()
+
+import loom
+
+HERE = Path(__file__).name
+X = jax.ShapeDtypeStruct((4, 16), jnp.float32)
+
+
+class Good(nn.Module):
+    @nn.compact
+    def __call__(self, x: jax.Array) -> jax.Array:
+        return nn.Dense(3)(nn.relu(nn.Dense(8)(x)))
+
+
+class Inner(nn.Module):
+    @nn.compact
+    def __call__(self, x: jax.Array) -> jax.Array:
+        x = nn.Dense(16)(x)
+        x = jnp.fft.rfft(x).real  # fft
+        return jnp.sort(x)  # sort
+
+
+class Odd(nn.Module):
+    """Two operations that the NPU lacks, two modules deep."""
+
+    @nn.compact
+    def __call__(self, x: jax.Array) -> jax.Array:
+        return Inner()(nn.relu(x))
+
+
+def line_of(marker: str) -> str:
+    """A pattern for this file's line that ends with `# marker`."""
+    lines = Path(__file__).read_text().splitlines()
+    return re.escape(f"{HERE}:{next(i for i, t in enumerate(lines, 1) if t.endswith('# ' + marker))}")
+
+
+def build(shop: Shop) -> None:
+    """Export and compile the good program; CalledProcessError if that fails."""
+    shop.bundle = shop.place / "good"
+    x = np.random.default_rng(7).standard_normal((4, 16), np.float32)
+    loom.export(Good(), (X,), params=Good().init(jax.random.key(0), x), path=shop.bundle)
+    shop.image = shop.place / "x.npy"
+    np.save(shop.image, x)
+    shop.program, shop.program_big = shop.place / "npu16.loom", shop.place / "npu64.loom"
+    for target, program in (("npu16", shop.program), ("npu64", shop.program_big)):
+        command = [shop.tools / "loomc", shop.bundle, "--target", target, "-o", program]
+        subprocess.run([str(c) for c in command], check=True, capture_output=True, text=True)
+
+
+def cases(shop: Shop) -> Iterator[Case]:
+    yield from unsupported(shop)
+    yield from dynamic(shop)
+    yield from wrong_place(shop)
+
+
+def exported(shop: Shop, target: Any, *args: Any, params: Any = None) -> Path:
+    path = shop.fresh("model")
+    loom.export(target, args, params=params, path=path)
+    return path
+
+
+def unsupported(shop: Shop) -> Iterator[Case]:
+    odd = Odd()
+    bundle = exported(shop, odd, X, params=odd.init(jax.random.key(0), jnp.ones((4, 16))))
+    both = ("fft", "sort", line_of("fft"), line_of("sort"), "Odd/Inner_0")
+    yield shop.compile("two unsupported operations, both listed", bundle, *both, lines=24)
+
+    def factor(x: jax.Array) -> jax.Array:
+        return jnp.linalg.qr(x)[0]  # qr
+
+    # The line inside the caller stands in for the library's own.
+    yield shop.compile("custom call", exported(shop, factor, X), "Qr", line_of("qr"), lines=24)
+    with jax.enable_x64(True):
+
+        def wide(x: jax.Array) -> jax.Array:
+            return (x.astype(jnp.float64) * 3).astype(jnp.float32)  # f64
+
+        bundle = exported(shop, wide, X)
+    yield shop.compile("f64 inside", bundle, "f64", line_of("f64"), lines=24)
+
+
+def dynamic(shop: Shop) -> Iterator[Case]:
+    (n,) = jax.export.symbolic_shape("n")
+    x = jax.ShapeDtypeStruct((n, 16), jnp.float32)
+    lowered = jax.export.export(jax.jit(lambda x: x * 2), platforms=["loom"])(x)
+    fixed = exported(shop, lambda x: x * 2, X)
+    doc = json.loads((fixed / "model.json").read_text())
+    entry = doc["entry_points"][0]
+    artifact = fixed / entry["artifact"]
+    artifact.write_bytes(lowered.mlir_module_serialized)
+    yield shop.compile("dynamic dimension in the artifact", fixed, "dynamic|static|fixed|shape|custom_call", lines=24)
+    entry["inputs"][0]["shape"] = entry["outputs"][0]["shape"] = [-1, 16]
+    (fixed / "model.json").write_text(json.dumps(doc))
+    yield shop.compile("dynamic dimension in model.json", fixed, r"\bx\b", "-1|shape|dim|dynamic")
+
+
+def wrong_place(shop: Shop) -> Iterator[Case]:
+    """Right files in the wrong place: devices, targets, entries, options."""
+    need = ("npu64|64x64|target|array", "compile|loomc")
+    yield shop.run("program for a larger target", *need, program=shop.program_big, device="sim:npu8")
+    yield shop.run("program for a larger target, default device", *need, program=shop.program_big, device="sim:npu16")
+    yield shop.run("no such device node", "/dev/accel/accel99", "no such|not there|not found|does not exist", device="/dev/accel/accel99")
+    yield shop.run("another driver's device", "/dev/null", "loom|driver|accel", device="/dev/null")
+    yield shop.run("unknown sim target", "npu7", "npu8", device="sim:npu7")
+    yield shop.run("unknown entry point", "nope", "__call__", arguments=["--entry", "nope", "--input", f"x={shop.image}"])
+    yield shop.run("unknown instruction set", "LOOM_ISA", "mmx", environment={"LOOM_ISA": "mmx"})
+    yield shop.compile("unknown target", shop.bundle, "npu7", "npu8", target="npu7")
+    yield shop.compile("target file of noise", shop.bundle, "noise", target=shop.file("noise", bytes(range(256))))
+    away = shop.fresh("x").parent / "absent" / "out.loom"
+    command = [shop.tools / "loomc", shop.bundle, "--target", "npu16", "-o"]
+    yield Case("loomc: output directory absent", [*command, away], ("absent", "no such|cannot|not"), (away,))
+    folder = shop.fresh("folder")
+    folder.mkdir()
+    yield Case("loomc: output is a directory", [*command, folder], ("folder", "director|cannot"))
+    yield Case("loomc: no arguments", [shop.tools / "loomc"], ("model|bundle|usage|required",), lines=40)
+    yield Case("loom: unknown command", [shop.tools / "loom", "rum"], ("rum|usage|command",), lines=40)
+    absent = shop.fresh("x").parent / "absent" / "result.npy"
+    good = ["--input", f"x={shop.image}"]
+    yield shop.run("output directory absent", "absent", arguments=[*good, "--output", f"result={absent}"])
+    yield shop.run("unknown output", "nothing", "result", arguments=[*good, "--output", f"nothing={shop.fresh('a.npy')}"])
