@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from . import guest, host, kernel, npy, qemu, setup, util
+from . import guest, host, kernel, loomrun, npy, qemu, setup, util
 from .util import DevError, run, say
 
 DEMO = util.BUILD / "demo"
@@ -121,15 +121,8 @@ def batches() -> list[bytes]:
             for i in range(0, images.shape[0], batch)]
 
 
-def run_command(device: str, folder: str, index: int) -> list[str]:
-    return ["run", f"{folder}/model.loom", "--device", device,
-            "--input", f"{folder}/in{index}.npy",
-            "--output", f"{folder}/out{index}.npy", "--json"]
-
-
-def take(result: Run, text: str, output: bytes) -> None:
+def take(result: Run, line: dict[str, Any], output: bytes) -> None:
     """Adds what one `loom run --json` said to the sum."""
-    line = json.loads(text.strip().splitlines()[-1])
     result.logits.append(npy.parse(output).data)
     result.utilisation = float(line["utilisation"])
     result.cycles += int(line["cycles"])
@@ -138,35 +131,25 @@ def take(result: Run, text: str, output: bytes) -> None:
 
 
 def run_sim(program: Path, inputs: list[bytes], target: str) -> Run:
-    folder = DEMO / "sim"
-    folder.mkdir(parents=True, exist_ok=True)
-    util.copy_if_changed(program, folder / "model.loom")
+    model = loomrun.Interface.of_bundle(TRAIN / "bundle")
     result = Run()
-    for i, data in enumerate(inputs):
-        (folder / f"in{i}.npy").write_bytes(data)
-        out = util.capture([host.loom(),
-                            *run_command(f"sim:{target}", str(folder), i)])
-        if out.returncode:
-            raise DevError(f"loom run in-process: {out.stderr.strip()}")
-        take(result, out.stdout, (folder / f"out{i}.npy").read_bytes())
+    for data in inputs:
+        line, outputs = loomrun.in_process(
+            program, model, {model.inputs[0]: data}, DEMO / "sim",
+            f"sim:{target}")
+        take(result, line, outputs[model.outputs[0]])
     return result
 
 
 def run_guest(program: Path, inputs: list[bytes], target: str) -> Run:
-    config = guest.Config(devices=(f"loom,target={target}",),
-                          programs={"/bin/loom": host.loom()},
-                          files={"/data/model.loom": program})
+    model = loomrun.Interface.of_bundle(TRAIN / "bundle")
     result = Run()
-    with guest.Guest(config) as g:
+    with guest.Guest(loomrun.guest_config(target)) as g:
         g.load_driver()
-        for i, data in enumerate(inputs):
-            g.put(f"/data/in{i}.npy", data)
-            words = run_command("/dev/accel/accel0", "/data", i)
-            rc, out, err = g.run_split("loom " + " ".join(words), 120.0)
-            if rc:
-                raise DevError("loom run in the guest: "
-                               + err.decode(errors="replace").strip())
-            take(result, out.decode(), g.get(f"/data/out{i}.npy"))
+        for data in inputs:
+            line, outputs = loomrun.in_guest(g, program, model,
+                                             {model.inputs[0]: data})
+            take(result, line, outputs[model.outputs[0]])
         # The device's own register: neither driver nor library is asked.
         result.jobs_device = g.register("JOBS_RETIRED")
         g.check()

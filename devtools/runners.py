@@ -5,9 +5,10 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import xml.etree.ElementTree as ET
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from . import setup, util
@@ -86,6 +87,35 @@ def pytest(folder: Path, *, env: Mapping[str, str] | None = None,
         if not xml.is_file():
             raise
     return junit(xml)
+
+
+CLOSING = re.compile(r"^(\d+) passed, (\d+) failed(?:, (\d+) skipped)?$", re.M)
+FAIL_LINE = re.compile(r"^(?:not ok|FAIL(?:ED)?|fail)\b")
+
+
+def counted(cmd: Sequence[str | Path], log: str, *,
+            env: Mapping[str, str] | None = None,
+            timeout: float = 1800) -> Report:
+    """A runner of our own, that ends with `N passed, N failed[, N skipped]`."""
+    error = ""
+    try:
+        util.run(cmd, log, env=env, append=False, timeout=timeout)
+    except DevError as e:
+        error = str(e)
+    text = (util.LOGS / f"{log}.log").read_text(errors="replace")
+    found = CLOSING.findall(text)
+    if not found:
+        raise DevError(error or f"{log}: no closing line of counts")
+    passed, failed, skipped = (int(n or 0) for n in found[-1])
+    lines = [line for line in text.splitlines() if FAIL_LINE.match(line)]
+    if failed or error:
+        lines += [error or "failed"] * max(1, failed)
+        lines = lines[:max(1, failed)]
+    report = Report(passed=passed, failed=lines)
+    for line in text.splitlines():
+        if line.lower().startswith("skip") and len(report.skipped) < skipped:
+            report.skipped.append((log, line))
+    return report
 
 
 def gtest_json(text: bytes) -> Report:

@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""The required models: against JAX in-process, then bit for bit in a guest."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+from . import demo, guest, host, loomrun, runners, setup, util
+from .checks import Report
+from .util import DevError, ROOT, run
+
+FOLDER = ROOT / "tests" / "e2e"
+MODELS = util.BUILD / "e2e" / "models"
+WORK = util.BUILD / "e2e" / "work"
+BIN = util.BUILD / "e2e" / "bin"
+TARGETS = ("npu8", "npu16", "npu64")
+MODEL_SOURCES = ("tests/e2e/models.py", *demo.TRAIN_SOURCES)
+
+
+def export() -> None:
+    """Bundles, inputs and JAX's answers, made again when their makers change."""
+    stamp = MODELS / "inputs"
+    key = demo.inputs_digest(*MODEL_SOURCES)
+    if stamp.is_file() and stamp.read_text() == key:
+        return
+    demo.train(fresh=False)
+    shutil.rmtree(MODELS, ignore_errors=True)
+    with util.step("export the end-to-end models"):
+        run([setup.venv_python(), FOLDER / "models.py", "export", MODELS,
+             "--digits", demo.TRAIN], "e2e-export", env=setup.python_env(),
+            append=False)
+    stamp.write_text(key)
+
+
+def run_sim() -> Report:
+    export()
+    BIN.mkdir(parents=True, exist_ok=True)
+    for tool in (host.loomc(), host.loom()):
+        link = BIN / tool.name
+        link.unlink(missing_ok=True)
+        link.symlink_to(tool)
+    return runners.counted(
+        [setup.venv_python(), FOLDER / "run.py", "--bin", BIN, "--models",
+         MODELS, "--work", WORK, "--json", util.BUILD / "e2e" / "sim.json"],
+        "test-models-sim", env=setup.python_env(), timeout=3600)
+
+
+def run_guest() -> Report:
+    """Takes the programs that the in-process check compiled."""
+    rows = util.BUILD / "e2e" / "sim.json"
+    if not rows.is_file():
+        raise DevError("the models were not run in-process; "
+                       "./dev test models-sim does it")
+    good = [r for r in json.loads(rows.read_text())
+            if r["passed"] and " broken" not in r["model"]]
+    report = Report()
+    for target in TARGETS:
+        mine = [r for r in good if r["target"] == target]
+        if not mine:
+            report.failed.append(f"{target}: no model passed in-process")
+            continue
+        with guest.Guest(loomrun.guest_config(target, memory=2048)) as g:
+            g.load_driver()
+            for row in mine:
+                compare(g, row, report)
+            g.check()
+    return report
+
+
+def compare(g: guest.Guest, row: dict, report: Report) -> None:
+    """One model: the guest's bytes and cycles against those in-process."""
+    name = f"{row['model']} on {row['target']}"
+    model_dir = MODELS / row["model"]
+    meta = json.loads((model_dir / "meta.json").read_text())
+    model = loomrun.Interface(tuple(r["path"] for r in meta["inputs"]),
+                              tuple(r["path"] for r in meta["outputs"]))
+    inputs = {p: npy(model_dir / "inputs", p) for p in model.inputs}
+    stem = f"{meta['model']}-{row['target']}"
+    try:
+        line, outputs = loomrun.in_guest(g, WORK / f"{stem}.loom", model,
+                                         inputs)
+    except guest.GuestError:
+        raise  # nothing more can be asked of this guest
+    except DevError as e:
+        report.failed.append(f"{name}: {e}")
+        return
+    wrong = [p for p in model.outputs
+             if outputs[p] != npy(WORK / "outputs" / stem, p)]
+    if wrong:
+        report.failed.append(f"{name}: other bits than in-process in "
+                             + ", ".join(wrong))
+    elif line["cycles"] != row["cycles"]:
+        report.failed.append(f"{name}: {line['cycles']} cycles, in-process "
+                             f"{row['cycles']}")
+    else:
+        report.passed += 1
+
+
+def npy(folder: Path, path: str) -> bytes:
+    return (folder / f"{path}.npy").read_bytes()
