@@ -70,9 +70,7 @@ def load(seed: int) -> Split:
     images = (digits.images / 16.0).astype(np.float32)[..., None]
     labels = digits.target.astype(np.int32)
     return Split(
-        *train_test_split(
-            images, labels, test_size=TEST_IMAGES, random_state=seed, stratify=labels
-        )
+        *train_test_split(images, labels, test_size=TEST_IMAGES, random_state=seed, stratify=labels)
     )
 
 

@@ -106,7 +106,9 @@ class Shop:
         return json.loads((self.bundle / "model.json").read_text())
 
 
-def flips(data: bytes, count: int, seed: int, begin: int = 0, end: int | None = None) -> list[tuple[int, bytes]]:
+def flips(
+    data: bytes, count: int, seed: int, begin: int = 0, end: int | None = None
+) -> list[tuple[int, bytes]]:
     """`count` copies of data, each with one random bit of data[begin:end] turned; with its offset."""
     rng = random.Random(seed)
     span = range(begin, len(data) if end is None else end)

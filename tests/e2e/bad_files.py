@@ -10,7 +10,6 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -35,7 +34,12 @@ def cases(shop: Shop) -> Iterator[Case]:
 
 def bundles(shop: Shop) -> Iterator[Case]:
     """The directory and its model.json."""
-    yield shop.compile("bundle absent", shop.place / "nowhere", "nowhere", "no such|not found|not there|does not exist|cannot")
+    yield shop.compile(
+        "bundle absent",
+        shop.place / "nowhere",
+        "nowhere",
+        "no such|not found|not there|does not exist|cannot",
+    )
     yield shop.compile("bundle is a text file", shop.file("notes.txt", b"hello\n"), "notes.txt")
     yield shop.compile("bundle is an empty directory", shop.fresh("x").parent, "model.json")
     good = (shop.bundle / MODEL).read_bytes()
@@ -48,7 +52,12 @@ def bundles(shop: Shop) -> Iterator[Case]:
         "nested 100,000 deep": b"[" * 100_000,
     }.items():
         yield shop.compile(f"model.json {name}", shop.bundle_with({MODEL: data}), "model.json")
-    yield shop.compile("model.json of 8 GiB", shop.bundle_with({MODEL: good}, HUGE), "model.json", "large|big|bytes|size|limit")
+    yield shop.compile(
+        "model.json of 8 GiB",
+        shop.bundle_with({MODEL: good}, HUGE),
+        "model.json",
+        "large|big|bytes|size|limit",
+    )
     for name, words, change in model_changes():
         doc = shop.model()
         change(doc, doc["entry_points"][0])
@@ -68,9 +77,17 @@ def model_changes() -> list[tuple[str, tuple[str, ...], Callable[[dict, dict], A
         ("version 99", ("version", "99"), lambda d, e: d.update(version=99)),
         ("no entry points", ("entry",), lambda d, e: d.update(entry_points=[])),
         ("entry point is a string", ("entry",), lambda d, e: d.update(entry_points=["a"])),
-        ("two entry points of one name", ("__call__",), lambda d, e: d["entry_points"].append(copy.deepcopy(e))),
+        (
+            "two entry points of one name",
+            ("__call__",),
+            lambda d, e: d["entry_points"].append(copy.deepcopy(e)),
+        ),
         ("artifact outside", (r"\.\./",), lambda d, e: e.update(artifact="../../etc/passwd")),
-        ("artifact at an absolute path", ("/etc/passwd",), lambda d, e: e.update(artifact="/etc/passwd")),
+        (
+            "artifact at an absolute path",
+            ("/etc/passwd",),
+            lambda d, e: e.update(artifact="/etc/passwd"),
+        ),
         ("artifact absent", ("gone.bc",), lambda d, e: e.update(artifact="gone.bc")),
         ("index twice", ("index",), put("inputs", 1, "index", 0)),
         ("index past the end", ("index",), put("inputs", 1, "index", 99)),
@@ -81,9 +98,17 @@ def model_changes() -> list[tuple[str, tuple[str, ...], Callable[[dict, dict], A
         ("type is not the artifact's", (kernel, "i32"), put("inputs", 1, "dtype", "i32")),
         ("shape is not the artifact's", (kernel, "17"), put("inputs", 1, "shape", [17, 8])),
         ("shape is text", ("shape|" + kernel,), put("inputs", 1, "shape", "16x8")),
-        ("shape overflows", ("shape|size|dim|" + kernel,), put("inputs", 1, "shape", [1 << 62, 1 << 62])),
+        (
+            "shape overflows",
+            ("shape|size|dim|" + kernel,),
+            put("inputs", 1, "shape", [1 << 62, 1 << 62]),
+        ),
         ("an input too few", ("input|argument",), lambda d, e: e["inputs"].pop()),
-        ("an output too many", ("output|result",), lambda d, e: e["outputs"].append(dict(e["outputs"][0], index=1))),
+        (
+            "an output too many",
+            ("output|result",),
+            lambda d, e: e["outputs"].append(dict(e["outputs"][0], index=1)),
+        ),
         ("output shape", ("result",), put("outputs", 0, "shape", [4, 4])),
     ]
 
@@ -93,7 +118,9 @@ def artifacts(shop: Shop) -> Iterator[Case]:
 
     def made(name: str, data: bytes, *words: str, **options: Any) -> Case:
         size = options.pop("size", None)
-        return shop.compile(f"artifact {name}", shop.bundle_with({ARTIFACT: data}, size), *words, **options)
+        return shop.compile(
+            f"artifact {name}", shop.bundle_with({ARTIFACT: data}, size), *words, **options
+        )
 
     named = "__call__"
     yield made("empty", b"", named, "empty|" + CUT)
@@ -183,7 +210,12 @@ def programs(shop: Shop) -> Iterator[Case]:
     struct.pack_into("<I", newer, VERSION_AT, 99)
     yield made("version 99", signed(bytes(newer)), "bad.loom", "version", "99")
     for offset, data in flips(good, 32, 3):
-        yield made(f"bit turned at {offset}", data, "bad.loom", "crc|checksum|magic|version|size|bytes|not a")
+        yield made(
+            f"bit turned at {offset}",
+            data,
+            "bad.loom",
+            "crc|checksum|magic|version|size|bytes|not a",
+        )
     for offset, data in flips(good, 64, 4, end=meta):
         if META_CRC_AT <= offset < META_CRC_AT + 4:
             continue
@@ -214,10 +246,17 @@ def arrays(shop: Shop) -> Iterator[Case]:
 
     yield shop.run("no input", r"\bx\b", "input", arguments=[])
     good_input = ["--input", f"x={shop.image}"]
-    yield shop.run("unknown input", "nothing", r"\bx\b", arguments=[*good_input, "--input", f"nothing={shop.image}"])
+    yield shop.run(
+        "unknown input",
+        "nothing",
+        r"\bx\b",
+        arguments=[*good_input, "--input", f"nothing={shop.image}"],
+    )
     yield shop.run("input twice", r"\bx\b", arguments=[*good_input, *good_input])
     yield shop.run("input without a name", "=|name", arguments=["--input", str(shop.image)])
-    yield shop.run(".npy absent", "nowhere.npy", arguments=["--input", f"x={shop.place / 'nowhere.npy'}"])
+    yield shop.run(
+        ".npy absent", "nowhere.npy", arguments=["--input", f"x={shop.place / 'nowhere.npy'}"]
+    )
     yield shop.run(".npy is a directory", "good", arguments=["--input", f"x={shop.bundle}"])
     yield made("empty", b"", "bad.npy", "empty|" + CUT)
     for length in cuts(good):
@@ -233,14 +272,27 @@ def arrays(shop: Shop) -> Iterator[Case]:
     yield made("of float64", npy(x.astype(np.float64)), r"\bx\b", "f64|f8|float64", "f32|float32")
     yield made("of int32", npy(x.astype(np.int32)), r"\bx\b", "i32|i4|int32", "f32|float32")
     yield made("big-endian", npy(x.astype(">f4")), may_succeed=True)
-    yield head("of objects", "{'descr': '|O', 'fortran_order': False, 'shape': (4, 16), }", "O|object|type")
-    yield head("of records", "{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (4, 16), }")
+    yield head(
+        "of objects", "{'descr': '|O', 'fortran_order': False, 'shape': (4, 16), }", "O|object|type"
+    )
+    yield head(
+        "of records", "{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (4, 16), }"
+    )
     yield head("header is no dict", "(1, 2, 3)")
     yield head("header lacks shape", "{'descr': '<f4', 'fortran_order': False, }", "shape|header")
-    yield head("shape overflows", f"{{'descr': '<f4', 'fortran_order': False, 'shape': ({1 << 62}, {1 << 62}), }}")
-    yield head("shape wraps to the right size", f"{{'descr': '<f4', 'fortran_order': False, 'shape': ({(1 << 62) + 4}, 16), }}")
+    yield head(
+        "shape overflows",
+        f"{{'descr': '<f4', 'fortran_order': False, 'shape': ({1 << 62}, {1 << 62}), }}",
+    )
+    yield head(
+        "shape wraps to the right size",
+        f"{{'descr': '<f4', 'fortran_order': False, 'shape': ({(1 << 62) + 4}, 16), }}",
+    )
     yield head("shape negative", "{'descr': '<f4', 'fortran_order': False, 'shape': (-4, 16), }")
-    yield head("shape of 70 digits", f"{{'descr': '<f4', 'fortran_order': False, 'shape': ({'9' * 70}, 16), }}")
+    yield head(
+        "shape of 70 digits",
+        f"{{'descr': '<f4', 'fortran_order': False, 'shape': ({'9' * 70}, 16), }}",
+    )
     for offset, data in flips(good, 40, 5, end=128):
         yield made(f"bit turned at {offset}", data, may_succeed=True)
 

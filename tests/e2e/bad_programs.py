@@ -53,7 +53,9 @@ class Odd(nn.Module):
 def line_of(marker: str) -> str:
     """A pattern for this file's line that ends with `# marker`."""
     lines = Path(__file__).read_text().splitlines()
-    return re.escape(f"{HERE}:{next(i for i, t in enumerate(lines, 1) if t.endswith('# ' + marker))}")
+    return re.escape(
+        f"{HERE}:{next(i for i, t in enumerate(lines, 1) if t.endswith('# ' + marker))}"
+    )
 
 
 def build(shop: Shop) -> None:
@@ -110,7 +112,12 @@ def dynamic(shop: Shop) -> Iterator[Case]:
     entry = doc["entry_points"][0]
     artifact = fixed / entry["artifact"]
     artifact.write_bytes(lowered.mlir_module_serialized)
-    yield shop.compile("dynamic dimension in the artifact", fixed, "dynamic|static|fixed|shape|custom_call", lines=24)
+    yield shop.compile(
+        "dynamic dimension in the artifact",
+        fixed,
+        "dynamic|static|fixed|shape|custom_call",
+        lines=24,
+    )
     entry["inputs"][0]["shape"] = entry["outputs"][0]["shape"] = [-1, 16]
     (fixed / "model.json").write_text(json.dumps(doc))
     yield shop.compile("dynamic dimension in model.json", fixed, r"\bx\b", "-1|shape|dim|dynamic")
@@ -119,24 +126,59 @@ def dynamic(shop: Shop) -> Iterator[Case]:
 def wrong_place(shop: Shop) -> Iterator[Case]:
     """Right files in the wrong place: devices, targets, entries, options."""
     need = ("npu64|64x64|target|array", "compile|loomc")
-    yield shop.run("program for a larger target", *need, program=shop.program_big, device="sim:npu8")
-    yield shop.run("program for a larger target, default device", *need, program=shop.program_big, device="sim:npu16")
-    yield shop.run("no such device node", "/dev/accel/accel99", "no such|not there|not found|does not exist", device="/dev/accel/accel99")
+    yield shop.run(
+        "program for a larger target", *need, program=shop.program_big, device="sim:npu8"
+    )
+    yield shop.run(
+        "program for a larger target, default device",
+        *need,
+        program=shop.program_big,
+        device="sim:npu16",
+    )
+    yield shop.run(
+        "no such device node",
+        "/dev/accel/accel99",
+        "no such|not there|not found|does not exist",
+        device="/dev/accel/accel99",
+    )
     yield shop.run("another driver's device", "/dev/null", "loom|driver|accel", device="/dev/null")
     yield shop.run("unknown sim target", "npu7", "npu8", device="sim:npu7")
-    yield shop.run("unknown entry point", "nope", "__call__", arguments=["--entry", "nope", "--input", f"x={shop.image}"])
+    yield shop.run(
+        "unknown entry point",
+        "nope",
+        "__call__",
+        arguments=["--entry", "nope", "--input", f"x={shop.image}"],
+    )
     yield shop.run("unknown instruction set", "LOOM_ISA", "mmx", environment={"LOOM_ISA": "mmx"})
     yield shop.compile("unknown target", shop.bundle, "npu7", "npu8", target="npu7")
-    yield shop.compile("target file of noise", shop.bundle, "noise", target=shop.file("noise", bytes(range(256))))
+    yield shop.compile(
+        "target file of noise", shop.bundle, "noise", target=shop.file("noise", bytes(range(256)))
+    )
     away = shop.fresh("x").parent / "absent" / "out.loom"
     command = [shop.tools / "loomc", shop.bundle, "--target", "npu16", "-o"]
-    yield Case("loomc: output directory absent", [*command, away], ("absent", "no such|cannot|not"), (away,))
+    yield Case(
+        "loomc: output directory absent",
+        [*command, away],
+        ("absent", "no such|cannot|not"),
+        (away,),
+    )
     folder = shop.fresh("folder")
     folder.mkdir()
     yield Case("loomc: output is a directory", [*command, folder], ("folder", "director|cannot"))
-    yield Case("loomc: no arguments", [shop.tools / "loomc"], ("model|bundle|usage|required",), lines=40)
-    yield Case("loom: unknown command", [shop.tools / "loom", "rum"], ("rum|usage|command",), lines=40)
+    yield Case(
+        "loomc: no arguments", [shop.tools / "loomc"], ("model|bundle|usage|required",), lines=40
+    )
+    yield Case(
+        "loom: unknown command", [shop.tools / "loom", "rum"], ("rum|usage|command",), lines=40
+    )
     absent = shop.fresh("x").parent / "absent" / "result.npy"
     good = ["--input", f"x={shop.image}"]
-    yield shop.run("output directory absent", "absent", arguments=[*good, "--output", f"result={absent}"])
-    yield shop.run("unknown output", "nothing", "result", arguments=[*good, "--output", f"nothing={shop.fresh('a.npy')}"])
+    yield shop.run(
+        "output directory absent", "absent", arguments=[*good, "--output", f"result={absent}"]
+    )
+    yield shop.run(
+        "unknown output",
+        "nothing",
+        "result",
+        arguments=[*good, "--output", f"nothing={shop.fresh('a.npy')}"],
+    )

@@ -108,7 +108,9 @@ def accuracy(logits: np.ndarray, labels: np.ndarray) -> float:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("files", nargs="*", type=Path, help="Loom's array and JAX's (or the labels)")
+    parser.add_argument(
+        "files", nargs="*", type=Path, help="Loom's array and JAX's (or the labels)"
+    )
     parser.add_argument("--dtype", default="f32", help="element type (default f32)")
     parser.add_argument("--model", type=Path, help="directory of models.py, with --outputs")
     parser.add_argument("--outputs", type=Path, help="what `loom run --output-dir` wrote")

@@ -251,7 +251,9 @@ def main() -> int:
     export = commands.add_parser("export", help="write models, inputs and expected outputs")
     export.add_argument("out", type=Path)
     export.add_argument("--model", action="append", help="only this one; repeatable")
-    export.add_argument("--digits", type=Path, help="what examples/digits.py wrote, to save the training")
+    export.add_argument(
+        "--digits", type=Path, help="what examples/digits.py wrote, to save the training"
+    )
     options = parser.parse_args()
     table = cases(getattr(options, "digits", None))
     if options.command == "list":

@@ -198,7 +198,9 @@ def main() -> int:
     parser.add_argument("--models", type=Path, required=True, help="what models.py wrote")
     parser.add_argument("--work", type=Path, help="keep programs and outputs here")
     parser.add_argument("--model", action="append", help="only this one; repeatable")
-    parser.add_argument("--target", action="append", choices=TARGETS, help="only this one; repeatable")
+    parser.add_argument(
+        "--target", action="append", choices=TARGETS, help="only this one; repeatable"
+    )
     parser.add_argument("--backend", choices=list(DEVICES), default="sim")
     parser.add_argument("--no-broken", action="store_true", help="leave the broken weights out")
     parser.add_argument("--json", type=Path, help="write all rows here")

@@ -60,7 +60,9 @@ def test_harmless_damage_may_succeed_but_not_crash():
 
 def test_run_sees_status_words_signal_and_time(monkeypatch):
     shell = [sys.executable, "-c"]
-    status, said, memory, late = run(Case("", [*shell, "import sys; sys.exit('no')"]), dict(os.environ))
+    status, said, memory, late = run(
+        Case("", [*shell, "import sys; sys.exit('no')"]), dict(os.environ)
+    )
     assert (status, said.strip(), late) == (1, "no", False) and memory > 1
     status, *_ = run(Case("", [*shell, "import os; os.abort()"]), dict(os.environ))
     assert status == -6

@@ -126,7 +126,9 @@ def test_breaking_a_weight_changes_one_element(tmp_path, dtype):
     weights = np.array([[1, -128], [3, 4]]).astype(dtype)
     bundle = tmp_path / "bundle"
     bundle.mkdir()
-    save_file({"params/w": weights, "params/b": np.ones(2, np.float32)}, bundle / "params.safetensors")
+    save_file(
+        {"params/w": weights, "params/b": np.ones(2, np.float32)}, bundle / "params.safetensors"
+    )
     rows = [
         {"path": "params/b", "role": "param", "shape": [2]},
         {"path": "params/w", "role": "param", "shape": [2, 2]},

@@ -97,9 +97,7 @@ def kind_of(target: Any) -> str:
     if linen is not None and isinstance(target, linen.Module):
         return "linen"
     if isinstance(target, type):
-        raise ExportError(
-            f"{target.__name__} is a class; export an instance of it, or a function"
-        )
+        raise ExportError(f"{target.__name__} is a class; export an instance of it, or a function")
     if callable(target):
         return "function"
     raise ExportError(
@@ -148,7 +146,6 @@ def linen_call(
         groups.append(group("state", state, "state", ""))
     if rngs:
         groups.append(group("rngs", dict(rngs), "input", "rngs"))
-    before = len(groups)
     groups += _input_groups(function, args, 0)
 
     def call(*operands: Any) -> Any:
@@ -157,9 +154,13 @@ def linen_call(
         if state:
             bound.update(operands_left.pop(0))
         keys = operands_left.pop(0) if rngs else None
-        assert len(operands_left) == len(groups) - before
         out = module.apply(
-            bound, *operands_left, method=method, rngs=keys, mutable=list(mutable) or False, **static
+            bound,
+            *operands_left,
+            method=method,
+            rngs=keys,
+            mutable=list(mutable) or False,
+            **static,
         )
         return (out[0], dict(out[1])) if state else out
 
@@ -234,9 +235,7 @@ def _input_groups(fn: Callable[..., Any], args: Sequence[Any], skip: int) -> lis
 def _method(module: Any, name: str) -> Callable[..., Any]:
     function = getattr(module, name, None)
     if not callable(function):
-        raise ExportError(
-            f"{type(module).__name__} has no method {name!r}; correct methods="
-        )
+        raise ExportError(f"{type(module).__name__} has no method {name!r}; correct methods=")
     return function
 
 

@@ -108,7 +108,9 @@ def _calls(
         raise ExportError("methods= must name each method once, and at least one")
     per_method = [(name, _arguments(args, name)) for name in names]
     if kind == "nnx":
-        _refuse("an nnx module (it holds its own values and keys)", params=params, rngs=rngs or None)
+        _refuse(
+            "an nnx module (it holds its own values and keys)", params=params, rngs=rngs or None
+        )
         return [
             lambda n=n, a=a: calls.nnx_call(target, n, a, static, mutable) for n, a in per_method
         ]

@@ -87,7 +87,9 @@ def lower(call: Call) -> Lowered:
             raise ExportError(_lower_message(call.name, e, traced)) from e
     outputs = _outputs(call, traced.out_info)
     donated = _donated(module)
-    return Lowered(_jax.mlir.serialize_portable_artifact(module, STABLEHLO_VERSION, False), outputs, donated)
+    return Lowered(
+        _jax.mlir.serialize_portable_artifact(module, STABLEHLO_VERSION, False), outputs, donated
+    )
 
 
 @contextmanager
@@ -139,9 +141,17 @@ def _trace_message(name: str, error: Exception) -> str:
     first = _first_line(error)
     hint = "run the function under jax.jit to see the whole traceback, and correct this line"
     kind = type(error).__name__
-    if kind in ("TracerBoolConversionError", "ConcretizationTypeError", "TracerIntegerConversionError"):
+    if kind in (
+        "TracerBoolConversionError",
+        "ConcretizationTypeError",
+        "TracerIntegerConversionError",
+    ):
         hint = "bind arguments that steer Python code with static={'name': value}"
-    elif kind in ("ScopeParamNotFoundError", "ScopeCollectionNotFound", "ScopeVariableNotFoundError"):
+    elif kind in (
+        "ScopeParamNotFoundError",
+        "ScopeCollectionNotFound",
+        "ScopeVariableNotFoundError",
+    ):
         hint = "pass the variables that module.init returns as params="
         return f"{name}: missing params: {first}; {hint}"
     elif kind == "ScopeParamShapeError":

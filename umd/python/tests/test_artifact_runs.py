@@ -17,7 +17,9 @@ from jaxlib.mlir.dialects import stablehlo
 import loom
 
 
-def run(bundle: loom.Bundle, inputs: dict[str, object], entry: str = "__call__") -> dict[str, np.ndarray]:
+def run(
+    bundle: loom.Bundle, inputs: dict[str, object], entry: str = "__call__"
+) -> dict[str, np.ndarray]:
     """Execute an entry point on XLA's CPU with the weights of params.safetensors, by flat index."""
     point = bundle.entry(entry)
     values = {**bundle.params(), **inputs}
@@ -44,7 +46,11 @@ class Net(nn.Module):
 
 
 def test_linen(tmp_path):
-    x = np.random.default_rng(0).standard_normal((2, 5, 5, 1), np.float32).astype(ml_dtypes.bfloat16)
+    x = (
+        np.random.default_rng(0)
+        .standard_normal((2, 5, 5, 1), np.float32)
+        .astype(ml_dtypes.bfloat16)
+    )
     net = Net()
     variables = net.init(jax.random.key(0), x)
     variables["batch_stats"]["BatchNorm_0"]["mean"] = jnp.arange(4.0)

@@ -107,7 +107,9 @@ def test_artifact_names_the_line_and_the_arguments(tmp_path):
     def scale(params, x):
         return x * params  # the line
 
-    line = next(i for i, t in enumerate(Path(__file__).read_text().splitlines(), 1) if "# the line" in t)
+    line = next(
+        i for i, t in enumerate(Path(__file__).read_text().splitlines(), 1) if "# the line" in t
+    )
     text = text_of(loom.export(scale, (X,), params=jnp.ones(4), path=tmp_path / "m"))
     assert f'test_export.py":{line}:' in text
     assert 'loc("params")' in text and 'loc("x")' in text
@@ -151,7 +153,12 @@ def test_arguments_for_each_method(tmp_path):
 def test_mutable_collection_is_donated_state(tmp_path):
     start = variables()
     bundle = loom.export(
-        Net(), (X,), params=start, mutable=["batch_stats"], static={"train": True}, path=tmp_path / "m"
+        Net(),
+        (X,),
+        params=start,
+        mutable=["batch_stats"],
+        static={"train": True},
+        path=tmp_path / "m",
     )
     entry = bundle.entry()
     state = entry.of_role("state")
@@ -184,7 +191,10 @@ def test_nnx_names_survive(tmp_path):
     paths = {t.path for t in entry.of_role("param")}
     assert {"params/blocks/0/kernel", "params/blocks/1/bias", "batch_stats/norm/mean"} <= paths
     assert [t.path for t in entry.of_role("input")] == ["x"]
-    assert {(t.path, t.dtype) for t in entry.outputs} == {("result/calls", "i32"), ("result/logits", "f32")}
+    assert {(t.path, t.dtype) for t in entry.outputs} == {
+        ("result/calls", "i32"),
+        ("result/logits", "f32"),
+    }
     np.testing.assert_array_equal(
         bundle.params()["params/blocks/1/kernel"], module.blocks[1].kernel[...]
     )
@@ -193,7 +203,9 @@ def test_nnx_names_survive(tmp_path):
 def test_nnx_state(tmp_path):
     bundle = loom.export(NnxNet(nnx.Rngs(0)), (X,), mutable=["Counter"], path=tmp_path / "m")
     entry = bundle.entry()
-    assert [(t.path, t.dtype, t.shape) for t in entry.of_role("state")] == [("Counter/calls", "i32", ())]
+    assert [(t.path, t.dtype, t.shape) for t in entry.of_role("state")] == [
+        ("Counter/calls", "i32", ())
+    ]
     assert ("Counter/calls", "state") in [(t.path, t.role) for t in entry.outputs]
     assert entry.donated == [entry.of_role("state")[0].index]
 
@@ -228,7 +240,10 @@ def test_linen_rngs(tmp_path):
     bundle = loom.export(
         net, (X,), params={}, rngs={"dropout": jax.random.key(0)}, path=tmp_path / "m"
     )
-    assert [(t.path, t.role) for t in bundle.entry().inputs] == [("rngs/dropout", "rng"), ("inputs", "input")]
+    assert [(t.path, t.role) for t in bundle.entry().inputs] == [
+        ("rngs/dropout", "rng"),
+        ("inputs", "input"),
+    ]
 
 
 @pytest.mark.parametrize(

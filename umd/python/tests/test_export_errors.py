@@ -56,7 +56,9 @@ def test_untested_flax(tmp_path, monkeypatch):
     monkeypatch.setattr(versions, "installed", lambda n: "0.13.0" if n == "flax" else real(n))
     module = nn.Dense(3)
     params = module.init(jax.random.key(0), jnp.ones((2, 4)))
-    refused(tmp_path, "flax 0.12.", "flax 0.13.0", "pip install flax==", target=module, params=params)
+    refused(
+        tmp_path, "flax 0.12.", "flax 0.13.0", "pip install flax==", target=module, params=params
+    )
 
 
 @pytest.mark.parametrize(
@@ -71,7 +73,9 @@ def test_untested_flax(tmp_path, monkeypatch):
     ],
 )
 def test_unsupported_input_type(tmp_path, value, name, instead):
-    refused(tmp_path, "batch/mask", name, instead, target=lambda batch: batch, args=({"mask": value},))
+    refused(
+        tmp_path, "batch/mask", name, instead, target=lambda batch: batch, args=({"mask": value},)
+    )
 
 
 def test_unsupported_parameter_type(tmp_path):
@@ -111,7 +115,15 @@ def test_linen_collection_absent(tmp_path):
 
 def test_linen_parameter_of_another_shape(tmp_path):
     params = nn.Dense(3).init(jax.random.key(0), jnp.ones((2, 5)))
-    refused(tmp_path, "kernel", "(5, 3)", "(4, 3)", "inputs of this shape", target=nn.Dense(3), params=params)
+    refused(
+        tmp_path,
+        "kernel",
+        "(5, 3)",
+        "(4, 3)",
+        "inputs of this shape",
+        target=nn.Dense(3),
+        params=params,
+    )
 
 
 def test_parameter_without_value(tmp_path):
@@ -121,8 +133,17 @@ def test_parameter_without_value(tmp_path):
 
 def test_mutable_collection_absent(tmp_path):
     params = nn.Dense(3).init(jax.random.key(0), jnp.ones((2, 4)))
-    refused(tmp_path, "'cache'", "collections there: params", target=nn.Dense(3), params=params, mutable=["cache"])
-    refused(tmp_path, "'cache'", "params", target=nnx.Linear(4, 3, rngs=nnx.Rngs(0)), mutable=["cache"])
+    refused(
+        tmp_path,
+        "'cache'",
+        "collections there: params",
+        target=nn.Dense(3),
+        params=params,
+        mutable=["cache"],
+    )
+    refused(
+        tmp_path, "'cache'", "params", target=nnx.Linear(4, 3, rngs=nnx.Rngs(0)), mutable=["cache"]
+    )
 
 
 def test_collection_updated_but_not_mutable(tmp_path):
@@ -140,7 +161,9 @@ def test_trace_failure_names_the_users_line(tmp_path):
     def broken(x):
         return x @ jnp.ones((7, 7))  # mismatch
 
-    refused(tmp_path, line_of("mismatch"), "TypeError", "contracting", "(4,)", "(7,)", target=broken)
+    refused(
+        tmp_path, line_of("mismatch"), "TypeError", "contracting", "(4,)", "(7,)", target=broken
+    )
 
 
 def test_python_branch_on_a_traced_value(tmp_path):
@@ -155,7 +178,15 @@ def test_primitive_without_lowering_names_the_line(tmp_path):
         return jnp.linalg.eigh(x)[0]  # eigh
 
     square = jax.ShapeDtypeStruct((3, 3), jnp.float32)
-    refused(tmp_path, line_of("eigh"), "'eigh'", "'loom'", "outside", target=jax.jit(factor), args=(square,))
+    refused(
+        tmp_path,
+        line_of("eigh"),
+        "'eigh'",
+        "'loom'",
+        "outside",
+        target=jax.jit(factor),
+        args=(square,),
+    )
 
 
 def test_returns_nothing(tmp_path):
@@ -193,7 +224,9 @@ def test_path_is_not_a_bundle(tmp_path):
     other.mkdir()
     (other / "model.json").write_text('{"format": "something"}')
     for path in (file, other):
-        with pytest.raises(loom.BundleError, match="exists and is not a loom bundle.*choose another"):
+        with pytest.raises(
+            loom.BundleError, match="exists and is not a loom bundle.*choose another"
+        ):
             loom.export(identity, (X,), path=path)
     assert file.read_text() == "mine"
     assert sorted(p.name for p in tmp_path.iterdir()) == ["file", "other"]
