@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
+/*
+ * libloom: devices, buffers, programs, instances, jobs.
+ *
+ * Every function that can fail returns 0 or a negative errno and, where it has a struct loom_error, a sentence
+ * that names the thing, the place and the remedy. Handles are opaque; destroying NULL does nothing. Handles of one
+ * device may be used from several threads; one handle from one thread at a time. An object keeps alive what it was
+ * made from, so the order of destruction is free.
+ */
+#ifndef LOOM_LOOM_H
+#define LOOM_LOOM_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "loom_program.h"
+#include "loom_regs.h"
+#include "loom_target.h"
+
+#if defined(__cplusplus)
+extern "C" {
+#endif
+
+#define LOOM_API __attribute__((visibility("default")))
+
+typedef struct loom_device loom_device;
+typedef struct loom_buffer loom_buffer;
+typedef struct loom_program loom_program;
+typedef struct loom_instance loom_instance;
+typedef struct loom_event loom_event;
+
+struct loom_error {
+	int code; /* negative errno, 0: no error */
+	char message[1024];
+};
+
+/*
+ * Opens a device. spec: "sim" (in-process, target npu16), "sim:TARGET", "/dev/accel/accelN"; NULL takes the
+ * environment's LOOM_DEVICE, else the first /dev/accel node whose driver is loom, else "sim".
+ * -ENOENT: no such node; -EACCES: no permission; -ENODEV: another driver's device; -EINVAL: unknown target.
+ * In-process: LOOM_ISA=scalar|avx2|avx512 forces the compute kernels, LOOM_THREADS=n lends threads to the array.
+ */
+LOOM_API int loom_device_open(const char *spec, loom_device **device, struct loom_error *error);
+/* In-process device with any target. */
+LOOM_API int loom_device_open_sim(const struct loom_target *target, loom_device **device, struct loom_error *error);
+LOOM_API void loom_device_close(loom_device *device);
+/* "sim" or the node's path. */
+LOOM_API const char *loom_device_name(const loom_device *device);
+LOOM_API const struct loom_target *loom_device_target(const loom_device *device);
+
+struct loom_device_stats {
+	uint64_t jobs_driver; /* segments that the driver (or the in-process queue) saw complete */
+	uint64_t jobs_device; /* segments that the device itself counted */
+	uint64_t jobs_faulted;
+	uint64_t resets;
+	uint64_t cycles; /* modelled, of all completed segments */
+};
+
+LOOM_API int loom_device_get_stats(loom_device *device, struct loom_device_stats *stats, struct loom_error *error);
+
+/* A zeroed buffer of bytes (1 to 1 GiB), mapped for its whole life. */
+LOOM_API int loom_buffer_create(loom_device *device, uint64_t bytes, loom_buffer **buffer, struct loom_error *error);
+LOOM_API void loom_buffer_destroy(loom_buffer *buffer);
+LOOM_API void *loom_buffer_data(loom_buffer *buffer);
+LOOM_API uint64_t loom_buffer_bytes(const loom_buffer *buffer);
+
+/* Loads a .loom file, or its bytes; both CRCs are checked. -ENOEXEC: malformed, or for another device. */
+LOOM_API int loom_program_open(loom_device *device, const char *path, loom_program **program,
+			       struct loom_error *error);
+LOOM_API int loom_program_load(loom_device *device, const void *bytes, size_t size, loom_program **program,
+			       struct loom_error *error);
+/* The target that a .loom file was compiled for, without loading it. */
+LOOM_API int loom_program_read_target(const char *path, struct loom_target *target, struct loom_error *error);
+LOOM_API void loom_program_destroy(loom_program *program);
+/* Checked pointers into the program, valid while it lives; see accel/core/prog_check.h. */
+struct loom_prog_view;
+LOOM_API const struct loom_prog_view *loom_program_get_view(const loom_program *program);
+/* Number of the entry point of that name (NULL: the only one), or -ENOENT. */
+LOOM_API int loom_program_find_entry(const loom_program *program, const char *name, struct loom_error *error);
+/* "mlp/Dense_0 (models.py:12, dot_general)" for a source-table index; always terminated. */
+LOOM_API void loom_program_describe_loc(const loom_program *program, uint32_t loc, char *text, size_t size);
+
+/* An instance owns the program's state and scratch. Its jobs run in the order of submission. */
+LOOM_API int loom_instance_create(loom_program *program, loom_instance **instance, struct loom_error *error);
+LOOM_API void loom_instance_destroy(loom_instance *instance);
+/* After a failed job: waits, gives state its first values again, accepts jobs again. */
+LOOM_API int loom_instance_reset(loom_instance *instance, struct loom_error *error);
+
+/* Gives a slot of kind ARG its memory: offset is a multiple of 64. */
+struct loom_binding {
+	uint32_t slot;
+	uint32_t rsvd; /* must be 0 */
+	loom_buffer *buffer;
+	uint64_t offset;
+};
+
+struct loom_job_desc {
+	uint32_t entry;
+	uint32_t n_bindings;
+	const struct loom_binding *bindings;
+	uint32_t n_waits;
+	loom_event *const *waits; /* run after these, whatever their outcome */
+	uint32_t report_entries; /* instructions to keep in the report, besides the counters */
+};
+
+/*
+ * Submits; the event, to be destroyed by the caller, completes with the job. -EIO: the instance is LOST after an
+ * earlier failure. The buffers may be destroyed at once; their memory lives until the job has ended.
+ */
+LOOM_API int loom_submit(loom_instance *instance, const struct loom_job_desc *desc, loom_event **event,
+			 struct loom_error *error);
+
+/* How a job ended. */
+struct loom_result {
+	int status; /* 0 or a negative errno: -EIO fault, -ETIME hang, -ECANCELED, -ENODEV */
+	uint32_t segment; /* faults: segment of the entry point */
+	struct loom_completion end; /* of the last segment that ran, or of the one that failed */
+	uint64_t cycles; /* modelled, of all segments that ran */
+	uint64_t insns;
+	uint64_t macs[3]; /* products, by enum loom_mxu_type */
+	char message[512]; /* failures: cause, slot, offset, instruction, module path, source line */
+};
+
+/* Waits up to timeout_ns (negative: for ever). 0: done, see result; -ETIME: not yet. result may be NULL. */
+LOOM_API int loom_event_wait(loom_event *event, int64_t timeout_ns, struct loom_result *result);
+/* After completion: the report of a segment, as the device wrote it; NULL past the last. Lives with the event. */
+LOOM_API const struct loom_report *loom_event_report(loom_event *event, uint32_t segment);
+LOOM_API void loom_event_destroy(loom_event *event);
+
+/* Share of the array's peak that a result used: products at their own rate over rows * cols * cycles. */
+LOOM_API double loom_utilisation(const struct loom_target *target, const struct loom_result *result);
+
+/* Name of a fault, e.g. "SLOT_BOUNDS", and its sentence. */
+LOOM_API const char *loom_fault_name(uint32_t fault);
+LOOM_API const char *loom_fault_text(uint32_t fault);
+/* "f32", "bf16", ...; "?" for an unknown type. */
+LOOM_API const char *loom_dtype_name(uint32_t dtype);
+
+/*
+ * One record as text, without a newline: "12  MXU f32 conv ...". Returns the record's units, or 0 where bytes do
+ * not hold one (text then says why). size_units: units left in the stream.
+ */
+LOOM_API unsigned loom_disassemble(const void *record, unsigned size_units, char *text, size_t size);
+
+#if defined(__cplusplus)
+}
+#endif
+
+#endif

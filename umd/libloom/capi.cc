@@ -1,0 +1,409 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+// The C API: handles around shared objects, exceptions turned into struct loom_error.
+#include <algorithm>
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <new>
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <fmt/format.h>
+
+#include "loom_npu.h"
+#include "objects.h"
+
+struct loom_device {
+	std::shared_ptr<loom::device> object;
+};
+struct loom_buffer {
+	std::shared_ptr<loom::buffer> object;
+};
+struct loom_program {
+	std::shared_ptr<loom::program> object;
+	std::shared_ptr<loom::device> on;
+};
+struct loom_instance {
+	std::shared_ptr<loom::instance> object;
+	std::shared_ptr<loom::device> on;
+};
+struct loom_event {
+	std::shared_ptr<loom::event> object;
+};
+
+namespace {
+
+using loom::failure;
+
+void set_error(loom_error *error, int code, const char *message)
+{
+	if (!error)
+		return;
+	error->code = code;
+	std::snprintf(error->message, sizeof(error->message), "%s", message);
+}
+
+template <class F> int guard(loom_error *error, F &&body)
+{
+	try {
+		if (error)
+			*error = {};
+		return body();
+	} catch (const failure &f) {
+		set_error(error, f.code, f.what());
+		return f.code;
+	} catch (const std::bad_alloc &) {
+		set_error(error, -ENOMEM, "out of memory");
+		return -ENOMEM;
+	} catch (const std::exception &e) {
+		set_error(error, -EINVAL, e.what());
+		return -EINVAL;
+	}
+}
+
+std::string named_targets()
+{
+	std::string all;
+#define NAME(name, ...) all += all.empty() ? #name : ", " #name;
+	LOOM_TARGETS(NAME)
+#undef NAME
+	return all;
+}
+
+std::shared_ptr<loom::device> open_spec(const std::string &spec)
+{
+	if (spec == "sim" || spec.rfind("sim:", 0) == 0) {
+		const std::string name = spec == "sim" ? LOOM_DEFAULT_TARGET : spec.substr(4);
+		loom_target target{};
+		if (!loom_target_named(name.c_str(), &target))
+			throw failure(-EINVAL, fmt::format("device {}: no target of that name; there are {}", spec,
+							   named_targets()));
+		return loom::open_sim(target);
+	}
+	if (spec.empty() || spec[0] != '/')
+		throw failure(-EINVAL, fmt::format("device \"{}\": use sim, sim:TARGET or /dev/accel/accelN", spec));
+	return loom::open_drm(spec);
+}
+
+std::string default_spec()
+{
+	if (const char *env = std::getenv("LOOM_DEVICE"); env && *env)
+		return env;
+	const std::string found = loom::find_drm();
+	return found.empty() ? "sim" : found;
+}
+
+// A file mapped for reading.
+class mapped_file {
+public:
+	explicit mapped_file(const char *path)
+	{
+		const int fd = open(path, O_RDONLY | O_CLOEXEC);
+		if (fd < 0)
+			throw failure(-errno, fmt::format("{}: {}", path, std::strerror(errno)));
+		struct stat st {};
+		if (fstat(fd, &st) || !S_ISREG(st.st_mode) || st.st_size == 0) {
+			close(fd);
+			throw failure(-ENOEXEC, fmt::format("{}: empty, or not a regular file", path));
+		}
+		size = static_cast<size_t>(st.st_size);
+		data = mmap(nullptr, size, PROT_READ, MAP_PRIVATE, fd, 0);
+		close(fd);
+		if (data == MAP_FAILED)
+			throw failure(-errno, fmt::format("{}: {}", path, std::strerror(errno)));
+	}
+	~mapped_file() { munmap(data, size); }
+	mapped_file(const mapped_file &) = delete;
+	void *data = nullptr;
+	size_t size = 0;
+};
+
+// The slots of a job, each checked against its declaration.
+std::vector<loom::binding> bind_slots(const loom::program &p, const loom_job_desc &desc)
+{
+	std::vector<loom::binding> slots(p.view.n_slots);
+	for (uint32_t i = 0; i < desc.n_bindings; i++) {
+		const loom_binding &b = desc.bindings[i];
+		if (b.slot >= p.view.n_slots || p.view.slots[b.slot].kind != LOOM_SLOT_ARG)
+			throw failure(-EINVAL, fmt::format("binding {}: slot {} is not an argument of the program", i,
+							   b.slot));
+		const auto &d = p.view.slots[b.slot];
+		const char *name = p.string(d.name);
+		if (!b.buffer || b.rsvd || b.offset % 64)
+			throw failure(-EINVAL, fmt::format("binding {} (slot {}, {}): no buffer, a reserved field, or "
+							   "an offset that is not a multiple of 64",
+							   i, b.slot, name));
+		if (slots[b.slot].memory)
+			throw failure(-EINVAL, fmt::format("slot {} ({}) is bound twice", b.slot, name));
+		const uint64_t bytes = b.buffer->object->bytes;
+		if (b.offset > bytes || d.bytes > bytes - b.offset)
+			throw failure(-EINVAL,
+				      fmt::format("slot {} ({}) needs {} bytes; the buffer has {} after its offset",
+						  b.slot, name, d.bytes, bytes - std::min(bytes, b.offset)));
+		slots[b.slot] = {b.buffer->object, b.offset};
+	}
+	for (uint32_t i = 0; i < p.view.n_slots; i++)
+		if (p.view.slots[i].kind == LOOM_SLOT_ARG && !slots[i].memory)
+			throw failure(-EINVAL, fmt::format("slot {} ({}) is not bound", i, p.string(p.view.slots[i].name)));
+	return slots;
+}
+
+// The driver refuses the same; here both slots can be named.
+void refuse_overlaps(const loom::program &p, const std::vector<loom::binding> &slots)
+{
+	for (uint32_t i = 0; i < slots.size(); i++)
+		for (uint32_t j = 0; j < slots.size(); j++) {
+			if (i == j || !slots[i].memory || slots[i].memory != slots[j].memory ||
+			    !(p.view.slots[i].rights & LOOM_RIGHT_WRITE))
+				continue;
+			if (slots[i].offset < slots[j].offset + p.view.slots[j].bytes &&
+			    slots[j].offset < slots[i].offset + p.view.slots[i].bytes)
+				throw failure(-EINVAL, fmt::format("writable slot {} ({}) overlaps slot {} ({})", i,
+								   p.string(p.view.slots[i].name), j,
+								   p.string(p.view.slots[j].name)));
+		}
+}
+
+} // namespace
+
+extern "C" {
+
+int loom_device_open(const char *spec, loom_device **device, loom_error *error)
+{
+	return guard(error, [&] {
+		*device = new loom_device{open_spec(spec ? spec : default_spec())};
+		return 0;
+	});
+}
+
+int loom_device_open_sim(const loom_target *target, loom_device **device, loom_error *error)
+{
+	return guard(error, [&] {
+		*device = new loom_device{loom::open_sim(*target)};
+		return 0;
+	});
+}
+
+void loom_device_close(loom_device *device)
+{
+	delete device;
+}
+
+const char *loom_device_name(const loom_device *device)
+{
+	return device->object->name.c_str();
+}
+
+const loom_target *loom_device_target(const loom_device *device)
+{
+	return &device->object->target;
+}
+
+int loom_device_get_stats(loom_device *device, loom_device_stats *stats, loom_error *error)
+{
+	return guard(error, [&] {
+		*stats = device->object->stats();
+		return 0;
+	});
+}
+
+int loom_buffer_create(loom_device *device, uint64_t bytes, loom_buffer **buffer, loom_error *error)
+{
+	return guard(error, [&] {
+		if (!bytes || bytes > LOOM_MAX_BUFFER_BYTES)
+			throw failure(-EINVAL, fmt::format("a buffer of {} bytes: must be 1 to 1 GiB", bytes));
+		*buffer = new loom_buffer{device->object->create_buffer(bytes)};
+		return 0;
+	});
+}
+
+void loom_buffer_destroy(loom_buffer *buffer)
+{
+	delete buffer;
+}
+
+void *loom_buffer_data(loom_buffer *buffer)
+{
+	return buffer->object->data;
+}
+
+uint64_t loom_buffer_bytes(const loom_buffer *buffer)
+{
+	return buffer->object->bytes;
+}
+
+int loom_program_open(loom_device *device, const char *path, loom_program **program, loom_error *error)
+{
+	return guard(error, [&] {
+		mapped_file file(path);
+		*program = new loom_program{loom::load_program(*device->object, file.data, file.size, path),
+					    device->object};
+		return 0;
+	});
+}
+
+int loom_program_load(loom_device *device, const void *bytes, size_t size, loom_program **program, loom_error *error)
+{
+	return guard(error, [&] {
+		*program = new loom_program{loom::load_program(*device->object, bytes, size, "program"),
+					    device->object};
+		return 0;
+	});
+}
+
+int loom_program_read_target(const char *path, loom_target *target, loom_error *error)
+{
+	return guard(error, [&] {
+		mapped_file file(path);
+		*target = *loom::check_program(file.data, file.size, path)->view.target;
+		return 0;
+	});
+}
+
+void loom_program_destroy(loom_program *program)
+{
+	delete program;
+}
+
+const loom_prog_view *loom_program_get_view(const loom_program *program)
+{
+	return &program->object->view;
+}
+
+int loom_program_find_entry(const loom_program *program, const char *name, loom_error *error)
+{
+	return guard(error, [&] {
+		const auto &v = program->object->view;
+		std::string names;
+		if (!name && v.n_entries == 1)
+			return 0;
+		for (uint32_t i = 0; i < v.n_entries; i++) {
+			const char *have = program->object->string(v.entries[i].name);
+			if (name && !std::strcmp(name, have))
+				return static_cast<int>(i);
+			names += (names.empty() ? "" : ", ") + std::string(have);
+		}
+		throw failure(-ENOENT, name ? fmt::format("no entry point {}; there are: {}", name, names)
+					    : fmt::format("several entry points, name one: {}", names));
+	});
+}
+
+void loom_program_describe_loc(const loom_program *program, uint32_t loc, char *text, size_t size)
+{
+	loom_error error{};
+	guard(&error, [&] {
+		std::snprintf(text, size, "%s", program->object->describe_loc(loc).c_str());
+		return 0;
+	});
+}
+
+int loom_instance_create(loom_program *program, loom_instance **instance, loom_error *error)
+{
+	return guard(error, [&] {
+		*instance = new loom_instance{program->on->create_instance(program->object), program->on};
+		return 0;
+	});
+}
+
+void loom_instance_destroy(loom_instance *instance)
+{
+	delete instance;
+}
+
+int loom_instance_reset(loom_instance *instance, loom_error *error)
+{
+	return guard(error, [&] {
+		instance->object->reset();
+		return 0;
+	});
+}
+
+int loom_submit(loom_instance *instance, const loom_job_desc *desc, loom_event **event, loom_error *error)
+{
+	return guard(error, [&] {
+		const loom::program &p = *instance->object->program;
+		if (desc->entry >= p.view.n_entries)
+			throw failure(-EINVAL, fmt::format("entry point {}: the program has {}", desc->entry,
+							   p.view.n_entries));
+		if (p.view.entries[desc->entry].n_steps)
+			throw failure(-EOPNOTSUPP, fmt::format("entry point {} has a schedule of CPU operations, which "
+							       "this release does not run",
+							       p.string(p.view.entries[desc->entry].name)));
+		loom::job work;
+		work.entry = desc->entry;
+		work.slots = bind_slots(p, *desc);
+		refuse_overlaps(p, work.slots);
+		for (uint32_t i = 0; i < desc->n_waits; i++)
+			work.waits.push_back(desc->waits[i]->object);
+		work.report_bytes = sizeof(loom_report) + sizeof(loom_report_entry) * uint64_t{desc->report_entries};
+		*event = new loom_event{instance->object->submit(std::move(work))};
+		return 0;
+	});
+}
+
+int loom_event_wait(loom_event *event, int64_t timeout_ns, loom_result *result)
+{
+	return guard(nullptr, [&] {
+		if (!event->object->wait(timeout_ns))
+			return -ETIME;
+		if (result)
+			*result = event->object->result;
+		return 0;
+	});
+}
+
+const loom_report *loom_event_report(loom_event *event, uint32_t segment)
+{
+	const auto &reports = event->object->reports;
+	return segment < reports.size() ? reinterpret_cast<const loom_report *>(reports[segment].data()) : nullptr;
+}
+
+void loom_event_destroy(loom_event *event)
+{
+	delete event;
+}
+
+double loom_utilisation(const loom_target *t, const loom_result *r)
+{
+	const double rows = double(r->macs[LOOM_MXU_F32]) * t->f32_div + double(r->macs[LOOM_MXU_BF16]) * t->bf16_div +
+			    double(r->macs[LOOM_MXU_INT8]) * t->int8_div;
+	return r->cycles ? rows / (double(t->rows) * t->cols * double(r->cycles)) : 0;
+}
+
+const char *loom_fault_name(uint32_t fault)
+{
+	switch (fault) {
+#define NAME(num, name, text)                                                                                          \
+	case num:                                                                                                      \
+		return #name;
+		LOOM_FAULTS(NAME)
+#undef NAME
+	default:
+		return "UNKNOWN";
+	}
+}
+
+const char *loom_fault_text(uint32_t fault)
+{
+	switch (fault) {
+#define TEXT(num, name, text)                                                                                          \
+	case num:                                                                                                      \
+		return text;
+		LOOM_FAULTS(TEXT)
+#undef TEXT
+	default:
+		return "a fault that this library does not know";
+	}
+}
+
+const char *loom_dtype_name(uint32_t dtype)
+{
+	static const char *const names[LOOM_NUM_DTYPES] = {"f32", "bf16", "f16", "i32", "u32", "i16", "u16", "i8",
+							   "u8",  "i1",	  "f64", "i64", "u64", "c64", "bytes"};
+	return dtype < LOOM_NUM_DTYPES ? names[dtype] : "?";
+}
+
+} // extern "C"

@@ -1,0 +1,386 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+// The device in this process: the same model that QEMU links, fed by one thread in order of submission.
+#include <algorithm>
+#include <cerrno>
+#include <condition_variable>
+#include <cstdlib>
+#include <cstring>
+#include <deque>
+#include <mutex>
+#include <thread>
+
+#include <fmt/format.h>
+#include <xmmintrin.h>
+
+#include "loom_npu.h"
+#include "objects.h"
+#include "thread_pool.h"
+
+namespace loom {
+namespace {
+
+constexpr unsigned default_mxcsr = 0x1f80;
+
+class sim_buffer : public buffer {
+public:
+	explicit sim_buffer(uint64_t size)
+	{
+		bytes = (size + LOOM_PAGE_BYTES - 1) / LOOM_PAGE_BYTES * LOOM_PAGE_BYTES;
+		data = static_cast<uint8_t *>(std::aligned_alloc(LOOM_PAGE_BYTES, bytes));
+		if (!data)
+			throw failure(-ENOMEM, fmt::format("no memory for a buffer of {} bytes", size));
+		std::memset(data, 0, bytes);
+	}
+	~sim_buffer() override { std::free(data); }
+};
+
+class sim_event : public event {
+public:
+	bool wait(int64_t timeout_ns) override
+	{
+		std::unique_lock lock(mutex);
+		if (timeout_ns < 0)
+			cond.wait(lock, [&] { return done; });
+		else
+			cond.wait_for(lock, std::chrono::nanoseconds(timeout_ns), [&] { return done; });
+		return done;
+	}
+	void complete()
+	{
+		std::lock_guard lock(mutex);
+		done = true;
+		cond.notify_all();
+	}
+
+private:
+	std::mutex mutex;
+	std::condition_variable cond;
+	bool done = false;
+};
+
+class sim_device;
+
+class sim_instance : public instance, public std::enable_shared_from_this<sim_instance> {
+public:
+	sim_instance(std::shared_ptr<sim_device> on, std::shared_ptr<loom::program> of);
+	std::shared_ptr<event> submit(job work) override;
+	void reset() override;
+	void initialise_state();
+
+	std::shared_ptr<sim_device> device;
+	std::vector<std::shared_ptr<buffer>> own; // by slot: state and scratch
+	std::shared_ptr<event> last;
+	bool lost = false; // written by the worker, under the device's mutex
+	std::string lost_why;
+};
+
+struct queued {
+	std::shared_ptr<sim_instance> inst;
+	job work;
+	std::shared_ptr<sim_event> done;
+};
+
+// What the model's memory callbacks see of the segment that runs.
+struct memory_view {
+	std::vector<uint8_t *> slots;
+	const uint8_t *code = nullptr;
+	uint8_t *report = nullptr;
+
+	uint8_t *at(uint32_t slot, uint64_t offset)
+	{
+		if (slot == LOOM_NPU_CODE)
+			return const_cast<uint8_t *>(code) + offset;
+		if (slot == LOOM_NPU_REPORT)
+			return report + offset;
+		return slots[slot] + offset;
+	}
+};
+
+// The model's opaque pointer.
+struct host_view {
+	memory_view memory;
+	std::unique_ptr<thread_pool> pool;
+};
+
+// Queue, thread and model. The thread holds a reference of its own, so that the last job may drop the last device.
+class sim_engine {
+public:
+	explicit sim_engine(const loom_target &t);
+	~sim_engine() { loom_npu_destroy(npu); }
+	void serve();
+	void enqueue(queued item)
+	{
+		std::lock_guard lock(mutex);
+		pending.push_back(std::move(item));
+		cond.notify_one();
+	}
+	void stop()
+	{
+		std::lock_guard lock(mutex);
+		stopping = true;
+		cond.notify_one();
+	}
+
+	std::mutex mutex;
+	loom_device_stats counters{};
+
+private:
+	void run(queued &item);
+	int run_segment(queued &item, const loom_prog_segment &seg, uint32_t index);
+	void bind(queued &item);
+
+	std::condition_variable cond;
+	std::deque<queued> pending;
+	bool stopping = false;
+	loom_npu *npu = nullptr;
+	host_view view;
+	std::vector<loom_npu_slot> slots;
+};
+
+class sim_device : public device, public std::enable_shared_from_this<sim_device> {
+public:
+	explicit sim_device(const loom_target &t) : engine(std::make_shared<sim_engine>(t))
+	{
+		name = "sim";
+		target = t;
+		worker = std::thread([e = engine] { e->serve(); });
+	}
+	~sim_device() override
+	{
+		engine->stop();
+		if (worker.get_id() == std::this_thread::get_id())
+			worker.detach();
+		else
+			worker.join();
+	}
+	std::shared_ptr<buffer> create_buffer(uint64_t bytes) override { return std::make_shared<sim_buffer>(bytes); }
+	std::shared_ptr<program> adopt(std::shared_ptr<program> checked) override { return checked; }
+	std::shared_ptr<instance> create_instance(std::shared_ptr<program> of) override
+	{
+		return std::make_shared<sim_instance>(shared_from_this(), std::move(of));
+	}
+	loom_device_stats stats() override
+	{
+		std::lock_guard lock(engine->mutex);
+		return engine->counters;
+	}
+
+	const std::shared_ptr<sim_engine> engine;
+
+private:
+	std::thread worker;
+};
+
+int host_read(void *opaque, uint32_t slot, uint64_t offset, void *buf, uint64_t len)
+{
+	std::memcpy(buf, static_cast<host_view *>(opaque)->memory.at(slot, offset), len);
+	return LOOM_FAULT_NONE;
+}
+
+int host_write(void *opaque, uint32_t slot, uint64_t offset, const void *buf, uint64_t len)
+{
+	std::memcpy(static_cast<host_view *>(opaque)->memory.at(slot, offset), buf, len);
+	return LOOM_FAULT_NONE;
+}
+
+void *host_direct(void *opaque, uint32_t slot, uint64_t offset, uint64_t, bool)
+{
+	return static_cast<host_view *>(opaque)->memory.at(slot, offset);
+}
+
+void host_parallel_for(void *opaque, unsigned n, void (*fn)(void *, unsigned), void *arg)
+{
+	static_cast<host_view *>(opaque)->pool->run(n, fn, arg);
+}
+
+const loom_npu_host serial_host = {host_read, host_write, host_direct, nullptr, nullptr};
+const loom_npu_host parallel_host = {host_read, host_write, host_direct, host_parallel_for, nullptr};
+
+loom_host_isa isa_from_environment()
+{
+	const char *name = std::getenv("LOOM_ISA");
+	const std::string isa = name ? name : "";
+	if (isa.empty() || isa == "auto")
+		return LOOM_HOST_AUTO;
+	if (isa == "scalar")
+		return LOOM_HOST_SCALAR;
+	if (isa == "avx2")
+		return LOOM_HOST_AVX2;
+	if (isa == "avx512")
+		return LOOM_HOST_AVX512;
+	throw failure(-EINVAL, fmt::format("LOOM_ISA={}: use scalar, avx2, avx512 or auto", isa));
+}
+
+unsigned threads_from_environment()
+{
+	const char *text = std::getenv("LOOM_THREADS");
+	if (!text || !*text)
+		return 1;
+	char *end = nullptr;
+	const unsigned long n = std::strtoul(text, &end, 10);
+	if (*end || n < 1 || n > 64)
+		throw failure(-EINVAL, fmt::format("LOOM_THREADS={}: use a number from 1 to 64", text));
+	return static_cast<unsigned>(n);
+}
+
+sim_engine::sim_engine(const loom_target &t)
+{
+	if (const char *why = loom_target_check(&t))
+		throw failure(-EINVAL, fmt::format("target: {}", why));
+	const loom_host_isa isa = isa_from_environment();
+	const unsigned threads = threads_from_environment();
+	if (threads > 1)
+		view.pool = std::make_unique<thread_pool>(threads);
+	npu = loom_npu_create(&t, threads > 1 ? &parallel_host : &serial_host, &view);
+	if (!npu)
+		throw failure(-ENOMEM, "no memory for the in-process device");
+	if (!loom_npu_set_isa(npu, isa)) {
+		loom_npu_destroy(npu);
+		throw failure(-EINVAL, fmt::format("LOOM_ISA={}: this CPU lacks it; use another or auto",
+						   std::getenv("LOOM_ISA")));
+	}
+}
+
+void sim_engine::serve()
+{
+	_mm_setcsr(default_mxcsr);
+	std::unique_lock lock(mutex);
+	for (;;) {
+		cond.wait(lock, [&] { return stopping || !pending.empty(); });
+		if (pending.empty())
+			return;
+		queued item = std::move(pending.front());
+		pending.pop_front();
+		lock.unlock();
+		run(item);
+		item = {};
+		lock.lock();
+	}
+}
+
+// Waits need no care: an event exists before the job that waits for it, and jobs run in order of submission.
+void sim_engine::run(queued &item)
+{
+	const auto &v = item.inst->program->view;
+	const auto &entry = v.entries[item.work.entry];
+	auto &result = item.done->result;
+
+	bind(item);
+	for (uint32_t s = 0; s < entry.n_segments && !result.status; s++)
+		result.status = run_segment(item, v.segments[entry.first_segment + s], s);
+	if (result.status) {
+		const std::string why =
+			describe_fault(*item.inst->program, item.work.entry, result.segment, result.end);
+		fmt::format_to_n(result.message, sizeof(result.message) - 1, "{}", why);
+		std::lock_guard lock(mutex);
+		item.inst->lost = true;
+		item.inst->lost_why = why;
+	}
+	item.done->complete();
+}
+
+void sim_engine::bind(queued &item)
+{
+	const auto &p = *item.inst->program;
+	view.memory.slots.assign(p.view.n_slots, nullptr);
+	slots.assign(p.view.n_slots, {});
+	for (uint32_t i = 0; i < p.view.n_slots; i++) {
+		const auto &d = p.view.slots[i];
+		slots[i] = {d.bytes, d.rights, d.mem_class, 0};
+		if (d.kind == LOOM_SLOT_CONST)
+			view.memory.slots[i] = p.consts->data + d.const_offset;
+		else if (d.kind == LOOM_SLOT_ARG)
+			view.memory.slots[i] = item.work.slots[i].memory->data + item.work.slots[i].offset;
+		else
+			view.memory.slots[i] = item.inst->own[i]->data;
+	}
+	view.memory.code = p.view.npu_code;
+}
+
+int sim_engine::run_segment(queued &item, const loom_prog_segment &seg, uint32_t index)
+{
+	auto &result = item.done->result;
+	std::vector<uint8_t> report(std::max<uint64_t>(item.work.report_bytes, sizeof(loom_report)));
+	loom_npu_job work{};
+
+	work.seqno = index + 1;
+	work.first_unit = seg.first;
+	work.n_units = seg.count;
+	work.insn_budget = seg.insn_budget;
+	work.cycle_budget = seg.cycle_budget;
+	work.report_bytes = report.size();
+	work.n_slots = static_cast<uint32_t>(slots.size());
+	work.slots = slots.data();
+	view.memory.report = report.data();
+	result.segment = index;
+	if (int fault = loom_npu_start(npu, &work)) {
+		result.end.fault = static_cast<uint16_t>(fault);
+		return -EIO;
+	}
+	while (loom_npu_run(npu, 0) == LOOM_NPU_RUNNING)
+		;
+	loom_npu_finish(npu, &result.end);
+	accumulate(result, *reinterpret_cast<const loom_report *>(report.data()));
+	item.done->reports.push_back(std::move(report));
+	std::lock_guard lock(mutex);
+	counters.jobs_driver++;
+	counters.jobs_device++;
+	counters.cycles += result.end.cycles;
+	counters.jobs_faulted += result.end.fault != 0;
+	return result.end.fault ? -EIO : 0;
+}
+
+sim_instance::sim_instance(std::shared_ptr<sim_device> on, std::shared_ptr<loom::program> of) : device(std::move(on))
+{
+	program = std::move(of);
+	own.resize(program->view.n_slots);
+	for (uint32_t i = 0; i < program->view.n_slots; i++) {
+		const auto &d = program->view.slots[i];
+		if (d.kind == LOOM_SLOT_STATE || d.kind == LOOM_SLOT_SCRATCH)
+			own[i] = device->create_buffer(d.bytes);
+	}
+	initialise_state();
+}
+
+void sim_instance::initialise_state()
+{
+	for (uint32_t i = 0; i < program->view.n_slots; i++) {
+		const auto &d = program->view.slots[i];
+		if (d.kind != LOOM_SLOT_STATE)
+			continue;
+		std::memset(own[i]->data, 0, own[i]->bytes);
+		if (d.flags & LOOM_SLOT_INIT)
+			std::memcpy(own[i]->data, program->consts->data + d.const_offset, d.bytes);
+	}
+}
+
+std::shared_ptr<event> sim_instance::submit(job work)
+{
+	auto done = std::make_shared<sim_event>();
+	{
+		std::lock_guard lock(device->engine->mutex);
+		if (lost)
+			throw failure(-EIO, fmt::format("the instance is LOST after: {}; reset it", lost_why));
+	}
+	last = done;
+	device->engine->enqueue({shared_from_this(), std::move(work), done});
+	return done;
+}
+
+void sim_instance::reset()
+{
+	if (last)
+		last->wait(-1);
+	initialise_state();
+	std::lock_guard lock(device->engine->mutex);
+	lost = false;
+}
+
+} // namespace
+
+std::shared_ptr<device> open_sim(const loom_target &target)
+{
+	return std::make_shared<sim_device>(target);
+}
+
+} // namespace loom

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+// loom: look at programs and devices, run programs.
+#include <cstdio>
+#include <vector>
+
+#include "commands.h"
+
+int main(int argc, char **argv)
+{
+	CLI::App app{"loom: look at Loom programs and devices, and run programs on them"};
+	app.require_subcommand(1);
+	struct command {
+		CLI::App *app;
+		loom_tool::action run;
+	};
+	std::vector<command> commands;
+	const auto add = [&](const char *name, const char *text, loom_tool::action (*make)(CLI::App &)) {
+		CLI::App *sub = app.add_subcommand(name, text);
+		commands.push_back({sub, make(*sub)});
+	};
+	add("info", "Show a device, or what a program holds", loom_tool::add_info);
+	add("run", "Run an entry point of a program", loom_tool::add_run);
+	add("dis", "Disassemble a program's NPU code", loom_tool::add_dis);
+	CLI11_PARSE(app, argc, argv);
+	for (const command &c : commands) {
+		if (!c.app->parsed())
+			continue;
+		try {
+			return c.run();
+		} catch (const std::exception &e) {
+			std::fprintf(stderr, "loom %s: %s\n", c.app->get_name().c_str(), e.what());
+			return 1;
+		}
+	}
+	return 1;
+}

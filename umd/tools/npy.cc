@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "npy.h"
+
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <filesystem>
+#include <memory>
+#include <stdexcept>
+
+#include <fmt/format.h>
+#include <zip.h>
+
+#include "loom_isa.h"
+
+namespace loom_tool {
+namespace {
+
+constexpr size_t magic_bytes = 6;
+constexpr uint64_t max_bytes = uint64_t{1} << 30;
+
+[[noreturn]] void refuse(const std::string &name, const std::string &why)
+{
+	throw std::runtime_error(fmt::format("{}: {}; write it with numpy.save", name, why));
+}
+
+// The value after 'key': in the header's Python dictionary, up to the matching end.
+std::string field_of(const std::string &header, const std::string &key, const std::string &name)
+{
+	const size_t at = header.find("'" + key + "'");
+	const size_t colon = at == std::string::npos ? at : header.find(':', at);
+	if (colon == std::string::npos)
+		refuse(name, fmt::format("its .npy header has no '{}'", key));
+	size_t from = header.find_first_not_of(' ', colon + 1);
+	if (from == std::string::npos)
+		refuse(name, fmt::format("its .npy header ends after '{}'", key));
+	const char close = header[from] == '(' ? ')' : header[from] == '\'' ? '\'' : ',';
+	const size_t to = header.find(close, from + 1);
+	if (to == std::string::npos)
+		refuse(name, fmt::format("its .npy header has no end of '{}'", key));
+	return close == ',' ? header.substr(from, to - from) : header.substr(from + 1, to - from - 1);
+}
+
+std::vector<uint64_t> shape_of(const std::string &text, const std::string &name)
+{
+	std::vector<uint64_t> shape;
+	size_t at = 0;
+	while (at < text.size()) {
+		if (text[at] == ' ' || text[at] == ',') {
+			at++;
+			continue;
+		}
+		uint64_t n = 0;
+		const size_t from = at;
+		for (; at < text.size() && text[at] >= '0' && text[at] <= '9'; at++) {
+			n = n * 10 + static_cast<uint64_t>(text[at] - '0');
+			if (n > max_bytes)
+				refuse(name, "a dimension above 2^30");
+		}
+		if (at == from || shape.size() == 32)
+			refuse(name, fmt::format("shape ({}) is not a list of numbers", text));
+		shape.push_back(n);
+	}
+	return shape;
+}
+
+uint64_t element_bytes(const std::string &descr, const std::string &name)
+{
+	if (descr.size() != 3 || !std::strchr("<|", descr[0]) || !std::strchr("fiub", descr[1]) ||
+	    !std::strchr("1248", descr[2]))
+		refuse(name, fmt::format("element type {} is not a little-endian number or boolean", descr));
+	return static_cast<uint64_t>(descr[2] - '0');
+}
+
+} // namespace
+
+array parse_npy(const uint8_t *data, size_t size, const std::string &name)
+{
+	if (size < 10 || std::memcmp(data, "\x93NUMPY", magic_bytes) != 0)
+		refuse(name, "not an .npy file");
+	const unsigned major = data[6];
+	uint64_t length = data[8] | data[9] << 8, start = 10;
+	if (major >= 2) {
+		if (size < 12)
+			refuse(name, "cut off in its header");
+		length |= uint64_t{data[10]} << 16 | uint64_t{data[11]} << 24;
+		start = 12;
+	}
+	if (major < 1 || major > 3 || length > size - start)
+		refuse(name, "cut off in its header, or of an unknown .npy version");
+	const std::string header(reinterpret_cast<const char *>(data + start), length);
+
+	array a;
+	a.descr = field_of(header, "descr", name);
+	if (field_of(header, "fortran_order", name) != "False")
+		refuse(name, "in Fortran order; use numpy.ascontiguousarray");
+	a.shape = shape_of(field_of(header, "shape", name), name);
+	uint64_t bytes = element_bytes(a.descr, name);
+	for (uint64_t n : a.shape) {
+		bytes *= n;
+		if (bytes > max_bytes)
+			refuse(name, "above 1 GiB");
+	}
+	if (bytes != size - start - length)
+		refuse(name, fmt::format("shape {} of {} needs {} bytes of data, the file has {}", shape_text(a.shape),
+					 a.descr, bytes, size - start - length));
+	a.bytes.assign(data + start + length, data + size);
+	return a;
+}
+
+std::vector<uint8_t> read_file(const std::string &path)
+{
+	std::unique_ptr<FILE, int (*)(FILE *)> f(std::fopen(path.c_str(), "rb"), std::fclose);
+	std::error_code error;
+	if (!f)
+		throw std::runtime_error(fmt::format("{}: {}", path, std::strerror(errno)));
+	const auto size = std::filesystem::file_size(path, error);
+	if (error || size > max_bytes + 4096)
+		throw std::runtime_error(fmt::format("{}: not a regular file of at most 1 GiB", path));
+	std::vector<uint8_t> bytes(size);
+	if (std::fread(bytes.data(), 1, size, f.get()) != size)
+		throw std::runtime_error(fmt::format("{}: cannot be read: {}", path, std::strerror(errno)));
+	return bytes;
+}
+
+array read_npy(const std::string &path)
+{
+	const auto bytes = read_file(path);
+	return parse_npy(bytes.data(), bytes.size(), path);
+}
+
+std::map<std::string, array> read_npz(const std::string &path)
+{
+	int code = 0;
+	std::unique_ptr<zip_t, void (*)(zip_t *)> zip(zip_open(path.c_str(), ZIP_RDONLY, &code), zip_discard);
+	if (!zip)
+		throw std::runtime_error(fmt::format("{}: not an .npz file that can be read", path));
+	std::map<std::string, array> all;
+	for (zip_int64_t i = 0; i < zip_get_num_entries(zip.get(), 0); i++) {
+		zip_stat_t st;
+		std::unique_ptr<zip_file_t, int (*)(zip_file_t *)> f(zip_fopen_index(zip.get(), zip_uint64_t(i), 0),
+								     zip_fclose);
+		if (zip_stat_index(zip.get(), zip_uint64_t(i), 0, &st) || !f || st.size > max_bytes + 4096)
+			throw std::runtime_error(fmt::format("{}: entry {} cannot be read", path, i));
+		std::vector<uint8_t> bytes(st.size);
+		if (zip_fread(f.get(), bytes.data(), st.size) != zip_int64_t(st.size))
+			throw std::runtime_error(fmt::format("{}: entry {} is damaged", path, st.name));
+		std::string name = st.name;
+		if (name.size() > 4 && name.compare(name.size() - 4, 4, ".npy") == 0)
+			name.resize(name.size() - 4);
+		all[name] = parse_npy(bytes.data(), bytes.size(), fmt::format("{}: {}", path, st.name));
+	}
+	return all;
+}
+
+void write_file(const std::string &path, const void *data, size_t size)
+{
+	const std::string part = path + ".part";
+	std::unique_ptr<FILE, int (*)(FILE *)> f(std::fopen(part.c_str(), "wb"), std::fclose);
+	if (!f)
+		throw std::runtime_error(fmt::format("{}: cannot be written: {}", path, std::strerror(errno)));
+	const bool ok = std::fwrite(data, 1, size, f.get()) == size && std::fflush(f.get()) == 0;
+	if (!ok || std::rename(part.c_str(), path.c_str())) {
+		const int error = errno;
+		std::remove(part.c_str());
+		throw std::runtime_error(fmt::format("{}: cannot be written: {}", path, std::strerror(error)));
+	}
+}
+
+void write_npy(const std::string &path, const array &a)
+{
+	std::string shape;
+	for (uint64_t n : a.shape)
+		shape += fmt::format("{}, ", n);
+	if (a.shape.size() > 1)
+		shape.resize(shape.size() - 2);
+	else if (a.shape.size() == 1)
+		shape.resize(shape.size() - 1);
+	std::string header =
+		fmt::format("{{'descr': '{}', 'fortran_order': False, 'shape': ({}), }}", a.descr, shape);
+	header.append(63 - (10 + header.size()) % 64, ' ');
+	header += '\n';
+	std::vector<uint8_t> file{0x93, 'N', 'U', 'M', 'P', 'Y', 1, 0, uint8_t(header.size()),
+				  uint8_t(header.size() >> 8)};
+	file.insert(file.end(), header.begin(), header.end());
+	file.insert(file.end(), a.bytes.begin(), a.bytes.end());
+	write_file(path, file.data(), file.size());
+}
+
+const char *npy_descr(uint32_t dtype)
+{
+	static const char *const descr[LOOM_NUM_DTYPES] = {"<f4", "<u2", "<f2", "<i4", "<u4", "<i2", "<u2", "|i1",
+							   "|u1", "|b1", "<f8", "<i8", "<u8", "<c8", "|u1"};
+	return dtype < LOOM_NUM_DTYPES ? descr[dtype] : "?";
+}
+
+std::string shape_text(const std::vector<uint64_t> &shape)
+{
+	std::string text = "(";
+	for (uint64_t n : shape)
+		text += fmt::format("{}{}", text.size() > 1 ? ", " : "", n);
+	return text + ")";
+}
+
+} // namespace loom_tool
