@@ -117,8 +117,46 @@ static inline __u64 loom_burst_bytes(__u64 addr, __u64 len)
 }
 
 /*
+ * Bytes on the bus for one memory side of a DMA record: every contiguous run moves whole bursts, where rows that
+ * follow each other without a gap are one run. phase is the address of the first row mod 64. Rows are counted by
+ * their address mod 64, of which strides make at most 64 different ones.
+ */
+static inline __u64 loom_dma_bus_bytes(__u32 phase, const __u32 n[4], const __s32 stride[4], __u64 inner)
+{
+	__u64 rows[64] = {0}, next[64], bytes = 0;
+	int d = 3, i, p;
+
+	while (d >= 0 && (n[d] == 1 || (__s64)stride[d] == (__s64)inner)) {
+		inner *= n[d];
+		d--;
+	}
+	rows[phase % 64] = 1;
+	for (; d >= 0; d--) {
+		const __u32 step = (__u32)stride[d] % 64;
+
+		for (p = 0; p < 64; p++) {
+			if (!step)
+				rows[p] *= n[d];
+			next[p] = 0;
+		}
+		if (!step)
+			continue;
+		for (p = 0; p < 64; p++)
+			for (i = 0; rows[p] && i < 64; i++)
+				next[(p + i * step) % 64] += rows[p] * (n[d] / 64 + ((__u32)i < n[d] % 64));
+		for (p = 0; p < 64; p++)
+			rows[p] = next[p];
+	}
+	for (p = 0; p < 64; p++)
+		bytes += rows[p] ? rows[p] * loom_burst_bytes((__u64)p, inner) : 0;
+	return bytes;
+}
+
+/*
  * A DMA record: latency once, then the bytes on the bus at the class's bandwidth. useful and bus are the bytes
- * asked for and the bytes moved in whole bursts. SRAM to SRAM moves 64 bytes a cycle without latency.
+ * asked for and the bytes moved in whole bursts, both summed over its sides in memory; a record with both sides in
+ * memory counts for the class of the lower bandwidth (of the source, if equal). SRAM to SRAM and fills of SRAM move
+ * 64 bytes a cycle without latency, and there bus is useful.
  */
 static inline struct loom_cost loom_cost_dma(const struct loom_mem_class *m, __u64 useful, __u64 bus)
 {
