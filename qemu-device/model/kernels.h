@@ -10,8 +10,6 @@
 #include <stdint.h>
 #include "loom_npu.h"
 
-#define LOOM_PANEL 64u /* columns of B that one packed panel holds; its rows are LOOM_PANEL elements apart */
-
 /*
  * acc[i][j] += sum over t < taps, c < kc, ascending, of a[t * a_pitch + i][c] * B[t * kc + c][j]
  * for i < m, j < n. NaNs are left canonical.
@@ -25,7 +23,7 @@ struct loom_gemm {
 	const void *const *a; /* row pointers */
 	size_t a_pitch; /* pointers from tap to tap */
 	const void *b;
-	size_t b_pitch;
+	ptrdiff_t b_pitch;
 	void *acc; /* float or int32_t */
 	size_t acc_pitch; /* elements from row to row */
 	unsigned m, n, taps, kc;

@@ -29,7 +29,7 @@ INLINE void tile_f32(const struct loom_gemm *g, unsigned row, unsigned col, cons
 {
 	float *acc = (float *)g->acc + row * g->acc_pitch + col;
 	const float *b = (const float *)g->b + col;
-	const size_t pitch = g->b_pitch;
+	const ptrdiff_t pitch = g->b_pitch;
 	__m256 s[6][2];
 
 #pragma GCC unroll 6

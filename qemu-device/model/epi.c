@@ -1,0 +1,319 @@
+// SPDX-License-Identifier: GPL-2.0-or-later OR MIT
+/*
+ * Accumulators on their way out: bias, scale, residual, activation, conversion, each with its own rounding.
+ *
+ * With ACC_BIAS the accumulators began at the bias, and it is not added again. Bias, scales and table are read
+ * before OUT is written. Pixels leave in row-major order, 256 columns at a time; the residual of these columns is
+ * read before they are written, so OUT may lie in the residual's place.
+ * An INT8 result is requantised about zero, joined with the residual about zero, and only then moved by zp.
+ */
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC optimize("O3") /* short loops over columns: worth vectorising at any build type */
+#endif
+
+#include <string.h>
+#include "loom_num.h"
+#include "mxu.h"
+#include "unit_check.h"
+
+enum { CHUNK = 256 }; /* columns converted at a time */
+
+struct drain {
+	const struct loom_exec *x;
+	const struct loom_mxu *m;
+	const struct loom_epi *e; /* NULL: none */
+	const uint32_t *bias; /* copies; NULL: none */
+	const uint32_t *scale; /* f32, or pairs of multiplier and shift */
+	const int8_t *lut;
+	int64_t residual; /* address, or -1 */
+	uint32_t v[CHUNK];
+};
+
+/* ---- check --------------------------------------------------------------------------------------------- */
+
+static bool shift_ok(int shift)
+{
+	return shift >= LOOM_NUM_SHIFT_MIN && shift <= LOOM_NUM_SHIFT_MAX;
+}
+
+static bool unused_fields_zero(const struct loom_mxu *m, const struct loom_epi *e)
+{
+	const bool drain = m->flags & LOOM_MXU_DRAIN, integer = m->type == LOOM_MXU_INT8;
+	const bool fixed = e->rq == LOOM_RQ_DOUBLE || e->rq == LOOM_RQ_SINGLE;
+
+	if (!drain && (e->scale != LOOM_EPI_NONE || e->rq || e->act || e->residual != LOOM_EPI_NONE || e->zp))
+		return false;
+	if ((e->rq == LOOM_RQ_NONE || e->scale != LOOM_EPI_NONE) && e->scale_imm)
+		return false;
+	if ((!fixed || e->scale != LOOM_EPI_NONE) && e->shift_imm)
+		return false;
+	if (e->rq == LOOM_RQ_NONE && e->scale != LOOM_EPI_NONE)
+		return false;
+	if (e->act != LOOM_ACT_CLAMP && (e->lo || e->hi))
+		return false;
+	if (e->act != LOOM_ACT_LUT256 && e->lut != LOOM_EPI_NONE)
+		return false;
+	if (e->residual == LOOM_EPI_NONE && (e->res_type || e->r_sy || e->r_sx || e->r_sn))
+		return false;
+	if ((e->residual == LOOM_EPI_NONE || !integer) &&
+	    (e->res_zp || e->m1 || e->m2 || e->mo || e->s1 || e->s2 || e->so || e->left))
+		return false;
+	return integer || !e->zp;
+}
+
+static bool fields_ok(const struct loom_mxu *m, const struct loom_epi *e)
+{
+	const bool integer = m->type == LOOM_MXU_INT8;
+
+	if (e->rq >= LOOM_NUM_REQUANT || e->act >= LOOM_NUM_ACT || !shift_ok(e->shift_imm))
+		return false;
+	if (!integer && (e->rq == LOOM_RQ_DOUBLE || e->rq == LOOM_RQ_SINGLE))
+		return false;
+	if (m->acc == LOOM_ACC_BIAS && e->bias == LOOM_EPI_NONE)
+		return false;
+	if (m->out_type == LOOM_I8 && integer && e->rq == LOOM_RQ_NONE)
+		return false;
+	if (e->act == LOOM_ACT_LUT256 && (m->out_type != LOOM_I8 || e->lut == LOOM_EPI_NONE))
+		return false;
+	if (e->residual == LOOM_EPI_NONE)
+		return true;
+	if (m->outer[0] != 1 || m->outer[1] != 1)
+		return false;
+	if (!integer)
+		return e->res_type <= LOOM_F16;
+	return e->res_type == LOOM_I8 && e->rq != LOOM_RQ_NONE && shift_ok(e->s1) && shift_ok(e->s2) &&
+	       shift_ok(e->so) && e->left <= LOOM_NUM_SHIFT_MAX;
+}
+
+static int check_list(const struct loom_exec *x, uint32_t at, uint32_t elem, uint32_t bytes, uint32_t n,
+		      struct loom_refusal *why)
+{
+	struct loom_span s = loom_span_begin(at, 0, elem);
+
+	if (at == LOOM_EPI_NONE)
+		return LOOM_FAULT_NONE;
+	loom_span_dim(&s, bytes, n);
+	return loom_span_check(x, &s, bytes, why);
+}
+
+int loom_epi_check(const struct loom_exec *x, const struct loom_dispatched *r, struct loom_refusal *why)
+{
+	const struct loom_mxu *m = &r->mxu;
+	const struct loom_epi *e = loom_mxu_epi(r);
+	struct loom_span s;
+	int fault;
+
+	if (!e)
+		return LOOM_FAULT_NONE;
+	if (!unused_fields_zero(m, e))
+		return loom_refuse(why, LOOM_FAULT_RESERVED);
+	if (!fields_ok(m, e))
+		return loom_refuse(why, LOOM_FAULT_FIELD);
+	if ((fault = check_list(x, e->bias, 4, 4, m->n, why)) ||
+	    (fault = check_list(x, e->scale, 4, e->rq == LOOM_RQ_F32 ? 4 : 8, m->n, why)) ||
+	    (fault = check_list(x, e->lut, 1, 1, 256, why)))
+		return fault;
+	if (e->residual == LOOM_EPI_NONE)
+		return LOOM_FAULT_NONE;
+	s = loom_span_begin(e->residual, r->base[3], loom_dtype_bytes(e->res_type));
+	loom_span_dim(&s, e->r_sy, m->oh);
+	loom_span_dim(&s, e->r_sx, m->ow);
+	loom_span_dim(&s, e->r_sn, m->n);
+	return loom_span_check(x, &s, loom_dtype_bytes(e->res_type), why);
+}
+
+/* ---- execution ----------------------------------------------------------------------------------------- */
+
+void loom_epi_bias(const struct loom_exec *x, const struct loom_dispatched *r)
+{
+	const struct loom_mxu *m = &r->mxu;
+	const uint64_t rows = (uint64_t)m->outer[0] * m->outer[1] * m->oh * m->ow;
+	uint32_t *acc = loom_mxu_acc(x, m, 0, 0);
+
+	for (uint64_t i = 0; i < rows; i++, acc += m->acc_pitch)
+		memcpy(acc, x->sram + loom_mxu_epi(r)->bias, (size_t)m->n * 4);
+}
+
+static uint32_t load_float(const uint8_t *at, uint32_t dtype)
+{
+	uint32_t word;
+	uint16_t half;
+
+	if (dtype == LOOM_F32) {
+		memcpy(&word, at, sizeof(word));
+		return word;
+	}
+	memcpy(&half, at, sizeof(half));
+	return dtype == LOOM_BF16 ? loom_num_from_bf16(half) : loom_num_from_f16(half);
+}
+
+static void float_steps(struct drain *d, const uint8_t *residual, uint32_t first, uint32_t n)
+{
+	const struct loom_epi *e = d->e;
+	uint32_t *v = d->v;
+
+	if (d->bias)
+		for (uint32_t i = 0; i < n; i++)
+			v[i] = loom_num_add(v[i], d->bias[first + i]);
+	if (d->scale)
+		for (uint32_t i = 0; i < n; i++)
+			v[i] = loom_num_mul(v[i], d->scale[first + i]);
+	else if (e->rq == LOOM_RQ_F32)
+		for (uint32_t i = 0; i < n; i++)
+			v[i] = loom_num_mul(v[i], e->scale_imm);
+	if (residual)
+		for (uint32_t i = 0; i < n; i++)
+			v[i] = loom_num_add(v[i], load_float(residual + (ptrdiff_t)(first + i) * e->r_sn,
+							     e->res_type));
+	if (e->act == LOOM_ACT_CLAMP)
+		for (uint32_t i = 0; i < n; i++)
+			v[i] = loom_num_clamp(v[i], e->lo, e->hi);
+}
+
+static int32_t requantise(const struct loom_epi *e, int32_t v, uint32_t multiplier, uint32_t shift)
+{
+	switch (e->rq) {
+	case LOOM_RQ_DOUBLE:
+		return loom_num_requant_double(v, (int32_t)multiplier, (int32_t)shift);
+	case LOOM_RQ_SINGLE:
+		return loom_num_requant_single(v, (int32_t)multiplier, (int32_t)shift);
+	case LOOM_RQ_F32:
+		return loom_num_requant_f32(v, multiplier);
+	default:
+		return v;
+	}
+}
+
+/* TFLite's quantised ADD of two operands that are already about their zero points. */
+static int32_t add_residual(const struct loom_epi *e, int32_t v, int32_t residual)
+{
+	const int32_t a = (int32_t)((uint32_t)v << e->left);
+	const int32_t b = (int32_t)((uint32_t)(residual - e->res_zp) << e->left);
+	const uint32_t sum = (uint32_t)loom_num_requant_double(a, e->m1, e->s1) +
+			     (uint32_t)loom_num_requant_double(b, e->m2, e->s2);
+
+	return loom_num_requant_double((int32_t)sum, e->mo, e->so);
+}
+
+static void integer_steps(struct drain *d, const uint8_t *residual, uint32_t first, uint32_t n)
+{
+	const struct loom_epi *e = d->e;
+	const bool pairs = d->scale && e->rq != LOOM_RQ_F32;
+
+	for (uint32_t i = 0; i < n; i++) {
+		const uint32_t j = first + i;
+		uint32_t multiplier = e->scale_imm, shift = (uint32_t)(int32_t)e->shift_imm;
+		int32_t v = (int32_t)(d->v[i] + (d->bias ? d->bias[j] : 0));
+
+		if (d->scale) {
+			multiplier = d->scale[pairs ? 2 * j : j];
+			shift = pairs ? d->scale[2 * j + 1] : 0;
+		}
+		v = requantise(e, v, multiplier, shift);
+		if (residual)
+			v = add_residual(e, v, (int8_t)residual[(ptrdiff_t)j * e->r_sn]);
+		v = (int32_t)((uint32_t)v + (uint32_t)(int32_t)e->zp);
+		if (e->act == LOOM_ACT_CLAMP) {
+			v = v < (int32_t)e->lo ? (int32_t)e->lo : v;
+			v = v > (int32_t)e->hi ? (int32_t)e->hi : v;
+		} else if (d->lut) {
+			v = d->lut[loom_num_sat8(v) + 128];
+		}
+		d->v[i] = (uint32_t)v;
+	}
+}
+
+/* Stores n results in the OUT type; accumulators and steps leave canonical NaNs. */
+static void store(const struct drain *d, uint8_t *out, uint32_t n)
+{
+	const ptrdiff_t step = d->m->o_sn;
+
+	switch (d->m->out_type) {
+	case LOOM_F32:
+	case LOOM_I32:
+		if (step == 4) {
+			memcpy(out, d->v, (size_t)n * 4);
+			break;
+		}
+		for (uint32_t i = 0; i < n; i++)
+			memcpy(out + i * step, &d->v[i], 4);
+		break;
+	case LOOM_BF16:
+	case LOOM_F16:
+		for (uint32_t i = 0; i < n; i++) {
+			const uint16_t h = d->m->out_type == LOOM_BF16 ? loom_num_to_bf16(d->v[i]) :
+									  loom_num_to_f16(d->v[i]);
+
+			memcpy(out + i * step, &h, sizeof(h));
+		}
+		break;
+	default: /* I8 */
+		for (uint32_t i = 0; i < n; i++)
+			out[i * step] = (uint8_t)loom_num_sat8((int32_t)d->v[i]);
+		break;
+	}
+}
+
+/* One pixel. */
+static void drain_pixel(struct drain *d, const uint32_t *acc, uint8_t *out, const uint8_t *residual)
+{
+	for (uint32_t first = 0; first < d->m->n; first += CHUNK) {
+		const uint32_t n = d->m->n - first < CHUNK ? d->m->n - first : CHUNK;
+
+		memcpy(d->v, acc + first, (size_t)n * 4);
+		if (d->e && d->m->type == LOOM_MXU_INT8)
+			integer_steps(d, residual, first, n);
+		else if (d->e)
+			float_steps(d, residual, first, n);
+		store(d, out + (ptrdiff_t)first * d->m->o_sn, n);
+	}
+}
+
+/* Copies bias, scales and table, which OUT may overlap. */
+static void fetch_lists(struct drain *d)
+{
+	const struct loom_epi *e = d->e;
+	uint8_t *at = d->x->scratch;
+	const size_t n = d->m->n, scale_bytes = n * (e->rq == LOOM_RQ_F32 ? 4 : 8);
+
+	if (e->bias != LOOM_EPI_NONE && d->m->acc != LOOM_ACC_BIAS) {
+		d->bias = memcpy(at, d->x->sram + e->bias, n * 4);
+		at += n * 4;
+	}
+	if (e->scale != LOOM_EPI_NONE) {
+		d->scale = memcpy(at, d->x->sram + e->scale, scale_bytes);
+		at += scale_bytes;
+	}
+	if (e->lut != LOOM_EPI_NONE)
+		d->lut = memcpy(at, d->x->sram + e->lut, 256);
+}
+
+void loom_epi_drain(const struct loom_exec *x, const struct loom_dispatched *r)
+{
+	const struct loom_mxu *m = &r->mxu;
+	const int64_t out = loom_unit_address(m->out_base, r->base[2]);
+	struct drain d;
+
+	d.x = x;
+	d.m = m;
+	d.e = loom_mxu_epi(r);
+	d.bias = d.scale = NULL;
+	d.lut = NULL;
+	d.residual = -1;
+	if (d.e)
+		fetch_lists(&d);
+	if (d.e && d.e->residual != LOOM_EPI_NONE)
+		d.residual = loom_unit_address(d.e->residual, r->base[3]);
+	for (uint32_t o0 = 0; o0 < m->outer[0]; o0++)
+		for (uint32_t o1 = 0; o1 < m->outer[1]; o1++) {
+			const uint32_t *acc = loom_mxu_acc(x, m, o0, o1);
+			const int64_t at = out + (int64_t)o0 * m->o_so[0] + (int64_t)o1 * m->o_so[1];
+
+			for (int64_t oy = 0; oy < m->oh; oy++)
+				for (int64_t ox = 0; ox < m->ow; ox++, acc += m->acc_pitch)
+					drain_pixel(&d, acc, x->sram + at + oy * m->o_sy + ox * m->o_sx,
+						    d.residual < 0 ? NULL :
+								     x->sram + d.residual + oy * d.e->r_sy +
+									     ox * d.e->r_sx);
+		}
+}

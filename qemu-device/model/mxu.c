@@ -1,0 +1,316 @@
+// SPDX-License-Identifier: GPL-2.0-or-later OR MIT
+/*
+ * The array. A record runs in blocks of columns and of k; for each, B is packed once (or read in place), then
+ * blocks of rows go through a micro-kernel. Each output keeps its accumulator in accumulator memory between
+ * blocks, and blocks of k come in ascending order, so blocking never shows in the bits.
+ *
+ * A is read through row pointers: in place where its channels lie side by side in f32, from a packed and widened
+ * copy otherwise. Padding is a pointer to a row of padding.
+ *
+ * A, B and the bias are read as a whole before OUT is written: results leave in one pass at the end (epi.c).
+ */
+#include <string.h>
+#include "kernels.h"
+#include "mxu.h"
+#include "unit_check.h"
+
+enum {
+	BLOCK_M = 96, /* rows in one call of a micro-kernel */
+	BLOCK_N = 384, /* columns of B packed at once */
+	BLOCK_K = 256, /* packed 4-byte elements along k: f32, or pairs of int16 */
+	MAX_TAPS = 16, /* taps of A read in place in one call */
+	MAX_TASKS = 5, /* parts that the host's threads may take */
+	IN_PLACE_CHANNELS = 8, /* fewer channels than this are gathered, so that k runs over several taps */
+	PACKED_B = BLOCK_N * BLOCK_K * 4,
+	PACKED_A = BLOCK_M * BLOCK_K * 4,
+};
+
+_Static_assert(PACKED_B + MAX_TASKS * PACKED_A <= 1 << 20, "fits the smallest scratch memory");
+
+#define PARALLEL_MACS (1u << 20) /* less work than this stays on the calling thread */
+
+struct block {
+	const struct loom_exec *x;
+	const struct loom_mxu *m;
+	const uint8_t *a, *b; /* operands of this outer repetition */
+	uint32_t *acc; /* its accumulators */
+	uint32_t pixels, parts, tasks;
+	uint32_t k, len; /* first product and number of products in this block */
+	uint32_t n, cols; /* first column and number of columns */
+	uint32_t pad; /* padding element, widened */
+	bool in_place; /* A is read where it lies; the block is whole taps, or part of one tap */
+	bool zero; /* accumulators begin at zero here */
+	const void *b_rows; /* B as the micro-kernel wants it */
+	ptrdiff_t b_pitch;
+};
+
+static uint32_t load32(const void *p)
+{
+	uint32_t v;
+
+	memcpy(&v, p, sizeof(v));
+	return v;
+}
+
+static uint32_t load_bf16(const void *p)
+{
+	uint16_t v;
+
+	memcpy(&v, p, sizeof(v));
+	return (uint32_t)v << 16;
+}
+
+/* The pixel of A under output pixel p and tap (ky, kx), or NULL for padding. */
+static const uint8_t *pixel(const struct block *k, uint32_t p, uint32_t ky, uint32_t kx)
+{
+	const struct loom_mxu *m = k->m;
+	const int64_t iy = (int64_t)(p / m->ow) * m->sy + (int64_t)ky * m->dy - m->py;
+	const int64_t ix = (int64_t)(p % m->ow) * m->sx + (int64_t)kx * m->dx - m->px;
+
+	if (iy < 0 || iy >= m->ih || ix < 0 || ix >= m->iw)
+		return NULL;
+	return k->a + iy * m->a_sh + ix * m->a_sw;
+}
+
+/* Copies n elements of A, from src on or padding, widened. */
+static void widen(const struct block *k, const uint8_t *src, uint32_t n, uint32_t *dst32, int16_t *dst16)
+{
+	const ptrdiff_t step = k->m->a_sc;
+
+	switch (k->m->type) {
+	case LOOM_MXU_F32:
+		for (uint32_t i = 0; i < n; i++)
+			dst32[i] = src ? load32(src + i * step) : k->pad;
+		break;
+	case LOOM_MXU_BF16:
+		for (uint32_t i = 0; i < n; i++)
+			dst32[i] = src ? load_bf16(src + i * step) : k->pad;
+		break;
+	default:
+		for (uint32_t i = 0; i < n; i++)
+			dst16[i] = src ? (int8_t)src[i * step] : (int16_t)k->pad;
+		break;
+	}
+}
+
+/* Gathers the block's products of output pixel p: an implicit im2col of one row. */
+static void pack_row(const struct block *k, uint32_t p, void *dst)
+{
+	const struct loom_mxu *m = k->m;
+	uint32_t c = k->k % m->kc, kx = k->k / m->kc % m->kw, ky = k->k / m->kc / m->kw;
+
+	for (uint32_t done = 0; done < k->len;) {
+		const uint8_t *src = pixel(k, p, ky, kx);
+		const uint32_t run = m->kc - c < k->len - done ? m->kc - c : k->len - done;
+
+		widen(k, src ? src + (ptrdiff_t)c * m->a_sc : NULL, run, (uint32_t *)dst + done,
+		      (int16_t *)dst + done);
+		done += run;
+		c = 0;
+		if (++kx == m->kw) {
+			kx = 0;
+			ky++;
+		}
+	}
+	if (m->type == LOOM_MXU_INT8 && k->len % 2)
+		((int16_t *)dst)[k->len] = 0;
+}
+
+/* B as rows of k: in place if a row is contiguous f32, else packed, widened and paired. */
+static void pack_b(struct block *k)
+{
+	const struct loom_mxu *m = k->m;
+	const uint8_t *src = k->b + (ptrdiff_t)k->k * m->b_sk + (ptrdiff_t)k->n * m->b_sn;
+	const ptrdiff_t pitch = (k->cols + 15) & ~15u;
+	uint32_t *dst = (uint32_t *)k->x->scratch;
+
+	if (m->type == LOOM_MXU_F32 && (m->b_sn == 4 || k->cols == 1) && (k->len == 1 || m->b_sk % 4 == 0)) {
+		k->b_rows = src;
+		k->b_pitch = m->b_sk / 4;
+		return;
+	}
+	k->b_rows = dst;
+	k->b_pitch = pitch;
+	switch (m->type) {
+	case LOOM_MXU_F32:
+		for (uint32_t i = 0; i < k->len; i++)
+			for (uint32_t j = 0; j < k->cols; j++)
+				dst[i * pitch + j] = load32(src + (ptrdiff_t)i * m->b_sk + (ptrdiff_t)j * m->b_sn);
+		break;
+	case LOOM_MXU_BF16:
+		for (uint32_t i = 0; i < k->len; i++)
+			for (uint32_t j = 0; j < k->cols; j++)
+				dst[i * pitch + j] = load_bf16(src + (ptrdiff_t)i * m->b_sk + (ptrdiff_t)j * m->b_sn);
+		break;
+	default:
+		for (uint32_t i = 0; i < k->len; i += 2)
+			for (uint32_t j = 0; j < k->cols; j++) {
+				const uint8_t *at = src + (ptrdiff_t)i * m->b_sk + (ptrdiff_t)j * m->b_sn;
+				const int16_t first = (int8_t)at[0];
+				const int16_t second = i + 1 < k->len ? (int8_t)at[m->b_sk] : 0;
+
+				dst[i / 2 * pitch + j] = (uint16_t)first | (uint32_t)(uint16_t)second << 16;
+			}
+		break;
+	}
+}
+
+/* Rows first to first + rows of A, packed. */
+static void rows_packed(const struct block *k, uint32_t first, uint32_t rows, uint8_t *packed, struct loom_gemm *g)
+{
+	const void *a[BLOCK_M];
+
+	for (uint32_t i = 0; i < rows; i++) {
+		a[i] = packed + (size_t)i * BLOCK_K * 4;
+		pack_row(k, first + i, packed + (size_t)i * BLOCK_K * 4);
+	}
+	g->a = a;
+	g->taps = 1;
+	if (k->m->type == LOOM_MXU_INT8) {
+		g->kc = (k->len + 1) / 2;
+		k->x->kernels->gemm_i8(g);
+	} else {
+		g->kc = k->len;
+		k->x->kernels->gemm_f32(g);
+	}
+}
+
+/* The same, read in place, a row pointer for each pixel and tap. */
+static void rows_in_place(const struct block *k, uint32_t first, uint32_t rows, struct loom_gemm *g)
+{
+	const struct loom_mxu *m = k->m;
+	const uint32_t tap = k->k / m->kc, c = k->k % m->kc;
+	const void *a[MAX_TAPS * BLOCK_M];
+	uint32_t pad[BLOCK_K];
+
+	g->kc = k->len < m->kc ? k->len : m->kc;
+	g->taps = k->len / g->kc;
+	g->a = a;
+	g->a_pitch = rows;
+	for (uint32_t i = 0; i < g->kc; i++)
+		pad[i] = k->pad;
+	for (uint32_t t = 0; t < g->taps; t++)
+		for (uint32_t i = 0; i < rows; i++) {
+			const uint8_t *at = pixel(k, first + i, (tap + t) / m->kw, (tap + t) % m->kw);
+
+			a[t * rows + i] = at ? (const void *)(at + (size_t)c * 4) : pad;
+		}
+	k->x->kernels->gemm_f32(g);
+}
+
+/* One of the parts that threads may share: every tasks-th block of rows. */
+static void run_part(void *arg, unsigned part)
+{
+	const struct block *k = arg;
+	uint8_t *packed = k->x->scratch + PACKED_B + (size_t)part * PACKED_A;
+
+	for (uint32_t i = part; i < k->parts; i += k->tasks) {
+		const uint32_t first = i * BLOCK_M;
+		const uint32_t rows = k->pixels - first < BLOCK_M ? k->pixels - first : BLOCK_M;
+		struct loom_gemm g = {
+			.b = k->b_rows,
+			.b_pitch = k->b_pitch,
+			.acc = k->acc + (size_t)first * k->m->acc_pitch + k->n,
+			.acc_pitch = k->m->acc_pitch,
+			.m = rows,
+			.n = k->cols,
+			.zero = k->zero,
+		};
+
+		if (k->in_place)
+			rows_in_place(k, first, rows, &g);
+		else
+			rows_packed(k, first, rows, packed, &g);
+	}
+}
+
+static void run_parts(struct block *k)
+{
+	const struct loom_npu_host *host = k->x->host;
+	const uint64_t macs = (uint64_t)k->pixels * k->cols * k->len;
+
+	k->tasks = 1;
+	if (k->parts > 1 && macs >= PARALLEL_MACS && host && host->parallel_for) {
+		k->tasks = k->parts < MAX_TASKS ? k->parts : MAX_TASKS;
+		host->parallel_for(k->x->opaque, k->tasks, run_part, k);
+	} else {
+		run_part(k, 0);
+	}
+}
+
+/* Products of the next block along k: as many as fit, in place whole taps or part of one. */
+static uint32_t block_len(const struct block *k, uint32_t products)
+{
+	const struct loom_mxu *m = k->m;
+	const uint32_t left = products - k->k;
+	const uint32_t max = m->type == LOOM_MXU_INT8 ? 2 * BLOCK_K : BLOCK_K;
+	uint32_t taps;
+
+	if (!k->in_place)
+		return left < max ? left : max;
+	if (m->kc >= max) {
+		const uint32_t in_tap = m->kc - k->k % m->kc;
+
+		return in_tap < max ? in_tap : max;
+	}
+	taps = max / m->kc < MAX_TAPS ? max / m->kc : MAX_TAPS;
+	return left < taps * m->kc ? left : taps * m->kc;
+}
+
+static void run_outer(struct block *k)
+{
+	const struct loom_mxu *m = k->m;
+	const uint32_t products = (uint32_t)m->kh * m->kw * m->kc;
+
+	for (k->n = 0; k->n < m->n; k->n += BLOCK_N) {
+		k->cols = m->n - k->n < BLOCK_N ? m->n - k->n : BLOCK_N;
+		k->zero = m->acc == LOOM_ACC_ZERO;
+		for (k->k = 0; k->k < products; k->k += k->len) {
+			k->len = block_len(k, products);
+			pack_b(k);
+			run_parts(k);
+			k->zero = false;
+		}
+	}
+}
+
+static uint32_t widened_pad(const struct loom_mxu *m)
+{
+	switch (m->type) {
+	case LOOM_MXU_F32:
+		return m->pad_value;
+	case LOOM_MXU_BF16:
+		return m->pad_value << 16;
+	default:
+		return (uint32_t)(int8_t)m->pad_value;
+	}
+}
+
+void loom_mxu_exec(const struct loom_exec *x, const struct loom_dispatched *r)
+{
+	const struct loom_mxu *m = &r->mxu;
+	const uint32_t pixels = (uint32_t)m->oh * m->ow;
+	struct block k = {
+		.x = x,
+		.m = m,
+		.pixels = pixels,
+		.parts = (pixels + BLOCK_M - 1) / BLOCK_M,
+		.pad = widened_pad(m),
+		.in_place = m->type == LOOM_MXU_F32 && (m->a_sc == 4 || m->kc == 1) &&
+			    (m->kc >= IN_PLACE_CHANNELS || m->kh * m->kw == 1),
+	};
+
+	if (m->acc == LOOM_ACC_BIAS)
+		loom_epi_bias(x, r);
+	for (uint32_t o0 = 0; o0 < m->outer[0]; o0++)
+		for (uint32_t o1 = 0; o1 < m->outer[1]; o1++) {
+			k.a = x->sram + loom_unit_address(m->a_base, r->base[0]) + (int64_t)o0 * m->a_so[0] +
+			      (int64_t)o1 * m->a_so[1];
+			k.b = x->sram + loom_unit_address(m->b_base, r->base[1]) + (int64_t)o0 * m->b_so[0] +
+			      (int64_t)o1 * m->b_so[1];
+			k.acc = loom_mxu_acc(x, m, o0, o1);
+			run_outer(&k);
+		}
+	if (m->flags & LOOM_MXU_DRAIN)
+		loom_epi_drain(x, r);
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later OR MIT */
+/* Between the array (mxu.c), its check (mxu_check.c) and its epilogue (epi.c). */
+#ifndef LOOM_MXU_H
+#define LOOM_MXU_H
+
+#include "exec.h"
+
+/* The epilogue that follows the record, or NULL. */
+static inline const struct loom_epi *loom_mxu_epi(const struct loom_dispatched *r)
+{
+	return r->mxu.flags & LOOM_MXU_EPI ? (const struct loom_epi *)(r->bytes + sizeof(struct loom_mxu)) : NULL;
+}
+
+/* Bytes of an element of A and B. */
+static inline uint32_t loom_mxu_elem(uint32_t type)
+{
+	return type == LOOM_MXU_F32 ? 4 : type == LOOM_MXU_BF16 ? 2 : 1;
+}
+
+/* The accumulators of outer repetition (o0, o1), pixel 0, column 0. */
+static inline uint32_t *loom_mxu_acc(const struct loom_exec *x, const struct loom_mxu *m, uint32_t o0, uint32_t o1)
+{
+	const uint64_t pixels = (uint64_t)m->oh * m->ow;
+
+	return x->acc + (uint64_t)m->acc_base * (LOOM_ACC_GRANULE / 4) +
+	       ((uint64_t)o0 * m->outer[1] + o1) * pixels * m->acc_pitch;
+}
+
+int loom_epi_check(const struct loom_exec *x, const struct loom_dispatched *r, struct loom_refusal *why);
+/* Fills all accumulators of the record with the bias of their column. */
+void loom_epi_bias(const struct loom_exec *x, const struct loom_dispatched *r);
+/* Converts the accumulators and writes OUT. */
+void loom_epi_drain(const struct loom_exec *x, const struct loom_dispatched *r);
+
+#endif

@@ -1,0 +1,235 @@
+// SPDX-License-Identifier: GPL-2.0-or-later OR MIT
+/*
+ * The vector unit: walks a record's elements in chunks of up to 256 and runs the chain over each chunk, one
+ * micro-operation after the other.
+ *
+ * The order shows only where a view that is written overlaps another view other than element for element; it is
+ *  - without a reducer: all elements in row-major order, 256 at a time;
+ *  - with reducers, if the innermost dimension longer than 1 is reduced: the outputs (dimensions that are not
+ *    reduced) in row-major order; for each, its elements in row-major order of the reduced dimensions, 256 at a
+ *    time; then its results are written;
+ *  - with reducers otherwise: 256 outputs at a time in row-major order; for these, element 0 of each, then element
+ *    1 of each, and so on; then their results are written.
+ * Within a chunk every micro-operation is done for all elements before the next begins. So a view that is read and
+ * written at the same addresses by the same elements works in place.
+ */
+#include <string.h>
+#include "unit_check.h"
+#include "vpu.h"
+
+_Static_assert(sizeof(struct loom_vpu_run) <= 1 << 20, "fits the smallest scratch memory");
+
+static bool has_iota(const struct loom_vpu *v)
+{
+	for (unsigned i = 0; i < v->nops; i++)
+		if (LOOM_UOP_OP(loom_vpu_ops(v)[i]) == LOOM_UOP_IOTA)
+			return true;
+	return false;
+}
+
+/* Appends dimension d to the walk, or merges it into the last one. */
+static void walk_add(struct loom_vpu_run *k, unsigned d, bool merge)
+{
+	struct loom_walk *w = &k->walk;
+	const uint32_t n = k->v->n[d], last = w->dims - 1;
+
+	merge = merge && w->dims;
+	for (unsigned i = 0; merge && i < k->v->nviews; i++)
+		merge = w->stride[last][i] == (int64_t)k->views[i].stride[d] * n;
+	if (!merge)
+		w->n[w->dims++] = 1;
+	w->n[w->dims - 1] *= n;
+	for (unsigned i = 0; i < k->v->nviews; i++)
+		w->stride[w->dims - 1][i] = k->views[i].stride[d];
+	w->place[d] = (int8_t)(w->dims - 1);
+	w->elements *= n;
+}
+
+/* Walks the dimensions in which the bits of mask equal want. */
+static void walk_begin(struct loom_vpu_run *k, uint8_t mask, bool want)
+{
+	const bool merge = !has_iota(k->v);
+	struct loom_walk *w = &k->walk;
+
+	memset(w, 0, sizeof(*w));
+	w->elements = 1;
+	for (unsigned d = 0; d < LOOM_VPU_DIMS; d++) {
+		w->place[d] = -1;
+		if ((mask >> d & 1) == want && k->v->n[d] > 1)
+			walk_add(k, d, merge);
+	}
+	if (!w->dims)
+		w->n[w->dims++] = 1;
+	for (unsigned i = 0; i < k->v->nviews; i++)
+		k->step[i] = w->stride[w->dims - 1][i];
+}
+
+/* Lists the runs of the chunk that begins at an element of the walk. */
+static void list_runs(struct loom_vpu_run *k, uint64_t element)
+{
+	const struct loom_walk *w = &k->walk;
+	const uint64_t left = w->elements - element;
+	const uint32_t inner = w->dims - 1;
+	uint32_t index[LOOM_VPU_DIMS];
+
+	k->lanes = left < LOOM_VPU_CHUNK ? (uint32_t)left : LOOM_VPU_CHUNK;
+	k->nruns = 0;
+	for (uint32_t d = w->dims; d--; element /= w->n[d])
+		index[d] = (uint32_t)(element % w->n[d]);
+	for (uint32_t lane = 0; lane < k->lanes;) {
+		struct loom_run *run = &k->runs[k->nruns++];
+
+		run->first = lane;
+		run->count = w->n[inner] - index[inner];
+		if (run->count > k->lanes - lane)
+			run->count = k->lanes - lane;
+		memcpy(run->index, index, sizeof(index));
+		for (uint32_t i = 0; i < k->v->nviews; i++) {
+			run->offset[i] = 0;
+			for (uint32_t d = 0; d < w->dims; d++)
+				run->offset[i] += index[d] * w->stride[d][i];
+		}
+		lane += run->count;
+		index[inner] = 0;
+		for (uint32_t d = inner; d--;) {
+			if (++index[d] < w->n[d])
+				break;
+			index[d] = 0;
+		}
+	}
+}
+
+static void iota(struct loom_vpu_run *k, unsigned dim, uint32_t *dst)
+{
+	const int place = k->walk.place[dim];
+	const bool inner = place == (int)k->walk.dims - 1;
+
+	for (uint32_t r = 0; r < k->nruns; r++) {
+		const struct loom_run *run = &k->runs[r];
+		const uint32_t first = place < 0 ? k->index[dim] : run->index[place];
+
+		for (uint32_t i = 0; i < run->count; i++)
+			dst[run->first + i] = first + (inner ? i : 0);
+	}
+}
+
+/* The chain over one chunk; element is the number of its elements within their outputs, for reducers. */
+static void run_chain(struct loom_vpu_run *k, uint32_t element)
+{
+	const uint32_t *ops = loom_vpu_ops(k->v);
+	const unsigned n = (k->lanes + 15) & ~15u;
+	struct loom_reducer *reducer = k->reducer;
+
+	for (unsigned i = 0; i < k->v->nops; i++) {
+		const uint32_t u = ops[i], op = LOOM_UOP_OP(u);
+		const uint32_t *a = k->regs[LOOM_UOP_A(u)];
+		uint32_t *d = k->regs[LOOM_UOP_DST(u)];
+
+		if (op == LOOM_UOP_LOAD)
+			loom_vpu_load(k, LOOM_UOP_A(u), d);
+		else if (op == LOOM_UOP_STORE)
+			loom_vpu_store(k, LOOM_UOP_DST(u), a);
+		else if (op == LOOM_UOP_IOTA)
+			iota(k, LOOM_UOP_A(u), d);
+		else if (loom_uop_table[op].cls == LOOM_UC_R)
+			loom_reduce_take(k, reducer++, a, element);
+		else
+			loom_vpu_alu(k->x, op, d, a, k->regs[LOOM_UOP_B(u)], k->regs[LOOM_UOP_C(u)], n);
+	}
+}
+
+static void reducers(struct loom_vpu_run *k, void (*f)(struct loom_vpu_run *k, struct loom_reducer *d))
+{
+	for (uint32_t i = 0; i < k->nreducers; i++)
+		f(k, &k->reducer[i]);
+}
+
+/* Moves to number i of the dimensions that are not walked, row-major. */
+static void move_to(struct loom_vpu_run *k, const struct loom_dispatched *r, uint8_t mask, bool want, uint64_t i)
+{
+	for (unsigned v = 0; v < k->v->nviews; v++)
+		k->base[v] = k->x->sram + loom_unit_address(k->views[v].base, v < 4 ? r->base[v] : 0);
+	for (unsigned d = LOOM_VPU_DIMS; d--;) {
+		k->index[d] = 0;
+		if ((mask >> d & 1) != want || k->v->n[d] == 1)
+			continue;
+		k->index[d] = (uint32_t)(i % k->v->n[d]);
+		i /= k->v->n[d];
+		for (unsigned v = 0; v < k->v->nviews; v++)
+			k->base[v] += (int64_t)k->index[d] * k->views[v].stride[d];
+	}
+}
+
+/* Lanes are outputs (or, without reducers, elements): walks what is not reduced. */
+static void run_by_lanes(struct loom_vpu_run *k, const struct loom_dispatched *r, uint8_t mask, uint64_t elements)
+{
+	walk_begin(k, mask, false);
+	elements /= k->walk.elements;
+	for (uint64_t first = 0; first < k->walk.elements; first += LOOM_VPU_CHUNK) {
+		list_runs(k, first);
+		move_to(k, r, mask, true, 0);
+		reducers(k, loom_reduce_begin);
+		for (uint64_t i = 0; i < elements; i++) {
+			if (i)
+				move_to(k, r, mask, true, i);
+			run_chain(k, (uint32_t)i);
+		}
+		reducers(k, loom_reduce_end);
+	}
+}
+
+/* Lanes are elements of one output: walks what is reduced. */
+static void run_by_outputs(struct loom_vpu_run *k, const struct loom_dispatched *r, uint8_t mask, uint64_t elements)
+{
+	walk_begin(k, mask, true);
+	elements /= k->walk.elements;
+	for (uint64_t i = 0; i < elements; i++) {
+		move_to(k, r, mask, false, i);
+		reducers(k, loom_reduce_begin);
+		for (uint64_t first = 0; first < k->walk.elements; first += LOOM_VPU_CHUNK) {
+			list_runs(k, first);
+			run_chain(k, (uint32_t)first);
+		}
+		reducers(k, loom_reduce_end);
+	}
+}
+
+static void begin(struct loom_vpu_run *k, const struct loom_exec *x, const struct loom_vpu *v)
+{
+	const uint32_t *ops = loom_vpu_ops(v);
+
+	k->x = x;
+	k->v = v;
+	k->views = loom_vpu_views(v);
+	k->nreducers = 0;
+	for (unsigned i = 0; i < v->nops; i++)
+		if (loom_uop_table[LOOM_UOP_OP(ops[i])].cls == LOOM_UC_R) {
+			struct loom_reducer *d = &k->reducer[k->nreducers++];
+
+			d->op = LOOM_UOP_OP(ops[i]);
+			d->view = LOOM_UOP_DST(ops[i]);
+		}
+	for (unsigned i = 0; i < v->nimms; i++)
+		for (unsigned lane = 0; lane < LOOM_VPU_CHUNK; lane++)
+			k->regs[LOOM_VPU_NUM_VREGS + i][lane] = loom_vpu_imms(v)[i];
+}
+
+void loom_vpu_exec(const struct loom_exec *x, const struct loom_dispatched *r)
+{
+	struct loom_vpu_run *k = (struct loom_vpu_run *)(void *)x->scratch;
+	const struct loom_vpu *v = &r->vpu;
+	unsigned inner = LOOM_VPU_DIMS - 1;
+	uint64_t elements = 1;
+
+	begin(k, x, v);
+	for (unsigned d = 0; d < LOOM_VPU_DIMS; d++) {
+		elements *= v->n[d];
+		if (v->n[d] > 1)
+			inner = d;
+	}
+	k->by_lanes = !(v->mask >> inner & 1);
+	if (k->by_lanes)
+		run_by_lanes(k, r, v->mask, elements);
+	else
+		run_by_outputs(k, r, v->mask, elements);
+}
