@@ -29,7 +29,7 @@ MEMORY_LIMIT = 1536  # MiB resident; files are up to 8 GiB and sparse, so that r
 REMEDY = re.compile(
     r"\b(add|check|choose|compile|convert|copy|correct|create|drop|export|give|install|keep|leave|list|"
     r"load|make|move|name|omit|pass|pick|provide|recompile|reduce|regenerate|rebuild|remove|rename|replace|"
-    r"reshape|run|save|see|select|set|split|try|upgrade|use|write)\b",
+    r"reshape|run|save|see|select|set|split|try|upgrade|use|write)\b|\bit has: |; there (is|are): ",
     re.I,
 )
 # What a tool prints when it broke instead of refusing.

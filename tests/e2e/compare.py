@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from paths import load_tensor, tensor_file
+from paths import load_tensor, output_file, tensor_file
 
 TOLERANCE = {"f32": 1e-4, "bf16": 2e-2}
 INTEGERS = ("i32", "u32", "i16", "u16", "i8", "u8", "i1")
@@ -91,7 +91,7 @@ def compare_model(model: Path, outputs: Path) -> dict[str, Verdict]:
     meta = json.loads((model / "meta.json").read_text())
     verdicts = {}
     for row in meta["outputs"]:
-        file = tensor_file(outputs, row["path"])
+        file = output_file(outputs, row["path"])
         if not file.is_file():
             verdicts[row["path"]] = Verdict(False, float("inf"), f"{file} was not written")
             continue

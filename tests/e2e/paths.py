@@ -27,6 +27,11 @@ def tensor_file(directory: Path, path: str) -> Path:
     return directory / f"{path}.npy"
 
 
+def output_file(directory: Path, path: str) -> Path:
+    """The .npy that `loom run --output-dir` writes for the output `path`: one flat directory."""
+    return directory / f"{path.replace('/', '.')}.npy"
+
+
 def save_tensor(directory: Path, path: str, value: np.ndarray) -> Path:
     """Store one array, bfloat16 as its bits."""
     file = tensor_file(directory, path)

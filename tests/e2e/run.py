@@ -24,7 +24,7 @@ from typing import Any
 
 import numpy as np
 from compare import accuracy, compare_model
-from paths import load_tensor, tensor_file
+from paths import load_tensor, output_file, tensor_file
 
 TARGETS = ("npu8", "npu16", "npu64")
 BREAK_TARGET = "npu16"
@@ -126,10 +126,8 @@ def check_accuracy(model: Path, meta: dict, outputs: Path) -> float:
     """Loom has to recognise as many images as JAX does."""
     (row,) = meta["outputs"]
     labels = np.asarray(meta["labels"])
-    ours, theirs = (
-        accuracy(load_tensor(tensor_file(d, row["path"]), row["dtype"]), labels)
-        for d in (outputs, model / "expected")
-    )
+    files = output_file(outputs, row["path"]), tensor_file(model / "expected", row["path"])
+    ours, theirs = (accuracy(load_tensor(f, row["dtype"]), labels) for f in files)
     if ours != theirs:
         raise Failed(f"accuracy {ours:.4f}, JAX {theirs:.4f}")
     return ours

@@ -87,9 +87,9 @@ def test_accuracy_counts_nan_rows_as_wrong():
     assert accuracy(logits, np.array([1, 1, 0])) == pytest.approx(1 / 3)
 
 
-def model_of(tmp_path, value):
-    save_tensor(tmp_path / "expected", "result", value)
-    row = {"path": "result", "dtype": "f32", "shape": list(value.shape)}
+def model_of(tmp_path, value, path="result"):
+    save_tensor(tmp_path / "expected", path, value)
+    row = {"path": path, "dtype": "f32", "shape": list(value.shape)}
     (tmp_path / "meta.json").write_text(json.dumps({"outputs": [row]}))
     return tmp_path
 
@@ -98,6 +98,12 @@ def test_missing_output_is_a_difference(tmp_path):
     model = model_of(tmp_path, BASE)
     verdict = compare_model(model, tmp_path / "none")["result"]
     assert not verdict.same and "not written" in verdict.text
+
+
+def test_outputs_of_a_tree_lie_flat(tmp_path):
+    model = model_of(tmp_path, BASE, "result/logits")
+    save_tensor(tmp_path / "out", "result.logits", BASE)
+    assert compare_model(model, tmp_path / "out")["result/logits"].same
 
 
 def test_command_line(tmp_path):
