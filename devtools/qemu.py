@@ -259,9 +259,9 @@ def build_model(home: Path) -> None:
         util.sync_tree(util.ROOT / room, tree / room)
     util.copy_if_changed(util.ROOT / "CMakeLists.txt", tree / "CMakeLists.txt")
     out = home / "model"
-    if not (out / "build.ninja").exists():
-        run(["cmake", "-S", tree, "-B", out, "-G", "Ninja",
-             "-DLOOM_COMPILER=OFF", "-DBUILD_TESTING=OFF"], "qemu-model")
+    run(["cmake", "-S", tree, "-B", out, "-G", "Ninja",
+         "-DLOOM_COMPILER=OFF", "-DBUILD_TESTING=OFF"], "qemu-model",
+        append=False)
     run(["ninja", "-C", out, "loom_model"], "qemu-model")
     library = out / "qemu-device" / "model" / "libloom_model.a"
     if not library.is_file():
