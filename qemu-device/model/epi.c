@@ -7,10 +7,6 @@
  * read before they are written, so OUT may lie in the residual's place.
  * An INT8 result is requantised about zero, joined with the residual about zero, and only then moved by zp.
  */
-#if defined(__GNUC__) && !defined(__clang__)
-#pragma GCC optimize("O3") /* short loops over columns: worth vectorising at any build type */
-#endif
-
 #include <string.h>
 #include "loom_num.h"
 #include "mxu.h"
@@ -106,9 +102,9 @@ int loom_epi_check(const struct loom_exec *x, const struct loom_dispatched *r, s
 	if (!e)
 		return LOOM_FAULT_NONE;
 	if (!unused_fields_zero(m, e))
-		return loom_refuse(why, LOOM_FAULT_RESERVED);
+		return loom_unit_refuse(why, LOOM_FAULT_RESERVED);
 	if (!fields_ok(m, e))
-		return loom_refuse(why, LOOM_FAULT_FIELD);
+		return loom_unit_refuse(why, LOOM_FAULT_FIELD);
 	if ((fault = check_list(x, e->bias, 4, 4, m->n, why)) ||
 	    (fault = check_list(x, e->scale, 4, e->rq == LOOM_RQ_F32 ? 4 : 8, m->n, why)) ||
 	    (fault = check_list(x, e->lut, 1, 1, 256, why)))

@@ -12,19 +12,19 @@ static int check_kind(const struct loom_mxu *m, struct loom_refusal *why)
 	const uint8_t flags = LOOM_MXU_DRAIN | LOOM_MXU_EPI | LOOM_MXU_TRANSPOSE;
 
 	if (m->mode > LOOM_MXU_DW || m->type > LOOM_MXU_INT8 || m->acc > LOOM_ACC_BIAS || m->flags & ~flags)
-		return loom_refuse(why, LOOM_FAULT_FIELD);
+		return loom_unit_refuse(why, LOOM_FAULT_FIELD);
 	if (m->h.units != (m->flags & LOOM_MXU_EPI ? 6 : 4))
-		return loom_refuse(why, LOOM_FAULT_UNITS);
+		return loom_unit_refuse(why, LOOM_FAULT_UNITS);
 	return LOOM_FAULT_NONE;
 }
 
 static int check_reserved(const struct loom_mxu *m, struct loom_refusal *why)
 {
 	if (m->rsvd[0] | m->rsvd[1] | m->rsvd[2])
-		return loom_refuse(why, LOOM_FAULT_RESERVED);
+		return loom_unit_refuse(why, LOOM_FAULT_RESERVED);
 	if (!(m->flags & LOOM_MXU_DRAIN) &&
 	    (m->out_base || m->o_so[0] || m->o_so[1] || m->o_sy || m->o_sx || m->o_sn || m->out_type))
-		return loom_refuse(why, LOOM_FAULT_RESERVED);
+		return loom_unit_refuse(why, LOOM_FAULT_RESERVED);
 	return LOOM_FAULT_NONE;
 }
 
@@ -42,7 +42,7 @@ static int check_features(const struct loom_exec *x, const struct loom_mxu *m, s
 	    (m->h.regsel && !loom_feature(x, LOOM_FEAT_REG)) ||
 	    (is_convolution(m) && !loom_feature(x, LOOM_FEAT_CONV)) ||
 	    (m->flags & LOOM_MXU_EPI && !loom_feature(x, LOOM_FEAT_EPI)))
-		return loom_refuse(why, LOOM_FAULT_FEATURE);
+		return loom_unit_refuse(why, LOOM_FAULT_FEATURE);
 	return LOOM_FAULT_NONE;
 }
 
@@ -64,12 +64,12 @@ static int check_fields(const struct loom_mxu *m, struct loom_refusal *why)
 {
 	if (!m->ih || !m->iw || !m->kh || !m->kw || !m->kc || !m->oh || !m->ow || !m->n || !m->sy || !m->sx ||
 	    !m->dy || !m->dx || !m->outer[0] || !m->outer[1])
-		return loom_refuse(why, LOOM_FAULT_FIELD);
+		return loom_unit_refuse(why, LOOM_FAULT_FIELD);
 	if (m->acc_pitch < m->n || !pad_ok(m) || (m->flags & LOOM_MXU_DRAIN && !out_type_ok(m)))
-		return loom_refuse(why, LOOM_FAULT_FIELD);
+		return loom_unit_refuse(why, LOOM_FAULT_FIELD);
 	if (m->flags & LOOM_MXU_EPI ? !(m->flags & LOOM_MXU_DRAIN) && m->acc != LOOM_ACC_BIAS :
 				      m->acc == LOOM_ACC_BIAS)
-		return loom_refuse(why, LOOM_FAULT_FIELD);
+		return loom_unit_refuse(why, LOOM_FAULT_FIELD);
 	return LOOM_FAULT_NONE;
 }
 
@@ -171,7 +171,7 @@ static int check_acc(const struct loom_exec *x, const struct loom_mxu *m, struct
 	const uint64_t bytes = x->target->acc_bytes;
 
 	if (end > bytes)
-		return loom_refuse_memory(why, LOOM_FAULT_ACC_BOUNDS, (int64_t)(first > bytes ? first : bytes), bytes);
+		return loom_unit_refuse_memory(why, LOOM_FAULT_ACC_BOUNDS, (int64_t)(first > bytes ? first : bytes), bytes);
 	return LOOM_FAULT_NONE;
 }
 
@@ -187,11 +187,11 @@ int loom_mxu_check(const struct loom_exec *x, const struct loom_dispatched *r, s
 		return fault;
 	macs = products(m);
 	if (macs > LOOM_CAP_MXU_MACS)
-		return loom_refuse(why, LOOM_FAULT_CAP);
+		return loom_unit_refuse(why, LOOM_FAULT_CAP);
 	if ((fault = check_a(x, r, why)) || (fault = check_b(x, r, why)) || (fault = check_out(x, r, why)) ||
 	    (fault = check_acc(x, m, why)) || (fault = loom_epi_check(x, r, why)))
 		return fault;
 	*d = (struct loom_demand){ .cost = loom_cost_mxu(x->target, m), .macs = macs, .mem_class = LOOM_NO_CLASS };
-	loom_refuse(why, LOOM_FAULT_NONE);
+	loom_unit_refuse(why, LOOM_FAULT_NONE);
 	return LOOM_FAULT_NONE;
 }

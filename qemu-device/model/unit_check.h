@@ -5,13 +5,13 @@
 
 #include "exec.h"
 
-static inline int loom_refuse(struct loom_refusal *why, int fault)
+static inline int loom_unit_refuse(struct loom_refusal *why, int fault)
 {
 	*why = (struct loom_refusal){ .fault = fault };
 	return fault;
 }
 
-static inline int loom_refuse_memory(struct loom_refusal *why, int fault, int64_t offset, uint64_t limit)
+static inline int loom_unit_refuse_memory(struct loom_refusal *why, int fault, int64_t offset, uint64_t limit)
 {
 	*why = (struct loom_refusal){ .fault = fault, .slot = LOOM_SLOT_SRAM, .offset = offset, .limit = limit };
 	return fault;
@@ -68,11 +68,11 @@ static inline int loom_span_check(const struct loom_exec *x, const struct loom_s
 	const int64_t bytes = x->target->sram_bytes;
 
 	if (s->odd)
-		return loom_refuse_memory(why, LOOM_FAULT_ALIGN, s->lo, (uint64_t)bytes);
+		return loom_unit_refuse_memory(why, LOOM_FAULT_ALIGN, s->lo, (uint64_t)bytes);
 	if (s->lo < 0)
-		return loom_refuse_memory(why, LOOM_FAULT_SRAM_BOUNDS, s->lo, (uint64_t)bytes);
+		return loom_unit_refuse_memory(why, LOOM_FAULT_SRAM_BOUNDS, s->lo, (uint64_t)bytes);
 	if (s->hi + len > bytes)
-		return loom_refuse_memory(why, LOOM_FAULT_SRAM_BOUNDS, s->lo > bytes ? s->lo : bytes, (uint64_t)bytes);
+		return loom_unit_refuse_memory(why, LOOM_FAULT_SRAM_BOUNDS, s->lo > bytes ? s->lo : bytes, (uint64_t)bytes);
 	return LOOM_FAULT_NONE;
 }
 

@@ -15,23 +15,23 @@ static int check_shape(const struct loom_exec *x, const struct loom_vpu *v, stru
 	uint32_t bytes;
 
 	if (!loom_feature(x, LOOM_FEAT_VPU) || (v->h.regsel && !loom_feature(x, LOOM_FEAT_REG)))
-		return loom_refuse(why, LOOM_FAULT_FEATURE);
+		return loom_unit_refuse(why, LOOM_FAULT_FEATURE);
 	if (!v->nviews || v->nviews > LOOM_VPU_MAX_VIEWS || !v->nops || v->nops > LOOM_VPU_MAX_OPS ||
 	    v->nimms > LOOM_VPU_MAX_IMMS)
-		return loom_refuse(why, LOOM_FAULT_FIELD);
+		return loom_unit_refuse(why, LOOM_FAULT_FIELD);
 	for (unsigned d = 0; d < LOOM_VPU_DIMS; d++)
 		if (!v->n[d])
-			return loom_refuse(why, LOOM_FAULT_FIELD);
+			return loom_unit_refuse(why, LOOM_FAULT_FIELD);
 	bytes = sizeof(*v) + v->nviews * sizeof(struct loom_view) + 4u * v->nimms + 4u * v->nops;
 	if (v->h.units != (bytes + LOOM_UNIT_BYTES - 1) / LOOM_UNIT_BYTES)
-		return loom_refuse(why, LOOM_FAULT_UNITS);
+		return loom_unit_refuse(why, LOOM_FAULT_UNITS);
 	for (uint32_t i = bytes; i < v->h.units * LOOM_UNIT_BYTES; i++)
 		if (((const uint8_t *)v)[i])
-			return loom_refuse(why, LOOM_FAULT_RESERVED);
+			return loom_unit_refuse(why, LOOM_FAULT_RESERVED);
 	if (v->mask & reserved)
-		return loom_refuse(why, LOOM_FAULT_RESERVED);
+		return loom_unit_refuse(why, LOOM_FAULT_RESERVED);
 	if (v->mask & LOOM_VPU_SCAN)
-		return loom_refuse(why, LOOM_FAULT_FEATURE);
+		return loom_unit_refuse(why, LOOM_FAULT_FEATURE);
 	return LOOM_FAULT_NONE;
 }
 
@@ -53,9 +53,9 @@ static int check_view(const struct loom_view *w, struct loom_refusal *why)
 	const uint8_t flags = LOOM_VIEW_OUT | LOOM_VIEW_RESUME | LOOM_VIEW_PARTIAL;
 
 	if (w->rsvd)
-		return loom_refuse(why, LOOM_FAULT_RESERVED);
+		return loom_unit_refuse(why, LOOM_FAULT_RESERVED);
 	if (w->dtype >= LOOM_NUM_NPU_DTYPES || w->flags & ~flags || w->flags > (w->flags & LOOM_VIEW_OUT ? flags : 0))
-		return loom_refuse(why, LOOM_FAULT_FIELD);
+		return loom_unit_refuse(why, LOOM_FAULT_FIELD);
 	return LOOM_FAULT_NONE;
 }
 
@@ -114,14 +114,14 @@ static int check_op(const struct loom_vpu *v, struct chain *c, uint32_t u, struc
 	bool ok = true;
 
 	if (!info.operands)
-		return loom_refuse(why, LOOM_FAULT_OPCODE);
+		return loom_unit_refuse(why, LOOM_FAULT_OPCODE);
 	if (info.cls == LOOM_UC_T)
-		return loom_refuse(why, LOOM_FAULT_FEATURE);
+		return loom_unit_refuse(why, LOOM_FAULT_FEATURE);
 	if (u >> 27)
-		return loom_refuse(why, LOOM_FAULT_RESERVED);
+		return loom_unit_refuse(why, LOOM_FAULT_RESERVED);
 	for (uint32_t i = info.operands; i < 3; i++)
 		if (operand[i])
-			return loom_refuse(why, LOOM_FAULT_RESERVED);
+			return loom_unit_refuse(why, LOOM_FAULT_RESERVED);
 	if (op == LOOM_UOP_LOAD)
 		ok = operand[0] < v->nviews && !(loom_vpu_views(v)[operand[0]].flags & LOOM_VIEW_OUT);
 	else if (op == LOOM_UOP_IOTA)
@@ -132,7 +132,7 @@ static int check_op(const struct loom_vpu *v, struct chain *c, uint32_t u, struc
 	if (ok && writes_view)
 		ok = writer_ok(v, c, op, dst);
 	if (!ok)
-		return loom_refuse(why, LOOM_FAULT_FIELD);
+		return loom_unit_refuse(why, LOOM_FAULT_FIELD);
 	if (!writes_view)
 		c->defined |= 1u << dst;
 	return LOOM_FAULT_NONE;
@@ -152,10 +152,10 @@ static int check_chain(const struct loom_vpu *v, uint64_t *passes, struct loom_r
 		*passes += loom_uop_passes(LOOM_UOP_OP(u));
 	}
 	if (v->mask && !c.reducers)
-		return loom_refuse(why, LOOM_FAULT_FIELD);
+		return loom_unit_refuse(why, LOOM_FAULT_FIELD);
 	for (unsigned i = 0; i < v->nviews; i++)
 		if (loom_vpu_views(v)[i].flags & (LOOM_VIEW_RESUME | LOOM_VIEW_PARTIAL) && !(c.reduced >> i & 1))
-			return loom_refuse(why, LOOM_FAULT_FIELD);
+			return loom_unit_refuse(why, LOOM_FAULT_FIELD);
 	return LOOM_FAULT_NONE;
 }
 
@@ -183,7 +183,7 @@ int loom_vpu_check(const struct loom_exec *x, const struct loom_dispatched *r, s
 		return fault;
 	elems = elements(v);
 	if (elems > LOOM_CAP_VPU_ELEMS)
-		return loom_refuse(why, LOOM_FAULT_CAP);
+		return loom_unit_refuse(why, LOOM_FAULT_CAP);
 	for (unsigned i = 0; i < v->nviews; i++)
 		if ((fault = check_view(loom_vpu_views(v) + i, why)))
 			return fault;
@@ -197,6 +197,6 @@ int loom_vpu_check(const struct loom_exec *x, const struct loom_dispatched *r, s
 		.elem_ops = elems * v->nops,
 		.mem_class = LOOM_NO_CLASS,
 	};
-	loom_refuse(why, LOOM_FAULT_NONE);
+	loom_unit_refuse(why, LOOM_FAULT_NONE);
 	return LOOM_FAULT_NONE;
 }

@@ -1,9 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later OR MIT
 /* Loads and stores of the vector unit: runs along the innermost dimension, converted from and to storage types. */
-#if defined(__GNUC__) && !defined(__clang__)
-#pragma GCC optimize("O3")
-#endif
-
 #include <string.h>
 #include "loom_num.h"
 #include "vpu.h"

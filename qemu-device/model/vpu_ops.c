@@ -2,10 +2,6 @@
 /* The vector unit's arithmetic: each micro-operation over a chunk, rounded up to 16 lanes. Lanes beyond the
  * chunk's elements are never stored; every operation is defined on all bits.
  */
-#if defined(__GNUC__) && !defined(__clang__)
-#pragma GCC optimize("O3") /* worth vectorising at any build type */
-#endif
-
 #include "kernels.h"
 #include "loom_num.h"
 #include "vpu.h"

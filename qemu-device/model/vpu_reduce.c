@@ -4,10 +4,6 @@
  * are folded by the tree of loom_num.h: lanes that are outputs keep sixteen rows of partials; lanes that are
  * elements of one output are sixteen partials wide.
  */
-#if defined(__GNUC__) && !defined(__clang__)
-#pragma GCC optimize("O3")
-#endif
-
 #include <string.h>
 #include "loom_num.h"
 #include "vpu.h"
