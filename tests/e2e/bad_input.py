@@ -29,13 +29,16 @@ MEMORY_LIMIT = 1536  # MiB resident; files are up to 8 GiB and sparse, so that r
 REMEDY = re.compile(
     r"\b(add|check|choose|compile|convert|copy|correct|create|drop|export|give|install|keep|leave|list|"
     r"load|make|move|name|omit|pass|pick|provide|recompile|reduce|regenerate|rebuild|remove|rename|replace|"
-    r"reshape|run|save|see|select|set|split|try|upgrade|use|write)\b|\bit has: |; there (is|are): ",
-    re.I,
+    r"reshape|run|save|see|select|set|split|try|upgrade|use|write)\b|\bit has: |; there (is|are):? |"
+    r"no such file or directory$",  # a wrong path says enough
+    re.I | re.M,
 )
+# A tool's own name, and paths: their words are no advice.
+NAMES = re.compile(r"^(loom run|loomc|loom)(: error)?:|\S*/\S*", re.M)
 # What a tool prints when it broke instead of refusing.
 BROKE = re.compile(
     r"assert(ion)?\b.*failed|stack dump|terminate called|sanitizer|runtime error:|traceback|"
-    r"std::\w|bad_alloc|failed to legalize|unreachable|core dumped|0x[0-9a-f]{12}\b",
+    r"std::\w|bad_alloc|failed to legalize|unreachable|core dumped",
     re.I,
 )
 
@@ -86,7 +89,7 @@ def judge(case: Case, status: int, said: str, memory: float, late: bool) -> list
     if any(len(line) > 2000 for line in lines):
         wrong.append("said a line of over 2000 characters")
     wrong += [f"does not say {w!r}" for w in case.words if not re.search(w, said, re.I)]
-    if not case.may_succeed and not REMEDY.search(said):
+    if not case.may_succeed and not REMEDY.search(NAMES.sub("", said)):
         wrong.append("names no remedy")
     wrong += [f"left {p.name} behind" for p in case.absent if p.exists()]
     return wrong

@@ -173,8 +173,11 @@ def wrong_place(shop: Shop) -> Iterator[Case]:
     )
     absent = shop.fresh("x").parent / "absent" / "result.npy"
     good = ["--input", f"x={shop.image}"]
-    yield shop.run(
-        "output directory absent", "absent", arguments=[*good, "--output", f"result={absent}"]
+    yield Case(
+        "loom run: output directory absent",
+        [shop.tools / "loom", "run", shop.program, *good, "--output", f"result={absent}"],
+        ("absent", "no such|cannot|not"),
+        (absent,),
     )
     yield shop.run(
         "unknown output",

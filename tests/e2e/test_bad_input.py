@@ -33,6 +33,7 @@ def test_a_clear_refusal_passes():
         (1, GOOD * 4, 10, False, "said 4 lines"),
         (1, "error: b.npy: shape; pass another\n", 10, False, "does not say 'a.npy'"),
         (1, "error: a.npy: shape 3\n", 10, False, "no remedy"),
+        (1, "loom run: /use/a.npy: shape 3\n", 10, False, "no remedy"),
         (1, GOOD + "Assertion `x' failed.\n", 10, False, "broke"),
         (1, GOOD + "terminate called after throwing\n", 10, False, "broke"),
         (1, GOOD + "error: std::bad_alloc\n", 10, False, "broke"),
