@@ -25,20 +25,17 @@ TRAIN_SOURCES = ("examples/digits.py", "umd/python/loom",
 LEAST_ACCURACY = 0.97
 
 
-@dataclasses.dataclass
+@dataclasses.dataclass(frozen=True)
 class Run:
     """What one backend made of all test images."""
-    logits: list[bytes] = dataclasses.field(default_factory=list)
-    cycles: int = 0
-    utilisation: float = 0.0
-    jobs_driver: int = 0
-    jobs_device: int = 0
+    logits: bytes
+    cycles: int
+    utilisation: float
+    jobs_driver: int
+    jobs_device: int
 
     def hash(self) -> str:
-        h = hashlib.sha256()
-        for part in self.logits:
-            h.update(part)
-        return h.hexdigest()
+        return hashlib.sha256(self.logits).hexdigest()
 
 
 @dataclasses.dataclass
@@ -113,53 +110,48 @@ def compile_model(target: str) -> Path:
     return program
 
 
-def batches() -> list[bytes]:
-    """The test images as the .npy files that one run of the program takes."""
-    images = npy.load(TRAIN / "images.npy")
-    batch = int(json.loads((TRAIN / "result.json").read_text())["batch"])
-    return [npy.dump(npy.rows(images, i, i + batch))
-            for i in range(0, images.shape[0], batch)]
+def interface() -> loomrun.Interface:
+    return loomrun.Interface.of_bundle(TRAIN / "bundle")
 
 
-def take(result: Run, line: dict[str, Any], output: bytes) -> None:
-    """Adds what one `loom run --json` said to the sum."""
-    result.logits.append(npy.parse(output).data)
-    result.utilisation = float(line["utilisation"])
-    result.cycles += int(line["cycles"])
-    result.jobs_driver += int(line["jobs_driver"])
-    result.jobs_device += int(line["jobs_device"])
+def images() -> bytes:
+    """All test images in one file; `loom run` cuts it into jobs."""
+    return (TRAIN / "images.npy").read_bytes()
 
 
-def run_sim(program: Path, inputs: list[bytes], target: str) -> Run:
-    model = loomrun.Interface.of_bundle(TRAIN / "bundle")
-    result = Run()
-    for data in inputs:
-        line, outputs = loomrun.in_process(
-            program, model, {model.inputs[0]: data}, DEMO / "sim",
-            f"sim:{target}")
-        take(result, line, outputs[model.outputs[0]])
-    return result
+def taken(line: dict[str, Any], output: bytes) -> Run:
+    """What one `loom run --json` said."""
+    return Run(npy.parse(output).data, int(line["cycles"]),
+               float(line["utilisation"]), int(line["jobs_driver"]),
+               int(line["jobs_device"]))
 
 
-def run_guest(program: Path, inputs: list[bytes], target: str) -> Run:
-    model = loomrun.Interface.of_bundle(TRAIN / "bundle")
-    result = Run()
+def run_sim(program: Path, target: str) -> Run:
+    model = interface()
+    line, outputs = loomrun.in_process(
+        program, model, {model.inputs[0]: images()}, DEMO / "sim",
+        f"sim:{target}", batched=model.inputs[0])
+    return taken(line, outputs[model.outputs[0]])
+
+
+def run_guest(program: Path, target: str) -> Run:
+    model = interface()
     with guest.Guest(loomrun.guest_config(target)) as g:
         g.load_driver()
-        for data in inputs:
-            line, outputs = loomrun.in_guest(g, program, model,
-                                             {model.inputs[0]: data})
-            take(result, line, outputs[model.outputs[0]])
+        line, outputs = loomrun.in_guest(
+            g, program, model, {model.inputs[0]: images()},
+            batched=model.inputs[0])
         # The device's own register: neither driver nor library is asked.
-        result.jobs_device = g.register("JOBS_RETIRED")
+        result = dataclasses.replace(taken(line, outputs[model.outputs[0]]),
+                                     jobs_device=g.register("JOBS_RETIRED"))
         g.check()
     return result
 
 
-def accuracy(logits: list[bytes]) -> float:
+def accuracy(logits: bytes) -> float:
     """Share of test images whose largest logit is the label's."""
     labels = npy.load(TRAIN / "labels.npy").values()
-    values = [v for part in logits for v in npy.f32(part)]
+    values = npy.f32(logits)
     classes = len(values) // len(labels)
     right = 0
     for i, label in enumerate(labels):
@@ -180,15 +172,14 @@ def pipeline(target: str, fresh: bool) -> Outcome:
         train(fresh)
     with clock.stage("compile", f"compile it for {target}"):
         program = compile_model(target)
-    inputs = batches()
     with clock.stage("sim", "run the test images in-process"):
-        sim = run_sim(program, inputs, target)
+        sim = run_sim(program, target)
     with clock.stage("guest", "boot a guest, run them through loom.ko"):
-        in_guest = run_guest(program, inputs, target)
-    jax = accuracy([npy.load(TRAIN / "jax_logits.npy").data])
-    images = npy.load(TRAIN / "images.npy").shape[0]
+        in_guest = run_guest(program, target)
+    jax = accuracy(npy.load(TRAIN / "jax_logits.npy").data)
+    count = npy.load(TRAIN / "images.npy").shape[0]
     return Outcome(target, jax, accuracy(sim.logits), accuracy(in_guest.logits),
-                   sim, in_guest, images, clock.seconds)
+                   sim, in_guest, count, clock.seconds)
 
 
 # --- the table --------------------------------------------------------------------

@@ -87,7 +87,8 @@ def compare(g: guest.Guest, row: dict, report: Report) -> None:
         report.failed.append(f"{name}: {e}")
         return
     wrong = [p for p in model.outputs
-             if outputs[p] != npy(WORK / "outputs" / stem, p)]
+             if outputs[p] != (WORK / "outputs" / stem
+                               / loomrun.output_file(p)).read_bytes()]
     if wrong:
         report.failed.append(f"{name}: other bits than in-process in "
                              + ", ".join(wrong))

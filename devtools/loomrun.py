@@ -33,12 +33,19 @@ class Interface:
             tuple(t["path"] for t in entry["outputs"]))
 
 
-def words(program: str, device: str, folder: str,
-          model: Interface) -> list[str]:
+def words(program: str, device: str, folder: str, model: Interface,
+          batched: str) -> list[str]:
     line = ["run", program, "--device", device, "--json"]
     for name in model.inputs:
         line += ["--input", f"{name}={folder}/in/{name}.npy"]
+    if batched:
+        line += ["--batch-input", batched]
     return [*line, "--output-dir", f"{folder}/out"]
+
+
+def output_file(name: str) -> str:
+    """As `loom run` names it: a slash of the pytree path becomes a dot."""
+    return name.replace("/", ".") + ".npy"
 
 
 def last_json(text: str) -> dict[str, Any]:
@@ -51,7 +58,7 @@ def last_json(text: str) -> dict[str, Any]:
 
 
 def in_process(program: Path, model: Interface, inputs: dict[str, bytes],
-               folder: Path, device: str = "sim",
+               folder: Path, device: str = "sim", batched: str = "",
                env: dict[str, str] | None = None
                ) -> tuple[dict[str, Any], Outputs]:
     shutil.rmtree(folder, ignore_errors=True)
@@ -61,13 +68,13 @@ def in_process(program: Path, model: Interface, inputs: dict[str, bytes],
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data)
     done = util.capture([host.loom(), *words(str(program), device, str(folder),
-                                             model)],
+                                             model, batched)],
                         env=env, timeout=RUN_LIMIT)
     if done.returncode:
         raise DevError(f"loom run in-process ended with code {done.returncode}: "
                        f"{done.stderr.strip()[-2000:]}")
     return last_json(done.stdout), {
-        name: (folder / "out" / f"{name}.npy").read_bytes()
+        name: (folder / "out" / output_file(name)).read_bytes()
         for name in model.outputs}
 
 
@@ -77,7 +84,8 @@ def guest_config(target: str, **more: Any) -> guest.Config:
 
 
 def in_guest(g: guest.Guest, program: Path, model: Interface,
-             inputs: dict[str, bytes]) -> tuple[dict[str, Any], Outputs]:
+             inputs: dict[str, bytes], batched: str = ""
+             ) -> tuple[dict[str, Any], Outputs]:
     """Puts program and inputs in, runs, takes the outputs out."""
     place = f"/data/{program.name}"
     if g.run(f"test -e {place}").rc:
@@ -87,10 +95,12 @@ def in_guest(g: guest.Guest, program: Path, model: Interface,
         path = f"/data/run/in/{name}.npy"
         g.check_run(f"mkdir -p {path.rpartition('/')[0]}")
         g.put(path, data)
-    line = "loom " + " ".join(words(place, NODE, "/data/run", model))
+    line = "loom " + " ".join(words(place, NODE, "/data/run", model,
+                                     batched))
     rc, out, err = g.run_split(line, RUN_LIMIT)
     if rc:
         raise DevError(f"loom run in the guest ended with code {rc}: "
                        + err.decode(errors="replace").strip()[-2000:])
-    return last_json(out.decode()), {name: g.get(f"/data/run/out/{name}.npy")
-                                     for name in model.outputs}
+    return last_json(out.decode()), {
+        name: g.get(f"/data/run/out/{output_file(name)}")
+        for name in model.outputs}

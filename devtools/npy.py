@@ -44,13 +44,6 @@ def load(path: Path) -> Array:
     return parse(path.read_bytes())
 
 
-def rows(a: Array, first: int, end: int) -> Array:
-    """a[first:end] along the outermost axis."""
-    size = len(a.data) // a.shape[0]
-    return Array(a.descr, (end - first, *a.shape[1:]),
-                 a.data[first * size:end * size])
-
-
 def dump(a: Array) -> bytes:
     head = repr({"descr": a.descr, "fortran_order": False, "shape": a.shape})
     pad = -(10 + len(head) + 1) % 64

@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+// The cost of a job that does nothing, next to a 512-byte read from a disk of
+// the same machine: each goes through a driver, a ring, a device thread, one
+// interrupt and a wait. Prints one line of JSON; ./dev bench reads it.
+//
+//   loom_bench_null DEVICE DISK PAIRS [N]
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "loom/loom.hpp"
+
+namespace {
+
+using clock_type = std::chrono::steady_clock;
+constexpr int batch = 64;
+
+double ns_since(clock_type::time_point start)
+{
+	return std::chrono::duration<double, std::nano>(clock_type::now() - start).count();
+}
+
+// Appends a section's rows and says in the header where they are.
+template <class T>
+void add_section(std::vector<uint8_t> &file, loom_prog_section_id id, const T &row, uint32_t stride)
+{
+	file.resize((file.size() + 7) & ~size_t{7});
+	const size_t at = file.size();
+	file.insert(file.end(), reinterpret_cast<const uint8_t *>(&row),
+		    reinterpret_cast<const uint8_t *>(&row) + sizeof(T));
+	auto *h = reinterpret_cast<loom_prog_header *>(file.data());
+	h->sections[id] = {at, static_cast<uint32_t>(sizeof(T) / stride), stride};
+}
+
+uint32_t crc32(const std::vector<uint8_t> &bytes)
+{
+	uint32_t crc = 0xffffffffu;
+	for (uint8_t b : bytes) {
+		crc ^= b;
+		for (int i = 0; i < 8; i++)
+			crc = crc >> 1 ^ (crc & 1 ? 0xedb88320u : 0);
+	}
+	return ~crc;
+}
+
+// A program of one HALT record, for exactly this device.
+std::vector<uint8_t> null_program(const loom_target &target)
+{
+	std::vector<uint8_t> file(sizeof(loom_prog_header));
+	const char strings[] = "\0null";
+	loom_seq halt{};
+	halt.h.op = LOOM_OP_HALT;
+	halt.h.units = 1;
+	loom_prog_entry entry{};
+	entry.name = 1;
+	entry.n_segments = 1;
+	loom_prog_segment segment{};
+	segment.engine = LOOM_ENGINE_NPU;
+	segment.count = 1;
+	segment.insn_budget = 1;
+	segment.cycle_budget = 1 << 20;
+	const loom_prog_scope scope{0, 1};
+	const loom_prog_loc loc{};
+
+	add_section(file, LOOM_SEC_TARGET, target, sizeof(target));
+	add_section(file, LOOM_SEC_STRINGS, strings, 1);
+	add_section(file, LOOM_SEC_NPU_CODE, halt, LOOM_UNIT_BYTES);
+	add_section(file, LOOM_SEC_ENTRIES, entry, sizeof(entry));
+	add_section(file, LOOM_SEC_SEGMENTS, segment, sizeof(segment));
+	add_section(file, LOOM_SEC_SCOPES, scope, sizeof(scope));
+	add_section(file, LOOM_SEC_LOCS, loc, sizeof(loc));
+	file.resize((file.size() + LOOM_PROG_ALIGN - 1) / LOOM_PROG_ALIGN * LOOM_PROG_ALIGN);
+	auto *h = reinterpret_cast<loom_prog_header *>(file.data());
+	h->magic = LOOM_PROG_MAGIC;
+	h->version = LOOM_PROG_VERSION;
+	h->file_bytes = h->meta_bytes = file.size();
+	h->target_hash = loom_prog_hash(&target, sizeof(target));
+	h->meta_crc = crc32(file);
+	return file;
+}
+
+void must_succeed(const loom_result &r)
+{
+	if (r.status)
+		throw std::runtime_error(std::string("the null job failed: ") + r.message);
+}
+
+// Nanoseconds a job, submitted and waited for one by one.
+double null_jobs(const loom_cpp::instance &instance, int n)
+{
+	const loom_job_desc desc{};
+	const auto start = clock_type::now();
+	for (int i = 0; i < n; i++)
+		must_succeed(instance.submit(desc).wait());
+	return ns_since(start) / n;
+}
+
+// Nanoseconds a job with `batch` of them in flight.
+double batched_jobs(const loom_cpp::instance &instance, int n)
+{
+	const loom_job_desc desc{};
+	const auto start = clock_type::now();
+	for (int done = 0; done < n; done += batch) {
+		std::vector<loom_cpp::event> events;
+		for (int i = 0; i < batch; i++)
+			events.push_back(instance.submit(desc));
+		for (const auto &e : events)
+			must_succeed(e.wait());
+	}
+	return ns_since(start) / ((n + batch - 1) / batch * batch);
+}
+
+// Nanoseconds a 512-byte read at depth 1, past the page cache.
+double disk_reads(int fd, void *buffer, int n)
+{
+	const auto start = clock_type::now();
+	for (int i = 0; i < n; i++)
+		if (pread(fd, buffer, 512, off_t{i % 1024} * 512) != 512)
+			throw std::runtime_error(std::string("reading the disk failed: ") + strerror(errno));
+	return ns_since(start) / n;
+}
+
+void print_list(const char *name, const std::vector<double> &values, const char *end)
+{
+	std::printf("\"%s\": [", name);
+	for (size_t i = 0; i < values.size(); i++)
+		std::printf("%s%.1f", i ? ", " : "", values[i]);
+	std::printf("]%s", end);
+}
+
+int run(const char *device_name, const char *disk, int pairs, int n)
+{
+	const loom_cpp::device device(device_name);
+	const auto bytes = null_program(device.target());
+	const loom_cpp::program program(device.get(), bytes.data(), bytes.size());
+	const loom_cpp::instance instance(program.get());
+	const int fd = open(disk, O_RDONLY | O_DIRECT | O_CLOEXEC);
+	void *buffer = nullptr;
+	if (fd < 0)
+		throw std::runtime_error(std::string(disk) + ": " + strerror(errno));
+	if (posix_memalign(&buffer, 4096, 4096))
+		throw std::runtime_error("no memory");
+	std::vector<double> jobs, reads, batches;
+
+	null_jobs(instance, n); // both paths warm
+	disk_reads(fd, buffer, n);
+	for (int i = 0; i < pairs; i++) {
+		// The order changes from pair to pair, so that drift favours neither.
+		if (i % 2)
+			reads.push_back(disk_reads(fd, buffer, n));
+		jobs.push_back(null_jobs(instance, n));
+		if (i % 2 == 0)
+			reads.push_back(disk_reads(fd, buffer, n));
+		batches.push_back(batched_jobs(instance, n));
+	}
+	std::printf("{");
+	print_list("job_ns", jobs, ", ");
+	print_list("read_ns", reads, ", ");
+	print_list("batched_ns", batches, "}\n");
+	free(buffer);
+	close(fd);
+	return 0;
+}
+
+} // namespace
+
+int main(int argc, char **argv)
+{
+	if (argc < 4) {
+		std::fprintf(stderr, "usage: %s DEVICE DISK PAIRS [N]\n", argv[0]);
+		return 2;
+	}
+	try {
+		return run(argv[1], argv[2], std::max(1, atoi(argv[3])), argc > 4 ? std::max(1, atoi(argv[4])) : 256);
+	} catch (const std::exception &e) {
+		std::fprintf(stderr, "%s: %s\n", argv[0], e.what());
+		return 1;
+	}
+}
