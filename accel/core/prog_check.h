@@ -17,6 +17,10 @@
 #endif
 #include "loom_program.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* Pointers into the checked bytes, which must stay unchanged and 8-byte aligned for as long as they are used. */
 struct loom_prog_view {
 	const struct loom_prog_header *header;
@@ -64,5 +68,9 @@ enum loom_prog_status loom_prog_check_target(const struct loom_target *need, con
 
 /* Bytes of one element, 0 for types without a fixed size. */
 __u32 loom_dtype_bytes(__u32 dtype);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -11,6 +11,10 @@
 
 #include "loom_npu.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 struct loom_dev;
 
 struct loom_dev_host {
@@ -57,5 +61,9 @@ void loom_dev_inject(struct loom_dev *d, enum loom_inject kind, uint64_t arg);
 size_t loom_dev_save_bytes(const struct loom_dev *d);
 void loom_dev_save(struct loom_dev *d, void *buf);
 const char *loom_dev_load(struct loom_dev *d, const void *buf, size_t len);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

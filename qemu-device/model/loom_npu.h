@@ -16,6 +16,10 @@
 #include "loom_regs.h"
 #include "loom_target.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 struct loom_npu;
 
 /* Special slot numbers for the host's memory callbacks. */
@@ -92,5 +96,9 @@ void loom_npu_save(const struct loom_npu *npu, void *buf);
 /* False, and an idle NPU, if the bytes are not a state of this target. slots is bound as for loom_npu_start(). */
 bool loom_npu_load(struct loom_npu *npu, const void *buf, size_t len, const struct loom_npu_slot *slots,
 		   uint32_t n_slots);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

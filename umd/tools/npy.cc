@@ -180,10 +180,11 @@ void write_npy(const std::string &path, const array &a)
 		fmt::format("{{'descr': '{}', 'fortran_order': False, 'shape': ({}), }}", a.descr, shape);
 	header.append(63 - (10 + header.size()) % 64, ' ');
 	header += '\n';
-	std::vector<uint8_t> file{0x93, 'N', 'U', 'M', 'P', 'Y', 1, 0, uint8_t(header.size()),
-				  uint8_t(header.size() >> 8)};
-	file.insert(file.end(), header.begin(), header.end());
-	file.insert(file.end(), a.bytes.begin(), a.bytes.end());
+	std::string file("\x93NUMPY\1\0", 8);
+	file += static_cast<char>(header.size());
+	file += static_cast<char>(header.size() >> 8);
+	file += header;
+	file.append(a.bytes.begin(), a.bytes.end());
 	write_file(path, file.data(), file.size());
 }
 
