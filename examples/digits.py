@@ -20,6 +20,7 @@ bfloat16; it still takes f32 images, and its bf16 logits are widened for jax_log
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import json
 import sys
 import time
@@ -133,6 +134,8 @@ def main() -> int:
     options = parser.parse_args()
     if options.batch < 1 or TEST_IMAGES % options.batch:
         parser.error(f"--batch {options.batch} does not divide the {TEST_IMAGES} test images")
+    if importlib.util.find_spec("loom") is None:  # not installed: take this checkout's
+        sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "umd" / "python"))
     import loom
 
     # The reference is the CPU's answer even where the process has an accelerator.
