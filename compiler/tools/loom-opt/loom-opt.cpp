@@ -2,17 +2,18 @@
 //
 // mlir-opt with Loom's dialects and passes.
 
-#include "loom/Dialect/StableHLO/StableHLO.h"
+#include "loom/Conversion/VHLOToStableHLO/Passes.h"
+#include "loom/Frontend/VHLO.h"
 
-#include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Tools/mlir-opt/MlirOptMain.h"
 #include "mlir/Transforms/Passes.h"
 
 int main(int argc, char **argv) {
   mlir::DialectRegistry registry;
-  registry.insert<mlir::func::FuncDialect,
+  registry.insert<mlir::func::FuncDialect, mlir::loom::VHLODialect,
                   mlir::loom::stablehlo::StableHLODialect>();
   mlir::registerTransformsPasses();
+  mlir::loom::registerVHLOToStableHLOPasses();
   return mlir::asMainReturnCode(
       mlir::MlirOptMain(argc, argv, "Loom optimizer driver\n", registry));
 }

@@ -46,11 +46,18 @@ def StableHLO_Dialect : Dialect {
 // Types
 //===----------------------------------------------------------------------===//
 
-def HLO_Tensor : RankedTensorOf<[AnyInteger, AnyFloat, AnyComplex], [],
-                                "ranked tensor">;
-def HLO_IntTensor : RankedTensorOf<[AnyInteger], [], "ranked tensor of integers">;
-def HLO_FloatTensor : RankedTensorOf<[AnyFloat], [], "ranked tensor of floats">;
-def HLO_FpOrComplexTensor : RankedTensorOf<[AnyFloat, AnyComplex], [],
+// Quantised and index elements, which nothing computes with, are let through so
+// that the legality pass can list them with everything else.
+def HLO_OpaqueElement : Type<CPred<"::llvm::isa<::mlir::OpaqueType>($_self)">,
+                             "element type without a builtin form">;
+def HLO_Tensor : RankedTensorOf<[AnyInteger, AnyFloat, AnyComplex, Index,
+                                 HLO_OpaqueElement], [], "ranked tensor">;
+def HLO_IntTensor : RankedTensorOf<[AnyInteger, Index], [],
+                                   "ranked tensor of integers">;
+def HLO_FloatTensor : RankedTensorOf<[AnyFloat, HLO_OpaqueElement], [],
+                                     "ranked tensor of floats">;
+def HLO_FpOrComplexTensor : RankedTensorOf<[AnyFloat, AnyComplex,
+                                            HLO_OpaqueElement], [],
                                 "ranked tensor of floats or complex numbers">;
 def HLO_PredTensor : RankedTensorOf<[I1], [], "ranked tensor of i1">;
 def HLO_ComplexTensor : RankedTensorOf<[AnyComplex], [],
