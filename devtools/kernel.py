@@ -205,10 +205,11 @@ def build_module(kernel: Kernel, log: str | None = None,
     log = log or f"kmod-{kernel.name}"
     if not have_driver():
         raise DevError("accel/ has no Kbuild: there is no driver to build")
-    for room in MODULE_SOURCES:
-        util.sync_tree(util.ROOT / room, work / room, keep=BUILT)
-    util.copy_if_changed(util.ROOT / "Kbuild", work / "Kbuild")
-    with step(f"build loom.ko for {kernel.name} {kernel.release}"):
+    with util.locked(work.with_name(f".{work.name}.lock")), \
+            step(f"build loom.ko for {kernel.name} {kernel.release}"):
+        for room in MODULE_SOURCES:
+            util.sync_tree(util.ROOT / room, work / room, keep=BUILT)
+        util.copy_if_changed(util.ROOT / "Kbuild", work / "Kbuild")
         run(["make", "-C", kernel.headers, f"M={work}",
              f"-j{util.jobs()}", *args, "modules"], log, append=False)
     module = work / "accel" / "loom.ko"
