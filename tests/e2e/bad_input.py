@@ -45,7 +45,7 @@ BROKE = re.compile(
 
 def run(case: Case, environment: dict[str, str]) -> tuple[int, str, float, bool]:
     """Status (negative: signal), what it said, peak resident MiB, and whether it had to be killed."""
-    with tempfile.TemporaryFile("w+", errors="replace") as said:
+    with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as said:
         child = subprocess.Popen(
             [str(w) for w in case.command],
             stdin=subprocess.DEVNULL,
@@ -86,6 +86,8 @@ def judge(case: Case, status: int, said: str, memory: float, late: bool) -> list
         return [*wrong, "said nothing"]
     if len(lines) > case.lines:
         wrong.append(f"said {len(lines)} lines, at most {case.lines}")
+    if re.search(r"[^\n\t -~\u00a0-\ufffc]", said):
+        wrong.append("said bytes that are no text")
     if any(len(line) > 2000 for line in lines):
         wrong.append("said a line of over 2000 characters")
     wrong += [f"does not say {w!r}" for w in case.words if not re.search(w, said, re.I)]

@@ -48,7 +48,11 @@ def call(command: list[Any]) -> str:
     """Standard output of a command; Failed with its last words where it does not exit 0."""
     try:
         done = subprocess.run(
-            [str(c) for c in command], capture_output=True, text=True, timeout=TIME_LIMIT
+            [str(c) for c in command],
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            timeout=TIME_LIMIT,
         )
     except subprocess.TimeoutExpired as e:
         raise Failed(f"{Path(command[0]).name}: no end after {TIME_LIMIT} s") from e

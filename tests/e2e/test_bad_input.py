@@ -34,6 +34,8 @@ def test_a_clear_refusal_passes():
         (1, "error: b.npy: shape; pass another\n", 10, False, "does not say 'a.npy'"),
         (1, "error: a.npy: shape 3\n", 10, False, "no remedy"),
         (1, "loom run: /use/a.npy: shape 3\n", 10, False, "no remedy"),
+        (1, GOOD + "at \ufffd", 10, False, "no text"),
+        (1, GOOD + "at \x1b[31m", 10, False, "no text"),
         (1, GOOD + "Assertion `x' failed.\n", 10, False, "broke"),
         (1, GOOD + "terminate called after throwing\n", 10, False, "broke"),
         (1, GOOD + "error: std::bad_alloc\n", 10, False, "broke"),
