@@ -236,12 +236,15 @@ static inline __u32 loom_num_rem(__u32 a, __u32 b)
 		return LOOM_NUM_NAN;
 	if (ua < ub)
 		return a;
+	/* Mantissas with bit 23 set; the exponents of subnormals go below 1. */
 	ea = (int)(ua >> 23);
 	eb = (int)(ub >> 23);
-	ma = ea ? (ua & 0x7fffffu) | 0x800000u : ua;
-	mb = eb ? (ub & 0x7fffffu) | 0x800000u : ub;
-	ea += !ea;
-	eb += !eb;
+	shift = ea ? 0 : __builtin_clz(ua) - 8;
+	ma = ea ? (ua & 0x7fffffu) | 0x800000u : ua << shift;
+	ea = ea ? ea : 1 - shift;
+	shift = eb ? 0 : __builtin_clz(ub) - 8;
+	mb = eb ? (ub & 0x7fffffu) | 0x800000u : ub << shift;
+	eb = eb ? eb : 1 - shift;
 	for (; ea > eb; ea--) {
 		ma -= ma >= mb ? mb : 0;
 		ma <<= 1;
@@ -250,11 +253,11 @@ static inline __u32 loom_num_rem(__u32 a, __u32 b)
 	if (ma == 0)
 		return sign;
 	shift = __builtin_clz(ma) - 8;
-	if (shift > eb - 1)
-		shift = eb - 1;
 	ma <<= shift;
 	eb -= shift;
-	return sign | (ma & 0x800000u ? (__u32)eb << 23 | (ma & 0x7fffffu) : ma);
+	if (eb < 1) /* a subnormal; the remainder is a multiple of the smallest one, so nothing is lost */
+		return sign | ma >> (1 - eb);
+	return sign | (__u32)eb << 23 | (ma & 0x7fffffu);
 }
 
 /* ---- rounding to integral values ----------------------------------------------------------------------- */
