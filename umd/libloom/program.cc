@@ -59,7 +59,7 @@ std::shared_ptr<program> check_program(const void *bytes, size_t size, const std
 		throw failure(-ENOEXEC, fmt::format("{}: container version {}, this release reads version {}; compile "
 						    "the model again",
 						    what, head.version, LOOM_PROG_VERSION));
-	if (head.file_bytes != size || head.meta_bytes > size)
+	if (head.file_bytes != size || head.meta_bytes > size || head.meta_bytes < sizeof(head))
 		throw failure(-ENOEXEC, fmt::format("{}: {} bytes, but its header says {}; is the file cut off?", what,
 						    size, head.file_bytes));
 	p->meta.resize((head.meta_bytes + 7) / 8);
