@@ -79,10 +79,10 @@ PROGRAMS = [
     Case("five loops deep", "LOOP_NEST", loops(5)),
     Case("past the end of SRAM", "SRAM_BOUNDS",
          LD(addr(0, 0), addr(SRAM, NPU8_SRAM - 32), 64) + HALT, two_slots,
-         expect={"slot": SRAM, "offset": NPU8_SRAM, "limit": NPU8_SRAM}),
+         expect={"slot": SRAM, "limit": NPU8_SRAM}),
     Case("scalar past the end of SRAM", "SRAM_BOUNDS",
          seq("LD", rd=1, cond=C["LOOM_SCALAR_I32"], imm=NPU8_SRAM) + HALT,
-         expect={"slot": SRAM, "offset": NPU8_SRAM}),
+         expect={"slot": SRAM, "limit": NPU8_SRAM}),
     Case("past the accumulators", "ACC_BOUNDS", mxu(acc_base=0xffff) + HALT),
     Case("slot not bound", "SLOT",
          LD(addr(2, 0), addr(SRAM, 0), 64) + HALT, two_slots,
@@ -93,7 +93,7 @@ PROGRAMS = [
     Case("read past the slot", "SLOT_BOUNDS",
          seq("LDI", rd=1) + LD(addr(0, PAGE - 32), addr(SRAM, 0), 64, loc=41) +
          HALT, two_slots,
-         expect={"slot": 0, "offset": PAGE, "limit": PAGE, "unit": 1,
+         expect={"slot": 0, "limit": PAGE, "unit": 1,
                  "loc": 41}),
     Case("write past the slot", "SLOT_BOUNDS",
          ST(addr(SRAM, 0), addr(1, 1 << 40), 64) + HALT, two_slots,
@@ -134,6 +134,8 @@ def run_program(case: Case, qemu: str) -> None:
         assert c.fault_name == case.fault, c
         for name, value in case.expect.items():
             assert getattr(c, name) == value, (name, value, c)
+        if case.fault in ("SRAM_BOUNDS", "SLOT_BOUNDS"):
+            assert not 0 <= c.offset < c.limit, c
         assert d.reg("JOBS_FAULTED") == 1 and d.reg("JOBS_RETIRED") == 1
         # A job's fault is its own: the next one runs.
         assert d.run(HALT).fault == 0

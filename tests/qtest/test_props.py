@@ -21,8 +21,9 @@ REFUSED = {
     "sram-partitions=0": "partition", "sram-banks=0": "bank",
     "vpu-lanes=3": "lanes", "vpu-lanes=2048": "lanes",
     "mem-classes=0": "mem", "mem-classes=3": "mem",
-    "mem-bw=0": "mem", "mem-latency=0": "mem", "mem-outstanding=0": "mem",
-    "mem1-bw=0": "mem", "mem1-outstanding=0": "mem",
+    "mem-bw=0": "bytes_per_cycle", "mem-latency=4097": "latency", "mem-outstanding=0": "outstanding",
+    "mem1-bw=0": "bytes_per_cycle",
+    "mem1-outstanding=0": "outstanding",
     "clock-khz=0": "clock",
     "int8-div=0": "div", "bf16-div=0": "div", "f32-div=0": "div",
     "f32-div=256": "f32-div=256 is out of range",
@@ -43,7 +44,9 @@ def refused(options: str, words: str, qemu: str) -> None:
         with Machine(qemu, *device_arg(options)):
             pass
     except QemuExit as e:
-        assert words in str(e), e
+        # What follows the echoed option is the message.
+        _, found, message = str(e).partition(f",{options}: ")
+        assert found and words in message, e
     else:
         raise AssertionError(f"{options} was accepted")
 

@@ -81,6 +81,7 @@ struct LoomState {
     bool busy; /* lock: a step is under way */
     bool paused; /* lock: the machine is stopped */
     unsigned hold; /* lock: somebody waits for, or has, a quiet device */
+    uint32_t step_insns; /* worker only */
     bool sleeping; /* atomic: the worker waits on wake */
     bool work; /* atomic: a step would find something to do */
     uint32_t irq_pending; /* atomic, bit by vector */

@@ -27,9 +27,9 @@
 
 /* --- registers ------------------------------------------------------------ */
 
-/* What a guest may do with a register, for LOG_GUEST_ERROR only. */
-enum loom_access { LOOM_RO = 1, LOOM_WO, LOOM_RW, LOOM_W1C = LOOM_RW };
+enum loom_access { LOOM_NONE, LOOM_RO, LOOM_WO, LOOM_RW, LOOM_W1C };
 
+/* What a guest may do with a register, for LOG_GUEST_ERROR only. */
 static enum loom_access loom_reg_access(hwaddr addr)
 {
     switch (addr) {
@@ -39,15 +39,27 @@ static enum loom_access loom_reg_access(hwaddr addr)
     LOOM_REGS(LOOM_REG_CASE)
 #undef LOOM_REG_CASE
     }
-    return 0;
+    return LOOM_NONE;
+}
+
+static bool loom_reg_is_wide(hwaddr addr)
+{
+    switch (addr) {
+#define LOOM_REG_CASE(offset, name, bits, access, text)                        \
+    case offset:                                                               \
+        return bits == 64;
+    LOOM_REGS(LOOM_REG_CASE)
+#undef LOOM_REG_CASE
+    }
+    return false;
 }
 
 static void loom_log_bad_access(hwaddr addr, bool is_write)
 {
-    /* The upper half of a 64-bit register has its lower half's rights. */
-    enum loom_access a = loom_reg_access(addr) ?: loom_reg_access(addr & ~7);
+    bool upper_half = addr % 8 == 4 && loom_reg_is_wide(addr - 4);
+    enum loom_access a = loom_reg_access(upper_half ? addr - 4 : addr);
 
-    if (!a) {
+    if (a == LOOM_NONE) {
         qemu_log_mask(LOG_GUEST_ERROR, "loom: %s of unknown register 0x%"
                       HWADDR_PRIx "\n", is_write ? "write" : "read", addr);
     } else if (is_write && a == LOOM_RO) {
@@ -132,10 +144,25 @@ static void loom_host_parallel_for(void *opaque, unsigned n,
     loom_pool_run(s->pool, n, fn, arg);
 }
 
+/* The model has no tracing of its own; it names what happens. */
 static void loom_host_trace(void *opaque, const char *event, uint64_t a,
                             uint64_t b, uint64_t c)
 {
-    trace_loom_event(event, a, b, c);
+    if (!strcmp(event, "job_start")) {
+        trace_loom_job_start(a, b, c);
+    } else if (!strcmp(event, "job_end")) {
+        trace_loom_job_end(a, b, c);
+    } else if (!strcmp(event, "error")) {
+        trace_loom_error(a);
+        qemu_log_mask(LOG_GUEST_ERROR, "loom: device error %" PRIu64
+                      "; it takes no more jobs until reset\n", a);
+    } else if (!strcmp(event, "hang")) {
+        trace_loom_hang(a, b);
+    } else if (!strcmp(event, "irq_lost")) {
+        trace_loom_irq_lost(a);
+    } else {
+        trace_loom_event(event, a, b, c);
+    }
 }
 
 static const struct loom_dev_host loom_host = {

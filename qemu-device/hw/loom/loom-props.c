@@ -262,7 +262,7 @@ static bool loom_inject_number(QDict *args, const char *key, uint64_t *value,
     QString *str = qobject_to(QString, o);
 
     if ((n && qnum_get_try_uint(n, value)) ||
-        (str && !qemu_strtou64(qstring_get_str(str), NULL, 0, value))) {
+        (str && !parse_uint_full(qstring_get_str(str), 0, value))) {
         return true;
     }
     error_setg(errp, "loom: x-inject: '%s' must be a number, 0 or more", key);
@@ -271,7 +271,7 @@ static bool loom_inject_number(QDict *args, const char *key, uint64_t *value,
 
 /*
  * "kind=hang,at=5" or {"kind": "hang", "at": 5}. Without its number a kind
- * means the first: instruction, interrupt or access.
+ * means the first interrupt or access, or no instruction at all.
  */
 static QDict *loom_inject_parse(const char *text, Error **errp)
 {
@@ -325,7 +325,7 @@ static void loom_inject_setter(Object *obj, const char *text, Error **errp)
     if (!k || !loom_inject_check_keys(args, k, errp)) {
         return;
     }
-    arg = 1;
+    arg = k->kind == LOOM_INJECT_HANG ? 0 : 1;
     if (k->arg && qdict_haskey(args, k->arg) &&
         !loom_inject_number(args, k->arg, &arg, errp)) {
         return;

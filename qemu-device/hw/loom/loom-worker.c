@@ -24,10 +24,14 @@
 #include "trace.h"
 
 /*
- * Instructions a step may run. The caps on one instruction bound the time of
- * each, and loom_dev_kick() ends a step after the one under way.
+ * A step should last between a quarter and one millisecond: whoever wants a
+ * quiet device waits that long, with the BQL held. Instructions differ in cost
+ * by six orders of magnitude, so the number in a step follows what the last
+ * one took. Where a step ends changes neither data nor cycles.
  */
+#define LOOM_STEP_INSNS_MIN 1
 #define LOOM_STEP_INSNS 64
+#define LOOM_STEP_INSNS_MAX 65536
 
 /* --- interrupts ------------------------------------------------------- */
 
@@ -75,6 +79,21 @@ static void loom_worker_sleep(LoomState *s)
     qatomic_set(&s->sleeping, false);
 }
 
+static bool loom_timed_step(LoomState *s)
+{
+    int64_t start = get_clock(), took;
+    bool more = loom_dev_step(s->dev, s->step_insns);
+
+    took = get_clock() - start;
+    if (took > SCALE_MS && s->step_insns > LOOM_STEP_INSNS_MIN) {
+        s->step_insns /= 2;
+    } else if (more && took < SCALE_MS / 4 &&
+               s->step_insns < LOOM_STEP_INSNS_MAX) {
+        s->step_insns *= 2;
+    }
+    return more;
+}
+
 /* Called and returns with the lock held. */
 static void loom_worker_step(LoomState *s)
 {
@@ -83,7 +102,7 @@ static void loom_worker_step(LoomState *s)
     s->busy = true;
     qemu_mutex_unlock(&s->lock);
 
-    if (loom_dev_step(s->dev, LOOM_STEP_INSNS)) {
+    if (loom_timed_step(s)) {
         qatomic_set(&s->work, true);
     }
 
@@ -233,6 +252,7 @@ void loom_worker_init(LoomState *s)
     s->sync_bh = qemu_bh_new_guarded(loom_sync_step, s,
                                      &DEVICE(s)->mem_reentrancy_guard);
     s->sync_timer = timer_new_ns(QEMU_CLOCK_VIRTUAL, loom_sync_done, s);
+    s->step_insns = LOOM_STEP_INSNS;
     s->paused = !runstate_is_running();
     s->vmstate_entry =
         qdev_add_vm_change_state_handler(DEVICE(s), loom_vm_state_change, s);
