@@ -370,8 +370,9 @@ static inline __u32 loom_num_from_f16(__u16 h)
 
 /*
  * a rounded to a format of e exponent bits (1 to 8) and m mantissa bits (0 to 23), kept in f32: the mantissa
- * rounds to nearest even; if e < 8, what is too large becomes infinite and what is below the format's smallest
- * normal number becomes zero of the same sign. Values of e and m outside their ranges count as the nearest in it.
+ * rounds to nearest, ties to an even last bit (for m = 0 that is the last bit of the exponent field). Then, if
+ * e < 8, what is too large becomes infinite, and what is below the format's smallest normal number becomes zero
+ * of the same sign. Values of e and m outside their ranges count as the nearest in it.
  */
 static inline __u32 loom_num_reduce_precision(__u32 a, __u32 e, __u32 m)
 {

@@ -23,6 +23,8 @@ inline uint32_t oracle_reduce_precision(uint32_t a, uint32_t e, uint32_t m) {
   m = std::min(m, 23u);
   const int exponent = std::max(std::ilogb(v), -126);
   double r = std::ldexp(nearest_even(std::ldexp(v, int(m) - exponent)), exponent - int(m));
+  if (m == 0 && std::abs(std::ldexp(v, -exponent)) == 1.5) // the last bit kept is the exponent's
+    r = std::copysign(std::ldexp(1.0, (exponent + 127) % 2 ? exponent + 1 : exponent), v);
   if (e < 8) {
     const int bias = (1 << (e - 1)) - 1;
     if (r != 0 && std::ilogb(r) > bias)

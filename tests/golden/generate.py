@@ -1,0 +1,217 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""Writes vpu.txt: results of micro-operations by numpy (floats) and Python's integers (the rest).
+
+Each line: operation, type of the operands, type of the result, operands a b c and the result as hexadecimal bits.
+NaN results are the canonical ones. Run it with numpy and ml_dtypes installed: python3 generate.py
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator
+from fractions import Fraction
+from pathlib import Path
+
+import ml_dtypes
+import numpy as np
+
+FLOATS = {"f32": np.float32, "f16": np.float16, "bf16": ml_dtypes.bfloat16}
+BITS = {"f32": np.uint32, "f16": np.uint16, "bf16": np.uint16}
+CANONICAL = {"f32": 0x7FC00000, "f16": 0x7E00, "bf16": 0x7FC0}
+CASES = 24
+MASK = 0xFFFFFFFF
+
+Line = tuple[str, str, str, int, int, int, int]
+
+
+def bits_of(value: np.generic, dtype: str) -> int:
+    """Bits of a float, canonical if it is a NaN."""
+    if np.isnan(value.astype(np.float32)):
+        return CANONICAL[dtype]
+    return int(np.asarray(value, FLOATS[dtype]).view(BITS[dtype]))
+
+
+def float_of(bits: int, dtype: str) -> np.generic:
+    return np.asarray(bits, BITS[dtype]).view(FLOATS[dtype])[()]
+
+
+def float_sample(rng: random.Random, dtype: str) -> int:
+    """Bits that are special, close to one, or anything."""
+    width = 8 * BITS[dtype]().itemsize
+    special = [0.0, -0.0, 1.0, -1.5, 0.5, 2.5, -2.5, float("inf"), float("-inf"), float("nan"), 1e-40, -3e-8]
+    kind = rng.randrange(3)
+    if kind == 0:
+        return bits_of(FLOATS[dtype](rng.choice(special)), dtype)
+    if kind == 1:
+        return bits_of(FLOATS[dtype](rng.uniform(-8, 8)), dtype)
+    return rng.getrandbits(width)
+
+
+UNARY: dict[str, Callable] = {
+    "FNEG": np.negative,
+    "FABS": np.abs,
+    "FSQRT": np.sqrt,
+    "FFLOOR": np.floor,
+    "FCEIL": np.ceil,
+    "FRNE": np.rint,
+    "FTRUNC": np.trunc,
+}
+BINARY: dict[str, Callable] = {
+    "FADD": np.add,
+    "FSUB": np.subtract,
+    "FMUL": np.multiply,
+    "FDIV": np.divide,
+    "FREM": np.fmod,
+}
+COMPARE: dict[str, Callable] = {
+    "FEQ": np.equal,
+    "FNE": np.not_equal,
+    "FLT": np.less,
+    "FLE": np.less_equal,
+    "FGT": np.greater,
+    "FGE": np.greater_equal,
+}
+
+
+def float_lines(rng: random.Random) -> Iterator[Line]:
+    for dtype in FLOATS:
+        for name, f in {**UNARY, **BINARY, **COMPARE}.items():
+            for _ in range(CASES):
+                a, b = float_sample(rng, dtype), float_sample(rng, dtype)
+                x, y = float_of(a, dtype), float_of(b, dtype)
+                if name in COMPARE:
+                    yield name, dtype, "u32", a, b, 0, int(f(x, y))
+                elif name in UNARY:
+                    yield name, dtype, dtype, a, 0, 0, bits_of(f(x), dtype)
+                else:
+                    yield name, dtype, dtype, a, b, 0, bits_of(f(x, y), dtype)
+        for other in FLOATS:
+            for _ in range(CASES):
+                a = float_sample(rng, dtype)
+                wide = np.float32(float_of(a, dtype))
+                yield "MOV", dtype, other, a, 0, 0, bits_of(FLOATS[other](wide), other)
+
+
+def conversion_lines(rng: random.Random) -> Iterator[Line]:
+    for _ in range(CASES * 2):
+        a = float_sample(rng, "f32")
+        x = float(float_of(a, "f32"))
+        for name, lo, hi in (("F2I", -(2**31), 2**31 - 1), ("F2U", 0, 2**32 - 1)):
+            if x != x:
+                v = 0
+            elif abs(x) == float("inf"):
+                v = hi if x > 0 else lo
+            else:
+                v = min(max(int(x), lo), hi)
+            yield name, "f32", "u32", a, 0, 0, v & MASK
+        i = rng.getrandbits(32) >> rng.randrange(32)
+        yield "I2F", "u32", "f32", i, 0, 0, bits_of(np.float32(signed(i)), "f32")
+        yield "U2F", "u32", "f32", i, 0, 0, bits_of(np.float32(i), "f32")
+
+
+def fma_lines(rng: random.Random) -> Iterator[Line]:
+    """One rounding of the exact value: nearest f32 among the neighbours of a double approximation."""
+    done = 0
+    while done < CASES * 4:
+        a, b, c = (float_sample(rng, "f32") for _ in range(3))
+        x, y, z = (float(float_of(v, "f32")) for v in (a, b, c))
+        if not all(abs(v) < 1e30 and v == v for v in (x, y, z)):
+            continue
+        exact = Fraction(x) * Fraction(y) + Fraction(z)
+        if not 0 < abs(exact) < Fraction(3e38):
+            continue
+        guess = np.float32(float(exact))
+        near = [guess, np.nextafter(guess, np.float32(np.inf)), np.nextafter(guess, np.float32(-np.inf))]
+        best = min(near, key=lambda v: (abs(Fraction(float(v)) - exact), bits_of(v, "f32") & 1))
+        if best == 0:
+            continue  # the sign of a zero is a rule of its own
+        yield "FFMA", "f32", "f32", a, b, c, bits_of(best, "f32")
+        done += 1
+
+
+def signed(v: int) -> int:
+    v &= MASK
+    return v - (1 << 32) if v >> 31 else v
+
+
+def quotient(a: int, b: int) -> int:
+    q = abs(a) // abs(b)
+    return q if (a < 0) == (b < 0) else -q
+
+
+def requant(a: int, multiplier: int, shift: int) -> int:
+    shift = min(max(shift, -31), 30)
+    total = 31 - shift
+    v = (a * multiplier + (1 << (total - 1))) >> total
+    return min(max(v, -(2**31)), 2**31 - 1)
+
+
+INTEGER: dict[str, Callable[[int, int, int], int]] = {
+    "IADD": lambda a, b, c: a + b,
+    "ISUB": lambda a, b, c: a - b,
+    "IMUL": lambda a, b, c: a * b,
+    "IMULH": lambda a, b, c: signed(a) * signed(b) >> 32,
+    "UMULH": lambda a, b, c: a * b >> 32,
+    "IDIV": lambda a, b, c: quotient(signed(a), signed(b)) if b else -1,
+    "UDIV": lambda a, b, c: a // b if b else MASK,
+    "IREM": lambda a, b, c: signed(a) - quotient(signed(a), signed(b)) * signed(b) if b else a,
+    "UREM": lambda a, b, c: a % b if b else a,
+    "IMIN": lambda a, b, c: min(signed(a), signed(b)),
+    "IMAX": lambda a, b, c: max(signed(a), signed(b)),
+    "UMIN": lambda a, b, c: min(a, b),
+    "UMAX": lambda a, b, c: max(a, b),
+    "INEG": lambda a, b, c: -a,
+    "IABS": lambda a, b, c: abs(signed(a)),
+    "ISIGN": lambda a, b, c: (signed(a) > 0) - (signed(a) < 0),
+    "AND": lambda a, b, c: a & b,
+    "OR": lambda a, b, c: a | b,
+    "XOR": lambda a, b, c: a ^ b,
+    "NOT": lambda a, b, c: ~a,
+    "SHL": lambda a, b, c: a << b if b < 32 else 0,
+    "SHR": lambda a, b, c: a >> b if b < 32 else 0,
+    "SAR": lambda a, b, c: signed(a) >> min(b, 31),
+    "ROTL": lambda a, b, c: a << b % 32 | a >> (32 - b % 32),
+    "CLZ": lambda a, b, c: 32 - a.bit_length(),
+    "POPC": lambda a, b, c: a.bit_count(),
+    "IEQ": lambda a, b, c: a == b,
+    "INE": lambda a, b, c: a != b,
+    "ILT": lambda a, b, c: signed(a) < signed(b),
+    "ILE": lambda a, b, c: signed(a) <= signed(b),
+    "ULT": lambda a, b, c: a < b,
+    "ULE": lambda a, b, c: a <= b,
+    "SELECT": lambda a, b, c: b if a else c,
+    "REQUANT": lambda a, b, c: requant(signed(a), signed(b), signed(c)),
+    "SATI8": lambda a, b, c: min(max(signed(a), -128), 127),
+}
+UNARY_INTEGER = {"INEG", "IABS", "ISIGN", "NOT", "CLZ", "POPC", "SATI8"}
+
+
+def integer_lines(rng: random.Random) -> Iterator[Line]:
+    special = [0, 1, 31, 32, 0x7FFFFFFF, 0x80000000, MASK]
+    for name, f in INTEGER.items():
+        for _ in range(CASES):
+            a, b, c = (
+                rng.choice(special) if rng.randrange(3) == 0 else rng.getrandbits(32) >> rng.randrange(32)
+                for _ in range(3)
+            )
+            if name == "REQUANT":
+                c = rng.randrange(-40, 40) & MASK
+            elif name != "SELECT":
+                c = 0
+            if name in UNARY_INTEGER:
+                b = 0
+            yield name, "u32", "u32", a, b, c, int(f(a, b, c)) & MASK
+
+
+def main() -> None:
+    rng = random.Random(20240607)
+    with np.errstate(all="ignore"):
+        lines = [*float_lines(rng), *conversion_lines(rng), *fma_lines(rng), *integer_lines(rng)]
+    text = "# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception\n# Written by generate.py.\n"
+    for name, source, target, *values in lines:
+        text += f"{name} {source} {target} " + " ".join(f"{v:x}" for v in values) + "\n"
+    (Path(__file__).parent / "vpu.txt").write_text(text)
+
+
+if __name__ == "__main__":
+    main()
