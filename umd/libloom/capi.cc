@@ -107,7 +107,7 @@ public:
 		struct stat st {};
 		if (fstat(fd, &st) || !S_ISREG(st.st_mode) || st.st_size == 0) {
 			close(fd);
-			throw failure(-ENOEXEC, fmt::format("{}: empty, or not a regular file", path));
+			throw failure(-ENOEXEC, fmt::format("{}: empty, or not a regular file; give a program made by loomc", path));
 		}
 		size = static_cast<size_t>(st.st_size);
 		data = mmap(nullptr, size, PROT_READ, MAP_PRIVATE, fd, 0);

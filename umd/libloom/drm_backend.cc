@@ -379,7 +379,7 @@ private:
 		const int major = version ? version->version_major : 0;
 		drmFreeVersion(version);
 		if (driver != "loom")
-			throw failure(-ENODEV, fmt::format("{}: its driver is \"{}\", not loom", name, driver));
+			throw failure(-ENODEV, fmt::format("{}: its driver is \"{}\", not loom; give a /dev/accel node of loom, or use --device sim", name, driver));
 		if (major != DRM_LOOM_VERSION_MAJOR)
 			throw failure(-ENODEV, fmt::format("{}: driver interface {}, this library speaks {}; install "
 							   "matching versions",

@@ -49,7 +49,7 @@ std::shared_ptr<program> check_program(const void *bytes, size_t size, const std
 	loom_prog_header head{};
 
 	if (size < sizeof(head))
-		throw failure(-ENOEXEC, fmt::format("{}: {} bytes are too few for a Loom program; is the file cut off?",
+		throw failure(-ENOEXEC, fmt::format("{}: {} bytes are too few for a Loom program: the file is cut off; copy it again or make it with loomc",
 						    what, size));
 	std::memcpy(&head, bytes, sizeof(head));
 	if (head.magic != LOOM_PROG_MAGIC)
@@ -60,19 +60,19 @@ std::shared_ptr<program> check_program(const void *bytes, size_t size, const std
 						    "the model again",
 						    what, head.version, LOOM_PROG_VERSION));
 	if (head.file_bytes != size || head.meta_bytes > size || head.meta_bytes < sizeof(head))
-		throw failure(-ENOEXEC, fmt::format("{}: {} bytes, but its header says {}; is the file cut off?", what,
+		throw failure(-ENOEXEC, fmt::format("{}: {} bytes, but its header says {}: the file is cut off or damaged; copy it again or make it with loomc", what,
 						    size, head.file_bytes));
 	p->meta.resize((head.meta_bytes + 7) / 8);
 	std::memcpy(p->meta.data(), bytes, head.meta_bytes);
 	if (loom_prog_check(p->meta.data(), head.meta_bytes, &p->view, &e) != LOOM_PROG_OK)
 		refuse(what, e);
 	if (meta_crc(*p) != head.meta_crc)
-		throw failure(-ENOEXEC, fmt::format("{}: checksum of the tables and code differs; the file is damaged",
+		throw failure(-ENOEXEC, fmt::format("{}: checksum of the tables and code differs: the file is damaged; compile the model again",
 						    what));
 	const auto *consts = static_cast<const uint8_t *>(bytes) + head.meta_bytes;
 	if (crc32_of(consts, head.const_bytes) != head.const_crc)
 		throw failure(-ENOEXEC,
-			      fmt::format("{}: checksum of the constants differs; the file is damaged", what));
+			      fmt::format("{}: checksum of the constants differs: the file is damaged; compile the model again", what));
 	return p;
 }
 

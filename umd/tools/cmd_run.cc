@@ -91,7 +91,7 @@ input check_input(const entry_point &e, const loom_prog_tensor &t, array a, cons
 	const std::string descr = npy_descr(t.dtype);
 	const char *name = e.name_of(t);
 	if (a.descr != descr && !(t.dtype == LOOM_I1 && a.descr == "|u1"))
-		refuse(fmt::format("{}: input {} is {} (NumPy {}{}), the file holds {}", file, name,
+		refuse(fmt::format("{}: input {} is {} (NumPy {}{}), the file holds {}; convert it", file, name,
 				   loom_dtype_name(t.dtype), descr, t.dtype == LOOM_BF16 ? ": the bits of bf16" : "",
 				   a.descr));
 	uint64_t jobs = 1;
@@ -100,7 +100,7 @@ input check_input(const entry_point &e, const loom_prog_tensor &t, array a, cons
 		want[0] = a.shape[0];
 	}
 	if (a.shape != want || !jobs)
-		refuse(fmt::format("{}: input {} has shape {}{}, the file {}", file, name, shape_text(shape_of(t)),
+		refuse(fmt::format("{}: input {} has shape {}{}, the file {}; reshape it, or export the model for that shape", file, name, shape_text(shape_of(t)),
 				   batched ? " (or a multiple of its first dimension)" : "", shape_text(a.shape)));
 	return {&t, std::move(a.bytes), jobs};
 }
@@ -110,7 +110,7 @@ input raw_input(const entry_point &e, const loom_prog_tensor &t, const std::stri
 	auto bytes = read_file(file);
 	const uint64_t jobs = batched && t.bytes ? bytes.size() / t.bytes : 1;
 	if (!jobs || bytes.size() != t.bytes * jobs)
-		refuse(fmt::format("{}: input {} needs {} bytes{}, the file has {}", file, e.name_of(t), t.bytes,
+		refuse(fmt::format("{}: input {} needs {} bytes{}, the file has {}; write the array row-major in the tensor's type", file, e.name_of(t), t.bytes,
 				   batched ? " or a multiple" : "", bytes.size()));
 	return {&t, std::move(bytes), jobs};
 }
@@ -128,7 +128,7 @@ std::vector<input> read_inputs(const entry_point &e, const options &o)
 		const auto &t = e.find(e.inputs, name, "input");
 		for (const input &i : all)
 			if (i.tensor == &t)
-				refuse(fmt::format("input {} is given twice", name));
+				refuse(fmt::format("input {} is given twice; give it once", name));
 		const bool batched = name == o.batch_input;
 		if (!a && !ends_with(file, ".npy"))
 			all.push_back(raw_input(e, t, file, batched));
@@ -167,7 +167,7 @@ uint64_t jobs_of(const entry_point &e, const std::vector<input> &inputs)
 	uint64_t jobs = 1;
 	for (const input &i : inputs) {
 		if (i.jobs != 1 && jobs != 1 && i.jobs != jobs)
-			refuse(fmt::format("input {} makes {} jobs, another input {}", e.name_of(*i.tensor), i.jobs, jobs));
+			refuse(fmt::format("input {} makes {} jobs, another input {}; batch them alike", e.name_of(*i.tensor), i.jobs, jobs));
 		jobs = std::max(jobs, i.jobs);
 	}
 	return jobs;

@@ -8,7 +8,7 @@
 int main(int argc, char **argv)
 {
 	CLI::App app{"loom: look at Loom programs and devices, and run programs on them"};
-	app.require_subcommand(1);
+	app.require_subcommand(0, 1);
 	struct command {
 		CLI::App *app;
 		loom_tool::action run;
@@ -32,5 +32,6 @@ int main(int argc, char **argv)
 			return 1;
 		}
 	}
-	return 1;
+	std::fprintf(stderr, "%s", app.help().c_str());
+	return 2;
 }

@@ -24,6 +24,15 @@ constexpr uint64_t max_bytes = uint64_t{1} << 30;
 	throw std::runtime_error(fmt::format("{}: {}; write it with numpy.save", name, why));
 }
 
+// Bytes of a file that may hold anything, as text for a message.
+std::string printable(const std::string &bytes)
+{
+	std::string text;
+	for (const char c : bytes.substr(0, 80))
+		text += c >= ' ' && c <= '~' ? std::string(1, c) : fmt::format("\\x{:02x}", static_cast<uint8_t>(c));
+	return text;
+}
+
 // The value after 'key': in the header's Python dictionary, up to the matching end.
 std::string field_of(const std::string &header, const std::string &key, const std::string &name)
 {
@@ -58,7 +67,7 @@ std::vector<uint64_t> shape_of(const std::string &text, const std::string &name)
 				refuse(name, "a dimension above 2^30");
 		}
 		if (at == from || shape.size() == 32)
-			refuse(name, fmt::format("shape ({}) is not a list of numbers", text));
+			refuse(name, fmt::format("shape ({}) is not a list of numbers", printable(text)));
 		shape.push_back(n);
 	}
 	return shape;
@@ -68,7 +77,7 @@ uint64_t element_bytes(const std::string &descr, const std::string &name)
 {
 	if (descr.size() != 3 || !std::strchr("<|", descr[0]) || !std::strchr("fiub", descr[1]) ||
 	    !std::strchr("1248", descr[2]))
-		refuse(name, fmt::format("element type {} is not a little-endian number or boolean", descr));
+		refuse(name, fmt::format("element type {} is not a little-endian number or boolean", printable(descr)));
 	return static_cast<uint64_t>(descr[2] - '0');
 }
 
@@ -116,7 +125,7 @@ std::vector<uint8_t> read_file(const std::string &path)
 		throw std::runtime_error(fmt::format("{}: {}", path, std::strerror(errno)));
 	const auto size = std::filesystem::file_size(path, error);
 	if (error || size > max_bytes + 4096)
-		throw std::runtime_error(fmt::format("{}: not a regular file of at most 1 GiB", path));
+		throw std::runtime_error(fmt::format("{}: not a regular file of at most 1 GiB; split it, or use --batch-input", path));
 	std::vector<uint8_t> bytes(size);
 	if (std::fread(bytes.data(), 1, size, f.get()) != size)
 		throw std::runtime_error(fmt::format("{}: cannot be read: {}", path, std::strerror(errno)));
@@ -134,21 +143,21 @@ std::map<std::string, array> read_npz(const std::string &path)
 	int code = 0;
 	std::unique_ptr<zip_t, void (*)(zip_t *)> zip(zip_open(path.c_str(), ZIP_RDONLY, &code), zip_discard);
 	if (!zip)
-		throw std::runtime_error(fmt::format("{}: not an .npz file that can be read", path));
+		throw std::runtime_error(fmt::format("{}: not an .npz file that can be read; write it with numpy.savez", path));
 	std::map<std::string, array> all;
 	for (zip_int64_t i = 0; i < zip_get_num_entries(zip.get(), 0); i++) {
 		zip_stat_t st;
 		std::unique_ptr<zip_file_t, int (*)(zip_file_t *)> f(zip_fopen_index(zip.get(), zip_uint64_t(i), 0),
 								     zip_fclose);
 		if (zip_stat_index(zip.get(), zip_uint64_t(i), 0, &st) || !f || st.size > max_bytes + 4096)
-			throw std::runtime_error(fmt::format("{}: entry {} cannot be read", path, i));
+			throw std::runtime_error(fmt::format("{}: entry {} cannot be read; write it with numpy.savez", path, i));
 		std::vector<uint8_t> bytes(st.size);
 		if (zip_fread(f.get(), bytes.data(), st.size) != zip_int64_t(st.size))
-			throw std::runtime_error(fmt::format("{}: entry {} is damaged", path, st.name));
+			throw std::runtime_error(fmt::format("{}: entry {} is damaged; write it with numpy.savez", path, printable(st.name)));
 		std::string name = st.name;
 		if (name.size() > 4 && name.compare(name.size() - 4, 4, ".npy") == 0)
 			name.resize(name.size() - 4);
-		all[name] = parse_npy(bytes.data(), bytes.size(), fmt::format("{}: {}", path, st.name));
+		all[name] = parse_npy(bytes.data(), bytes.size(), fmt::format("{}: {}", path, printable(st.name)));
 	}
 	return all;
 }
