@@ -152,7 +152,9 @@ def add_modules(archive: Archive, kernel: Kernel, names: list[str],
         rel = f"extra/{ko.name}"
         direct = [table[n] for n in wanted_modules(ko) if n in table]
         closure = [p for path, needs in direct for p in [path, *needs]]
-        lines[rel] = list(dict.fromkeys(closure))
+        # modprobe loads from the last to the first, so of what is needed twice
+        # the last mention counts.
+        lines[rel] = list(dict.fromkeys(closure[::-1]))[::-1]
         archive.file(f"{base}/{rel}", ko.read_bytes())
     text = "".join(f"{rel.removesuffix('.xz')}: "
                    + " ".join(n.removesuffix(".xz") for n in needs) + "\n"
