@@ -234,5 +234,57 @@ def storm(sync: bool, qemu: str) -> None:
                 assert d.content(pages, size) == data
 
 
+def product(options: str, sync: bool, qemu: str) -> tuple[bytes, int]:
+    """64x64x64 in f32 on small integers, so that Python's sums are exact."""
+    size = 64
+    rng = random.Random(3)
+    a = [[rng.randint(-9, 9) for _ in range(size)] for _ in range(size)]
+    b = [[rng.randint(-9, 9) for _ in range(size)] for _ in range(size)]
+    wanted = [sum(x * b[i][j] for i, x in enumerate(row))
+              for row in a for j in range(size)]
+    flat = [x for matrix in (a, b) for row in matrix for x in row]
+    data = struct.pack(f"<{len(flat)}f", *flat)
+    place, count = len(data), 4 * size * size
+    code = (dma("LD_COPY", addr(0, 0), addr(uapi.SRAM, 0), len(data),
+                signal=(0, 1)) +
+            uapi.mxu(size, size, size, out=place, wait=(0, 1), signal=(1, 1)) +
+            dma("ST_COPY", addr(uapi.SRAM, place), addr(1, 0), count,
+                wait=(1, 1)) + HALT)
+    with Machine(qemu, *device_arg(options, sync)) as m:
+        d = Loom(m, sync=sync)
+        root, pages = d.buffer(count)
+        c = d.run(code, [d.region(data, READ), Region(root, 0, count, WRITE)])
+        assert c.fault == 0 and c.mxu_busy > 0, c
+        got = d.content(pages, count)
+        assert list(struct.unpack(f"<{size * size}f", got)) == wanted
+        return got, c.cycles
+
+
+def test_a_product_is_the_same_on_any_host(qemu: str) -> None:
+    seen = {product(*how, qemu) for how in (
+        ("", True), ("", False), ("threads=2", False), ("threads=5", False),
+        ("isa=scalar", False), ("isa=avx2", False), ("isa=scalar", True))}
+    assert len(seen) == 1, [c for _, c in seen]
+
+
+def test_under_an_iommu(qemu: str) -> None:
+    with Machine(qemu, "-device", "intel-iommu", *device_arg()) as m:
+        copy(Loom(m), 3 * PAGE)
+
+
+def test_trace_events_of_a_job(qemu: str) -> None:
+    with Machine(qemu, "-trace", "loom_*", *device_arg()) as m:
+        d = Loom(m)
+        d.msix()
+        d.set("IRQ_ENABLE", 1)
+        c = d.run(seq("TRAP", imm=3), seqno=77)
+        m.step(1_000_000)
+        log = m.guest_errors()
+        for line in ("loom_doorbell tail 1", "loom_job_start seqno 77",
+                     f"loom_job_end seqno 77 fault {c.fault} cycles {c.cycles}",
+                     "loom_irq vector 0 masked 0", "loom_reset by power-on"):
+            assert line in log, line
+
+
 CASES = [("random copies in virtual time", partial(storm, True)),
          ("random copies by the worker", partial(storm, False))]

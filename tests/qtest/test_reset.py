@@ -86,7 +86,7 @@ def test_no_write_after_reset(qemu: str) -> None:
             seq("BR", target=0) + HALT)
     with Machine(qemu, *device_arg(sync=False)) as m:
         d = Loom(m, sync=False)
-        for _ in range(50):
+        for _ in range(100):
             root, pages = d.buffer(4096)
             d.give(code, [Region(root, 0, 4096, WRITE)])
             assert d.until(lambda: d.content(pages, 1) == b"\xaa")
@@ -103,7 +103,7 @@ def test_no_write_after_reset(qemu: str) -> None:
 def test_no_completion_of_a_job_that_was_reset(qemu: str) -> None:
     with Machine(qemu, *device_arg(sync=False)) as m:
         d = Loom(m, sync=False)
-        for _ in range(30):
+        for _ in range(100):
             d.give(seq("LDI", rd=1) * 40 + HALT)
             by_control(d)
             m.command(f"memset {d.cq:#x} 1024 0x0")

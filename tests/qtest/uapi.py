@@ -135,13 +135,16 @@ def dma(name: str, src: int = 0, dst: int = 0, inner: int = 64,
 
 
 def mxu(m: int = 4, n: int = 4, k: int = 4, acc_base: int = 0,
-        **kw: object) -> bytes:
-    """An f32 product left in the accumulators."""
+        out: int | None = None, **kw: object) -> bytes:
+    """f32 A[m][k] at 0 times B[k][n] behind it, left in the accumulators or
+    drained to SRAM at `out`."""
+    flags = 0 if out is None else C["LOOM_MXU_DRAIN"]
+    o_sx, o_sn = (0, 0) if out is None else (4 * n, 4)
     return header(C["LOOM_OP_MXU"], 4, **kw) + struct.pack(  # type: ignore
         "<4BIIHHiiiHHHHHH4BhhIii2H2i2i2iHHIiiiB3x",
-        0, C["LOOM_MXU_F32"], 0, 0, 0, 0, 1, m, 4 * k * m, 4 * k, 4, 1, 1, k,
-        1, m, n, 1, 1, 1, 1, 0, 0, 0, 4 * n, 4, 1, 1, 0, 0, 0, 0, 0, 0,
-        acc_base, n, 0, 0, 0, 0, 0)
+        0, C["LOOM_MXU_F32"], 0, flags, 0, 0, 1, m, 4 * k * m, 4 * k, 4, 1, 1,
+        k, 1, m, n, 1, 1, 1, 1, 0, 0, 4 * k * m, 4 * n, 4, 1, 1, 0, 0, 0, 0, 0,
+        0, acc_base, n, out or 0, 0, o_sx, o_sn, 0)
 
 
 assert len(mxu()) == 128 and len(dma("LD_COPY")) == 96

@@ -25,7 +25,7 @@
 #define LOOM_MAX_THREADS 64
 #define LOOM_MAX_POLL_US 1000000
 
-/* --- registers ------------------------------------------------------------ */
+/* --- registers ----------------------------------------------------------- */
 
 enum loom_access { LOOM_NONE, LOOM_RO, LOOM_WO, LOOM_RW, LOOM_W1C };
 
@@ -80,7 +80,7 @@ static uint64_t loom_mmio_read(void *opaque, hwaddr addr, unsigned size)
     return value;
 }
 
-/* CONTROL.RESET: reads 0 again once nothing of the old life can touch memory. */
+/* CONTROL.RESET reads 0 again once no DMA of the old life can follow. */
 static void loom_control_reset(LoomState *s, uint64_t value, unsigned size)
 {
     trace_loom_reset("CONTROL");
@@ -125,7 +125,7 @@ static const MemoryRegionOps loom_mmio_ops = {
     .impl = { .min_access_size = 4, .max_access_size = 8 },
 };
 
-/* --- what the model is lent ------------------------------------------------ */
+/* --- what the model is lent ---------------------------------------------- */
 
 static void loom_host_irq(void *opaque, unsigned vector)
 {
@@ -198,7 +198,7 @@ static bool loom_create_dev(LoomState *s, Error **errp)
     return true;
 }
 
-/* --- life -------------------------------------------------------------------- */
+/* --- life ---------------------------------------------------------------- */
 
 static bool loom_check_host_props(LoomState *s, Error **errp)
 {
@@ -298,7 +298,7 @@ static void loom_realize(PCIDevice *pdev, Error **errp)
     loom_worker_init(s);
 }
 
-/* --- reset --------------------------------------------------------------------- */
+/* --- reset --------------------------------------------------------------- */
 
 static bool loom_in_flr(PCIDevice *pdev)
 {

@@ -19,7 +19,7 @@
 #include "loom-device.h"
 #include "trace.h"
 
-/* --- numbers of a target ---------------------------------------------- */
+/* --- numbers of a target ------------------------------------------------- */
 
 typedef struct LoomKnob {
     const char *name;
@@ -122,7 +122,7 @@ static void loom_knob_setter(Object *obj, Visitor *v, const char *name,
     s->knobs_set |= 1u << i;
 }
 
-/* --- features --------------------------------------------------------- */
+/* --- features ------------------------------------------------------------ */
 
 static const char *const loom_feature_names[LOOM_NUM_FEATURES] = {
     [LOOM_FEAT_CONV] = "conv", [LOOM_FEAT_DW] = "dw",
@@ -174,7 +174,7 @@ static bool loom_features_apply(uint64_t *features, const char *list,
     return true;
 }
 
-/* --- the target as a whole -------------------------------------------- */
+/* --- the target as a whole ----------------------------------------------- */
 
 bool loom_props_target(LoomState *s, Error **errp)
 {
@@ -226,7 +226,7 @@ bool loom_props_isa(LoomState *s, enum loom_host_isa *isa, Error **errp)
     return false;
 }
 
-/* --- faults on demand --------------------------------------------------- */
+/* --- faults on demand ---------------------------------------------------- */
 
 typedef struct LoomInjectKind {
     const char *name;
@@ -336,7 +336,7 @@ static void loom_inject_setter(Object *obj, const char *text, Error **errp)
     loom_worker_release(s);
 }
 
-/* --- counters ----------------------------------------------------------- */
+/* --- counters ------------------------------------------------------------ */
 
 static void loom_counter_getter(Object *obj, Visitor *v, const char *name,
                                 void *opaque, Error **errp)

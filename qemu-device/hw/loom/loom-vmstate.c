@@ -8,14 +8,13 @@
 
 #include "qemu/osdep.h"
 #include "qemu/error-report.h"
-#include "qemu/units.h"
 #include "migration/vmstate.h"
 #include "hw/pci/msix.h"
 #include "hw/pci/pcie.h"
 #include "loom-device.h"
 #include "trace.h"
 
-/* --- the configuration, first ------------------------------------------- */
+/* --- the configuration, first -------------------------------------------- */
 
 static int loom_config_post_load(void *opaque, int version_id)
 {
@@ -52,7 +51,7 @@ static const VMStateDescription vmstate_loom_config = {
     }
 };
 
-/* --- the device ----------------------------------------------------------- */
+/* --- the device ---------------------------------------------------------- */
 
 static void loom_saved_free(LoomState *s)
 {
@@ -92,14 +91,12 @@ static int loom_pre_load(void *opaque)
     return 0;
 }
 
-/* Tables, code and registers are small beside the memories. */
-static bool loom_saved_bytes_sane(void *opaque, int version_id)
+/* Asked before memory is taken for that many. */
+static bool loom_saved_bytes_right(void *opaque, int version_id)
 {
     LoomState *s = opaque;
-    uint64_t limit = (uint64_t)s->target.sram_bytes + s->target.acc_bytes +
-                     64 * MiB;
 
-    return s->saved_bytes && s->saved_bytes <= limit;
+    return s->saved_bytes == loom_dev_save_bytes(s->dev);
 }
 
 static int loom_post_load(void *opaque, int version_id)
@@ -143,7 +140,7 @@ const VMStateDescription vmstate_loom = {
         VMSTATE_UINT32(irq_pending, LoomState),
         VMSTATE_TIMER_PTR(sync_timer, LoomState),
         VMSTATE_UINT32(saved_bytes, LoomState),
-        VMSTATE_VALIDATE("size of the device's state", loom_saved_bytes_sane),
+        VMSTATE_VALIDATE("size of the device's state", loom_saved_bytes_right),
         VMSTATE_VBUFFER_ALLOC_UINT32(saved, LoomState, 1, NULL, saved_bytes),
         VMSTATE_END_OF_LIST()
     }

@@ -33,7 +33,7 @@
 #define LOOM_STEP_INSNS 64
 #define LOOM_STEP_INSNS_MAX 65536
 
-/* --- interrupts ------------------------------------------------------- */
+/* --- interrupts ---------------------------------------------------------- */
 
 void loom_irq_deliver(LoomState *s)
 {
@@ -51,7 +51,7 @@ void loom_irq_deliver(LoomState *s)
     }
 }
 
-/* --- the thread ------------------------------------------------------- */
+/* --- the thread ---------------------------------------------------------- */
 
 static bool loom_worker_may_run(LoomState *s)
 {
@@ -143,7 +143,7 @@ static void *loom_worker_thread(void *opaque)
     return NULL;
 }
 
-/* --- x-sync ----------------------------------------------------------- */
+/* --- x-sync -------------------------------------------------------------- */
 
 static uint64_t loom_busy_cycles(LoomState *s)
 {
@@ -184,7 +184,7 @@ static void loom_sync_done(void *opaque)
     }
 }
 
-/* --- for everybody else ----------------------------------------------- */
+/* --- for everybody else -------------------------------------------------- */
 
 void loom_worker_wake(LoomState *s)
 {
