@@ -12,7 +12,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from . import (bench, deep, demo, fmt, guest, host, kernel, qemu, setup, tests,
-               util)
+               uapi_doc, util)
+
 from .util import DevError, say
 
 
@@ -97,6 +98,12 @@ def cmd_fmt(args: argparse.Namespace) -> int:
     return fmt.main(check=args.check)
 
 
+def cmd_docs(args: argparse.Namespace) -> int:
+    for path in uapi_doc.write():
+        say(f"==> wrote {path.relative_to(util.ROOT)}")
+    return 0
+
+
 def cmd_clean(args: argparse.Namespace) -> int:
     targets = [util.BUILD]
     if args.cache:
@@ -139,6 +146,8 @@ def parser() -> argparse.ArgumentParser:
                    help="default: " + " ".join(DEFAULT_BUILDS))
     p.add_argument("--relock", action="store_true",
                    help="with qemu: take the source version offered now")
+
+    command("docs", cmd_docs, "Write the documents' tables anew from uapi/.")
 
     p = command("guest", cmd_guest,
                 "A shell in a guest with the NPU, or one command after --.")

@@ -7,7 +7,8 @@ import re
 import subprocess
 from pathlib import Path
 
-from . import checks, e2e, fmt, guest, host, kernel, qemu, runners, setup, util
+from . import (checks, e2e, fmt, guest, host, kernel, qemu, runners, setup, uapi_doc,
+               util)
 from .checks import Report, check
 from .util import DevError, ROOT, say
 
@@ -56,6 +57,18 @@ def uapi_standalone() -> Report:
             else:
                 report.passed += 1
     return report
+
+
+@check("uapi-layout", "T0")
+def uapi_layout() -> Report:
+    """Each compiler and word size sees the committed layout of uapi/."""
+    return Report(passed=uapi_doc.check_layout())
+
+
+@check("docs-tables", "T0")
+def docs_tables() -> Report:
+    """The documents' tables are in step with uapi/."""
+    return Report(passed=uapi_doc.check_documents())
 
 
 @check("python", "T0")

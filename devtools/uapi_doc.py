@@ -33,8 +33,8 @@ class Field:
     text: str
 
 
-class DocError(Exception):
-    pass
+class DocError(util.DevError):
+    """A document or the layout is not in step with uapi/."""
 
 
 def sources() -> dict[str, str]:
