@@ -5,6 +5,7 @@
 //
 //   loom_bench_null DEVICE DISK PAIRS [N]
 #include <algorithm>
+#include <cerrno>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
@@ -15,8 +16,10 @@
 
 #include <fcntl.h>
 #include <unistd.h>
+#include <xf86drm.h>
 
-#include "loom/loom.hpp"
+#include "drm/loom_accel.h"
+#include "loom_program.h"
 
 namespace {
 
@@ -87,35 +90,103 @@ std::vector<uint8_t> null_program(const loom_target &target)
 	return file;
 }
 
-void must_succeed(const loom_result &r)
+[[noreturn]] void fail(const char *what)
 {
-	if (r.status)
-		throw std::runtime_error(std::string("the null job failed: ") + r.message);
+	throw std::runtime_error(std::string(what) + ": " + strerror(errno));
 }
 
+// The driver's interface as it is: what is measured is the kernel's path, with
+// nothing allocated between two jobs.
+class queue {
+public:
+	explicit queue(const char *path) : fd(open(path, O_RDWR | O_CLOEXEC))
+	{
+		if (fd < 0)
+			fail(path);
+		drm_loom_hw hw{};
+		drm_loom_dev_query query{DRM_LOOM_QUERY_HW, sizeof(hw), reinterpret_cast<uintptr_t>(&hw)};
+		call(DRM_IOCTL_LOOM_DEV_QUERY, &query, "asking for the target");
+		static_assert(sizeof(hw) == sizeof(loom_target));
+		loom_target target;
+		std::memcpy(&target, &hw, sizeof(target));
+		auto bytes = null_program(target);
+		drm_loom_prog_create prog{};
+		prog.data = reinterpret_cast<uintptr_t>(bytes.data());
+		prog.size = bytes.size();
+		call(DRM_IOCTL_LOOM_PROG_CREATE, &prog, "creating the program");
+		drm_loom_ctx_create ctx{};
+		ctx.priority = DRM_LOOM_PRIORITY_NORMAL;
+		call(DRM_IOCTL_LOOM_CTX_CREATE, &ctx, "creating a context");
+		drm_loom_inst_create create{ctx.ctx, prog.prog, 0, 0};
+		call(DRM_IOCTL_LOOM_INST_CREATE, &create, "creating an instance");
+		inst = create.inst;
+		if (drmSyncobjCreate(fd, 0, &timeline))
+			fail("creating a syncobj");
+	}
+	~queue() { close(fd); }
+
+	// Submits count jobs at once, the last of which moves the timeline on.
+	void submit(int count)
+	{
+		drm_loom_sync signal{timeline, DRM_LOOM_SYNC_TIMELINE, ++point};
+		std::vector<drm_loom_job> &jobs = scratch;
+		jobs.assign(count, drm_loom_job{});
+		for (auto &j : jobs)
+			j.inst = inst;
+		jobs.back().signals = {sizeof(signal), 1, reinterpret_cast<uintptr_t>(&signal)};
+		drm_loom_submit s{};
+		s.jobs = {sizeof(drm_loom_job), static_cast<uint32_t>(count), reinterpret_cast<uintptr_t>(jobs.data())};
+		call(DRM_IOCTL_LOOM_SUBMIT, &s, "submitting");
+	}
+	void wait()
+	{
+		if (drmSyncobjTimelineWait(fd, &timeline, &point, 1, INT64_MAX, 0, nullptr))
+			fail("waiting for a job");
+	}
+	// A job that failed would be a fast one.
+	void check() const
+	{
+		drm_loom_inst_get_state state{};
+		state.inst = inst;
+		state.state_bo = ~0u;
+		call(DRM_IOCTL_LOOM_INST_GET_STATE, &state, "asking for the instance's state");
+		if (state.state || state.error)
+			throw std::runtime_error("a null job failed: " + std::string(strerror(state.error)));
+	}
+
+private:
+	void call(unsigned long request, void *arg, const char *what) const
+	{
+		if (drmIoctl(fd, request, arg))
+			fail(what);
+	}
+	int fd;
+	uint32_t inst = 0, timeline = 0;
+	uint64_t point = 0;
+	std::vector<drm_loom_job> scratch;
+};
+
 // Nanoseconds a job, submitted and waited for one by one.
-double null_jobs(const loom_cpp::instance &instance, int n)
+double null_jobs(queue &q, int n)
 {
-	const loom_job_desc desc{};
 	const auto start = clock_type::now();
-	for (int i = 0; i < n; i++)
-		must_succeed(instance.submit(desc).wait());
+	for (int i = 0; i < n; i++) {
+		q.submit(1);
+		q.wait();
+	}
 	return ns_since(start) / n;
 }
 
-// Nanoseconds a job with `batch` of them in flight.
-double batched_jobs(const loom_cpp::instance &instance, int n)
+// Nanoseconds a job with `batch` of them to a SUBMIT.
+double batched_jobs(queue &q, int n)
 {
-	const loom_job_desc desc{};
+	const int rounds = (n + batch - 1) / batch;
 	const auto start = clock_type::now();
-	for (int done = 0; done < n; done += batch) {
-		std::vector<loom_cpp::event> events;
-		for (int i = 0; i < batch; i++)
-			events.push_back(instance.submit(desc));
-		for (const auto &e : events)
-			must_succeed(e.wait());
+	for (int i = 0; i < rounds; i++) {
+		q.submit(batch);
+		q.wait();
 	}
-	return ns_since(start) / ((n + batch - 1) / batch * batch);
+	return ns_since(start) / (rounds * batch);
 }
 
 // Nanoseconds a 512-byte read at depth 1, past the page cache.
@@ -124,7 +195,7 @@ double disk_reads(int fd, void *buffer, int n)
 	const auto start = clock_type::now();
 	for (int i = 0; i < n; i++)
 		if (pread(fd, buffer, 512, off_t{i % 1024} * 512) != 512)
-			throw std::runtime_error(std::string("reading the disk failed: ") + strerror(errno));
+			fail("reading the disk");
 	return ns_since(start) / n;
 }
 
@@ -138,29 +209,27 @@ void print_list(const char *name, const std::vector<double> &values, const char 
 
 int run(const char *device_name, const char *disk, int pairs, int n)
 {
-	const loom_cpp::device device(device_name);
-	const auto bytes = null_program(device.target());
-	const loom_cpp::program program(device.get(), bytes.data(), bytes.size());
-	const loom_cpp::instance instance(program.get());
+	queue q(device_name);
 	const int fd = open(disk, O_RDONLY | O_DIRECT | O_CLOEXEC);
 	void *buffer = nullptr;
 	if (fd < 0)
-		throw std::runtime_error(std::string(disk) + ": " + strerror(errno));
+		fail(disk);
 	if (posix_memalign(&buffer, 4096, 4096))
 		throw std::runtime_error("no memory");
 	std::vector<double> jobs, reads, batches;
 
-	null_jobs(instance, n); // both paths warm
+	null_jobs(q, n); // both paths warm
 	disk_reads(fd, buffer, n);
 	for (int i = 0; i < pairs; i++) {
 		// The order changes from pair to pair, so that drift favours neither.
 		if (i % 2)
 			reads.push_back(disk_reads(fd, buffer, n));
-		jobs.push_back(null_jobs(instance, n));
+		jobs.push_back(null_jobs(q, n));
 		if (i % 2 == 0)
 			reads.push_back(disk_reads(fd, buffer, n));
-		batches.push_back(batched_jobs(instance, n));
+		batches.push_back(batched_jobs(q, n));
 	}
+	q.check();
 	std::printf("{");
 	print_list("job_ns", jobs, ", ");
 	print_list("read_ns", reads, ", ");
