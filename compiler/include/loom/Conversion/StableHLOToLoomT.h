@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// stablehlo -> loomt, and the rewrites on loomt that run before tiling.
+
+#ifndef LOOM_CONVERSION_STABLEHLOTOLOOMT_H
+#define LOOM_CONVERSION_STABLEHLOTOLOOMT_H
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Support/LogicalResult.h"
+
+namespace mlir::loom {
+
+/// Rewrites a function of one block from stablehlo to loomt. Every operation
+/// that has no form on the NPU is reported (operation, reason, remedy) before it
+/// returns failure.
+LogicalResult convertStableHLOToLoomT(func::FuncOp func);
+
+/// Folds scalar programs on constants, scalar programs into each other, batch
+/// normalisation into weights, bias and activation into products; drops what is
+/// unused.
+LogicalResult fuseLoomT(func::FuncOp func);
+
+} // namespace mlir::loom
+
+#endif // LOOM_CONVERSION_STABLEHLOTOLOOMT_H

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// `loom`: one operation a record, on SSA buffers and memory slots.
+
+#ifndef LOOM_DIALECT_LOOM_OPS_TD
+#define LOOM_DIALECT_LOOM_OPS_TD
+
+include "mlir/IR/OpBase.td"
+include "mlir/IR/AttrTypeBase.td"
+include "mlir/IR/BuiltinAttributeInterfaces.td"
+include "mlir/IR/CommonTypeConstraints.td"
+include "mlir/IR/CommonAttrConstraints.td"
+
+def Loom_Dialect : Dialect {
+  let name = "loom";
+  let cppNamespace = "::mlir::loom::npu";
+  let summary = "the NPU's records before they are bytes";
+  let description = [{
+    Records stand in an order that is correct when run one after the other. SRAM
+    offsets (`loom.buf`) and semaphores (`wait`, `signal`: pairs [semaphore,
+    count]) are attributes that later passes add. Offsets and strides are bytes.
+  }];
+  let usePropertiesForAttributes = 1;
+  let useDefaultTypePrinterParser = 1;
+}
+
+def Loom_Buf : TypeDef<Loom_Dialect, "Buf"> {
+  let mnemonic = "buf";
+  let summary = "bytes of SRAM";
+  let parameters = (ins "int64_t":$bytes);
+  let assemblyFormat = "`<` $bytes `>`";
+}
+def Loom_Mem : TypeDef<Loom_Dialect, "Mem"> {
+  let mnemonic = "mem";
+  let summary = "a memory slot";
+  let parameters = (ins "int64_t":$bytes);
+  let assemblyFormat = "`<` $bytes `>`";
+}
+def Loom_Place : AnyTypeOf<[Loom_Buf, Loom_Mem]>;
+
+class Loom_Op<string mnemonic, list<Trait> traits = []>
+    : Op<Loom_Dialect, mnemonic, traits>;
+
+def SlotOp : Loom_Op<"slot"> {
+  let description = [{
+    Slot `index` of the program. `kind`: enum loom_slot_kind. `value`: bytes of a
+    constant. `label`: name in reports.
+  }];
+  let arguments = (ins I64Attr:$index, I64Attr:$kind, I64Attr:$rights,
+                       StrAttr:$label, OptionalAttr<ElementsAttr>:$value);
+  let results = (outs Loom_Mem:$mem);
+  let hasVerifier = 1;
+}
+
+def BufOp : Loom_Op<"buf"> {
+  let description = "A piece of SRAM, from its first use to its last.";
+  let arguments = (ins OptionalAttr<I64Attr>:$offset);
+  let results = (outs Loom_Buf:$buf);
+}
+
+def LayerOp : Loom_Op<"layer"> {
+  let description = [{
+    The records that follow, up to the next one, are one layer: what it computes,
+    how it was tiled, and its products, memory traffic and ideal cycles.
+  }];
+  let arguments = (ins StrAttr:$kind, StrAttr:$shape, StrAttr:$tiling,
+                       StrAttr:$bound, I64Attr:$macs, I64Attr:$bytes,
+                       I64Attr:$ideal);
+}
+
+def DmaOp : Loom_Op<"dma"> {
+  let description = [{
+    `queue`: 1 LD, 2 ST. Without a source it fills with `fill` ([bits, element
+    bytes]). `counts`, `src_strides`, `dst_strides`: four each, outermost first.
+  }];
+  let arguments = (ins Optional<Loom_Place>:$src, Loom_Place:$dst,
+      I64Attr:$queue, I64Attr:$src_offset, I64Attr:$dst_offset, I64Attr:$inner,
+      DenseI64ArrayAttr:$counts, DenseI64ArrayAttr:$src_strides,
+      DenseI64ArrayAttr:$dst_strides, OptionalAttr<DenseI64ArrayAttr>:$fill,
+      OptionalAttr<DenseI32ArrayAttr>:$wait,
+      OptionalAttr<DenseI32ArrayAttr>:$signal);
+  let hasVerifier = 1;
+}
+
+def MxuOp : Loom_Op<"mxu", [AttrSizedOperandSegments]> {
+  let description = [{
+    One macro tile. `types`: [operand (enum loom_mxu_type), out (enum loom_dtype)].
+    `acc`: [start, base granule, pitch]. `a`: [offset, ih, iw, sh, sw, sc].
+    `window`: [kh, kw, kc, sy, sx, dy, dx, py, px]. `b`: [offset, sk, sn].
+    `size`: [oh, ow, n]. `outer`: [count 0, count 1, A, A, B, B, OUT, OUT strides].
+    `out_strides`: [offset, sy, sx, sn] with an output. `clamp`: bits of [lo, hi].
+  }];
+  let arguments = (ins Loom_Buf:$a_buf, Loom_Buf:$b_buf,
+      Optional<Loom_Buf>:$out_buf, Optional<Loom_Buf>:$bias_buf,
+      DenseI64ArrayAttr:$types, DenseI64ArrayAttr:$acc, DenseI64ArrayAttr:$a,
+      DenseI64ArrayAttr:$window, DenseI64ArrayAttr:$b, DenseI64ArrayAttr:$size,
+      DenseI64ArrayAttr:$outer, DenseI64ArrayAttr:$out_strides,
+      I64Attr:$bias_offset, OptionalAttr<DenseI64ArrayAttr>:$clamp,
+      OptionalAttr<DenseI32ArrayAttr>:$wait,
+      OptionalAttr<DenseI32ArrayAttr>:$signal);
+  let hasVerifier = 1;
+}
+
+def VpuOp : Loom_Op<"vpu"> {
+  let description = [{
+    `counts`: six. `views`: for each buffer [offset, type, flags, six strides].
+    `uops`, `imms`: as encoded. `mask`: reduced dimensions.
+  }];
+  let arguments = (ins Variadic<Loom_Buf>:$bufs, DenseI64ArrayAttr:$counts,
+      I64Attr:$mask, DenseI64ArrayAttr:$views, DenseI32ArrayAttr:$uops,
+      DenseI32ArrayAttr:$imms, OptionalAttr<DenseI32ArrayAttr>:$wait,
+      OptionalAttr<DenseI32ArrayAttr>:$signal);
+  let hasVerifier = 1;
+}
+
+def FenceOp : Loom_Op<"fence"> {
+  let description = "Everything before is complete before anything after begins.";
+  let arguments = (ins);
+}
+
+def HaltOp : Loom_Op<"halt"> {
+  let description = "End of the stream.";
+  let arguments = (ins);
+}
+
+#endif // LOOM_DIALECT_LOOM_OPS_TD

@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// `loomt`: a program as a few structural operations on dense tensors, before
+// any tile, buffer or record is chosen.
+
+#ifndef LOOM_DIALECT_LOOMT_OPS_TD
+#define LOOM_DIALECT_LOOMT_OPS_TD
+
+include "mlir/IR/OpBase.td"
+include "mlir/IR/BuiltinAttributeInterfaces.td"
+include "mlir/IR/CommonTypeConstraints.td"
+include "mlir/IR/CommonAttrConstraints.td"
+include "mlir/Interfaces/SideEffectInterfaces.td"
+
+def LoomT_Dialect : Dialect {
+  let name = "loomt";
+  let cppNamespace = "::mlir::loom::loomt";
+  let summary = "structural tensor operations of the NPU";
+  let description = [{
+    Every value but a view is a dense, row-major tensor with a place of its own
+    (a root). A `view` names elements of a root by offset and strides and costs
+    nothing; views are of roots only, never of views.
+
+    Scalar programs (`map`, `reduce`) are straight lines of the vector unit's
+    micro-operations in SSA form: groups of four numbers [micro-operation, a, b,
+    c]. An operand i >= 0 is the result of group i, i < 0 is immediate -1 - i.
+    For LOAD, a is the number of the input. The last group is the result.
+  }];
+  let usePropertiesForAttributes = 1;
+}
+
+class LoomT_Op<string mnemonic, list<Trait> traits = []>
+    : Op<LoomT_Dialect, mnemonic, !listconcat(traits, [Pure])>;
+
+def ConstantOp : LoomT_Op<"constant", [ConstantLike]> {
+  let description = "A tensor known at compile time; its bytes stay where they are.";
+  let arguments = (ins ElementsAttr:$value);
+  let results = (outs AnyRankedTensor:$result);
+  let hasVerifier = 1;
+}
+
+def ViewOp : LoomT_Op<"view"> {
+  let description = [{
+    result[i...] = root[offset + sum(i_d * strides_d)], in elements of the flat
+    root. Stride 0 repeats, negative strides reverse.
+  }];
+  let arguments = (ins AnyRankedTensor:$root, I64Attr:$offset,
+                       DenseI64ArrayAttr:$strides);
+  let results = (outs AnyRankedTensor:$result);
+  let hasVerifier = 1;
+}
+
+def MapOp : LoomT_Op<"map"> {
+  let description = "The scalar program for every element; inputs have the result's shape.";
+  let arguments = (ins Variadic<AnyRankedTensor>:$inputs,
+                       DenseI32ArrayAttr:$program, DenseI32ArrayAttr:$imms);
+  let results = (outs AnyRankedTensor:$result);
+  let hasVerifier = 1;
+}
+
+def ReduceOp : LoomT_Op<"reduce"> {
+  let description = [{
+    The scalar program for every element of the inputs' shape, then `reducer` (a
+    reducing micro-operation) over the trailing `reduced` dimensions, row-major.
+  }];
+  let arguments = (ins Variadic<AnyRankedTensor>:$inputs,
+                       DenseI32ArrayAttr:$program, DenseI32ArrayAttr:$imms,
+                       I32Attr:$reducer, I64Attr:$reduced);
+  let results = (outs AnyRankedTensor:$result);
+  let hasVerifier = 1;
+}
+
+def ContractOp : LoomT_Op<"contract"> {
+  let description = [{
+    [B, M, K] x [B, K, N] -> [B, M, N], products summed in ascending k. `bias`:
+    [N], added; then `lo`, `hi`: clamp.
+  }];
+  let arguments = (ins AnyRankedTensor:$lhs, AnyRankedTensor:$rhs,
+                       Optional<AnyRankedTensor>:$bias,
+                       OptionalAttr<F32Attr>:$lo, OptionalAttr<F32Attr>:$hi);
+  let results = (outs AnyRankedTensor:$result);
+  let hasVerifier = 1;
+}
+
+def ConvOp : LoomT_Op<"conv"> {
+  let description = [{
+    [B, H, W, C] * [KH, KW, C / groups, O] -> [B, OH, OW, O], products summed in
+    ascending (ky, kx, c). `window`: [stride_y, stride_x, dilation_y, dilation_x,
+    pad_top, pad_left]; the other padding follows from the result's shape.
+    Epilogue as in `contract`.
+  }];
+  let arguments = (ins AnyRankedTensor:$input, AnyRankedTensor:$filter,
+                       Optional<AnyRankedTensor>:$bias,
+                       DenseI64ArrayAttr:$window, I64Attr:$groups,
+                       OptionalAttr<F32Attr>:$lo, OptionalAttr<F32Attr>:$hi);
+  let results = (outs AnyRankedTensor:$result);
+  let hasVerifier = 1;
+}
+
+def CopyOp : LoomT_Op<"copy"> {
+  let description = [{
+    A new root: all elements `fill` (bits), if present, then input i at
+    offsets[i] with strides[i] (one stride an input dimension; positive).
+    Materialised transposes, pads and concatenations.
+  }];
+  let arguments = (ins Variadic<AnyRankedTensor>:$inputs,
+                       DenseI64ArrayAttr:$offsets, ArrayAttr:$strides,
+                       OptionalAttr<I32Attr>:$fill);
+  let results = (outs AnyRankedTensor:$result);
+  let hasVerifier = 1;
+}
+
+#endif // LOOM_DIALECT_LOOMT_OPS_TD

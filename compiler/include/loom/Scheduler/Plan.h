@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Planned time of a stream: the shared cost function on five queues.
+
+#ifndef LOOM_SCHEDULER_PLAN_H
+#define LOOM_SCHEDULER_PLAN_H
+
+#include "loom/Target/Program/Record.h"
+#include "loom_target.h"
+
+namespace mlir::loom::program {
+
+struct Plan {
+  uint64_t cycles = 0;
+  uint64_t mxuBusy = 0; // cycles of real work in the array
+  struct Span {
+    uint64_t start = 0, end = 0;
+  };
+  std::vector<Span> records;
+};
+
+/// The stand-alone cost of a record; `bus` receives its bytes on the bus.
+uint64_t recordCycles(const Record &record, const loom_target &target,
+                      uint64_t &bus);
+
+/// Records in order, with their semaphores set. LD and ST take turns on memory
+/// here; the machine shares it more finely, so this is an estimate.
+Plan planRecords(const std::vector<Record> &records, const loom_target &target);
+
+} // namespace mlir::loom::program
+
+#endif // LOOM_SCHEDULER_PLAN_H

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Encoded records and what they touch. Free of MLIR, so that the program
+// verifier judges bytes and not the compiler's intentions.
+
+#ifndef LOOM_TARGET_PROGRAM_RECORD_H
+#define LOOM_TARGET_PROGRAM_RECORD_H
+
+#include "loom_isa.h"
+
+#include <array>
+#include <cstdint>
+#include <cstring>
+#include <string>
+#include <vector>
+
+namespace mlir::loom::program {
+
+/// One record as it lies in the code: loom_hdr and the fields of its opcode.
+struct Record {
+  std::vector<uint8_t> bytes;
+
+  loom_hdr &header() { return *reinterpret_cast<loom_hdr *>(bytes.data()); }
+  const loom_hdr &header() const {
+    return *reinterpret_cast<const loom_hdr *>(bytes.data());
+  }
+  template <typename T> const T &as(size_t offset = 0) const {
+    return *reinterpret_cast<const T *>(bytes.data() + offset);
+  }
+  template <typename T> T &as(size_t offset = 0) {
+    return *reinterpret_cast<T *>(bytes.data() + offset);
+  }
+};
+
+/// Queue that an opcode runs in; LOOM_NUM_QUEUES for an unknown opcode.
+unsigned queueOf(uint8_t opcode);
+
+/// Space of an access: a slot number, or one of these.
+inline constexpr uint32_t kSramSpace = LOOM_SLOT_SRAM;
+inline constexpr uint32_t kAccSpace = 0x10000;
+
+/// The bytes that one operand of a record touches: a strided box.
+struct Access {
+  struct Dim {
+    int64_t count;
+    int64_t stride; // bytes, positive
+  };
+  uint32_t space = kSramSpace;
+  bool write = false;
+  int64_t lo = 0;    // first byte
+  int64_t hi = 0;    // one past the last byte
+  int64_t inner = 0; // contiguous bytes
+  unsigned rank = 0;
+  std::array<Dim, 8> dims; // descending strides
+
+  bool isContiguous() const { return rank == 0; }
+};
+
+/// A box from a base and any strides; brings it into the normal form above.
+Access makeAccess(uint32_t space, bool write, int64_t base, int64_t inner,
+                  const std::vector<Access::Dim> &dims);
+
+/// False only if no byte is in both.
+bool mayOverlap(const Access &a, const Access &b);
+/// True only if every byte of `inside` is in `outside`.
+bool covers(const Access &outside, const Access &inside);
+
+/// Everything the record reads and writes. The record must have passed
+/// checkRecord().
+std::vector<Access> accessesOf(const Record &record);
+
+/// Shape of a record: opcode, length, reserved fields, values, caps. Returns an
+/// empty string, or what is wrong.
+std::string checkRecord(const Record &record);
+
+/// Bytes of an element of an NPU type.
+unsigned dtypeBytes(unsigned dtype);
+
+} // namespace mlir::loom::program
+
+#endif // LOOM_TARGET_PROGRAM_RECORD_H

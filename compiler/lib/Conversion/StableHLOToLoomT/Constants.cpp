@@ -1,0 +1,265 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Folding in the machine's own arithmetic.
+
+#include "Constants.h"
+
+#include "loom/Dialect/StableHLO/Elements.h"
+
+#include "loom_isa.h"
+#include "loom_num.h"
+
+using namespace mlir;
+using namespace mlir::loom;
+using loomt::Program;
+using loomt::Ref;
+
+static constexpr int64_t kMaxIota = 1 << 22;
+
+static uint32_t rawElement(ArrayRef<char> bytes) {
+  uint32_t value = 0;
+  memcpy(&value, bytes.data(), std::min<size_t>(4, bytes.size()));
+  return value;
+}
+
+/// As LOAD converts.
+static uint32_t loadElement(uint32_t raw, unsigned dtype) {
+  switch (dtype) {
+  case LOOM_BF16:
+    return loom_num_from_bf16(uint16_t(raw));
+  case LOOM_F16:
+    return loom_num_from_f16(uint16_t(raw));
+  case LOOM_I16:
+    return uint32_t(int32_t(int16_t(raw)));
+  case LOOM_I8:
+    return uint32_t(int32_t(int8_t(raw)));
+  case LOOM_I1:
+    return raw & 0xff ? 1 : 0;
+  default:
+    return raw;
+  }
+}
+
+static std::optional<stablehlo::ElementBytes> constantBytes(const Ref &ref) {
+  auto constant = ref.root.getDefiningOp<loomt::ConstantOp>();
+  if (!constant)
+    return std::nullopt;
+  return stablehlo::ElementBytes::get(constant.getValue());
+}
+
+std::optional<uint32_t> mlir::loom::splatBits(const Ref &ref, bool storage) {
+  std::optional<stablehlo::ElementBytes> bytes = constantBytes(ref);
+  if (!bytes)
+    return std::nullopt;
+  bool single = true;
+  for (auto [n, stride] : llvm::zip(ref.shape, ref.strides))
+    single &= n == 1 || stride == 0;
+  if (!single && !bytes->isSplat())
+    return std::nullopt;
+  const uint32_t raw = rawElement(bytes->element(ref.offset));
+  auto type = cast<RankedTensorType>(ref.root.getType()).getElementType();
+  return storage ? raw : loadElement(raw, *loomt::npuType(type));
+}
+
+std::optional<ElementsAttr> mlir::loom::iotaElements(RankedTensorType type,
+                                                     int64_t dim) {
+  if (type.getNumElements() > kMaxIota)
+    return std::nullopt;
+  SmallVector<int64_t> strides = loomt::denseStrides(type.getShape());
+  const bool isFloat = isa<FloatType>(type.getElementType());
+  std::vector<uint32_t> values(type.getNumElements());
+  for (int64_t i = 0; i < int64_t(values.size()); ++i) {
+    const uint32_t count = i / strides[dim] % type.getDimSize(dim);
+    values[i] = isFloat ? loom_num_from_u32(count) : count;
+  }
+  return storeElements(type, values);
+}
+
+std::optional<std::vector<uint32_t>>
+mlir::loom::constantValues(const Ref &ref, int64_t limit) {
+  std::optional<stablehlo::ElementBytes> bytes = constantBytes(ref);
+  int64_t count = 1;
+  for (int64_t n : ref.shape)
+    count *= n;
+  if (!bytes || count > limit)
+    return std::nullopt;
+  const unsigned dtype = *loomt::npuType(
+      cast<RankedTensorType>(ref.root.getType()).getElementType());
+  std::vector<uint32_t> values(count);
+  SmallVector<int64_t> index(ref.shape.size(), 0);
+  int64_t at = ref.offset;
+  for (uint32_t &value : values) {
+    value = loadElement(rawElement(bytes->element(at)), dtype);
+    for (size_t d = ref.shape.size(); d-- > 0;) {
+      at += ref.strides[d];
+      if (++index[d] < ref.shape[d])
+        break;
+      at -= ref.strides[d] * ref.shape[d];
+      index[d] = 0;
+    }
+  }
+  return values;
+}
+
+ElementsAttr mlir::loom::storeElements(RankedTensorType type,
+                                       ArrayRef<uint32_t> values) {
+  const unsigned dtype = *loomt::npuType(type.getElementType());
+  const size_t width = *stablehlo::elementBytes(type.getElementType());
+  std::vector<char> bytes(values.size() * width);
+  for (auto [i, value] : llvm::enumerate(values)) {
+    uint32_t stored = value;
+    if (dtype == LOOM_F32)
+      stored = loom_num_canonical(value);
+    else if (dtype == LOOM_BF16)
+      stored = loom_num_to_bf16(value);
+    else if (dtype == LOOM_F16)
+      stored = loom_num_to_f16(value);
+    else if (dtype == LOOM_I1)
+      stored = value != 0;
+    memcpy(bytes.data() + i * width, &stored, width);
+  }
+  return stablehlo::makeElements(type, bytes);
+}
+
+static std::optional<uint32_t> apply(int32_t op, uint32_t a, uint32_t b,
+                                     uint32_t c) {
+  switch (op) {
+  case LOOM_UOP_MOV:
+    return a;
+  case LOOM_UOP_SELECT:
+    return a ? b : c;
+  case LOOM_UOP_FADD:
+    return loom_num_add(a, b);
+  case LOOM_UOP_FSUB:
+    return loom_num_sub(a, b);
+  case LOOM_UOP_FMUL:
+    return loom_num_mul(a, b);
+  case LOOM_UOP_FFMA:
+    return loom_num_fma(a, b, c);
+  case LOOM_UOP_FDIV:
+    return loom_num_div(a, b);
+  case LOOM_UOP_FREM:
+    return loom_num_rem(a, b);
+  case LOOM_UOP_FSQRT:
+    return loom_num_sqrt(a);
+  case LOOM_UOP_FRSQRT:
+    return loom_num_rsqrt(a);
+  case LOOM_UOP_FNEG:
+    return loom_num_neg(a);
+  case LOOM_UOP_FABS:
+    return loom_num_abs(a);
+  case LOOM_UOP_FSIGN:
+    return loom_num_sign(a);
+  case LOOM_UOP_FMIN:
+    return loom_num_min(a, b);
+  case LOOM_UOP_FMAX:
+    return loom_num_max(a, b);
+  case LOOM_UOP_FEQ:
+    return loom_num_eq(a, b);
+  case LOOM_UOP_FNE:
+    return loom_num_ne(a, b);
+  case LOOM_UOP_FLT:
+    return loom_num_lt(a, b);
+  case LOOM_UOP_FLE:
+    return loom_num_le(a, b);
+  case LOOM_UOP_FGT:
+    return loom_num_lt(b, a);
+  case LOOM_UOP_FGE:
+    return loom_num_le(b, a);
+  case LOOM_UOP_FFINITE:
+    return loom_num_isfinite(a);
+  case LOOM_UOP_FREDP:
+    return loom_num_reduce_precision(a, b & 0xff, b >> 8);
+  case LOOM_UOP_FBF16:
+    return loom_num_from_bf16(loom_num_to_bf16(a));
+  case LOOM_UOP_FF16:
+    return loom_num_from_f16(loom_num_to_f16(a));
+  case LOOM_UOP_F2I:
+    return uint32_t(loom_num_to_i32(a));
+  case LOOM_UOP_F2U:
+    return loom_num_to_u32(a);
+  case LOOM_UOP_I2F:
+    return loom_num_from_i32(int32_t(a));
+  case LOOM_UOP_U2F:
+    return loom_num_from_u32(a);
+  case LOOM_UOP_IADD:
+    return a + b;
+  case LOOM_UOP_ISUB:
+    return a - b;
+  case LOOM_UOP_IMUL:
+    return a * b;
+  case LOOM_UOP_IDIV:
+    return loom_num_idiv(a, b);
+  case LOOM_UOP_UDIV:
+    return loom_num_udiv(a, b);
+  case LOOM_UOP_IREM:
+    return loom_num_irem(a, b);
+  case LOOM_UOP_UREM:
+    return loom_num_urem(a, b);
+  case LOOM_UOP_IMIN:
+    return int32_t(a) < int32_t(b) ? a : b;
+  case LOOM_UOP_IMAX:
+    return int32_t(a) > int32_t(b) ? a : b;
+  case LOOM_UOP_UMIN:
+    return std::min(a, b);
+  case LOOM_UOP_UMAX:
+    return std::max(a, b);
+  case LOOM_UOP_INEG:
+    return 0u - a;
+  case LOOM_UOP_IABS:
+    return loom_num_iabs(a);
+  case LOOM_UOP_ISIGN:
+    return loom_num_isign(a);
+  case LOOM_UOP_AND:
+    return a & b;
+  case LOOM_UOP_OR:
+    return a | b;
+  case LOOM_UOP_XOR:
+    return a ^ b;
+  case LOOM_UOP_NOT:
+    return ~a;
+  case LOOM_UOP_SHL:
+    return loom_num_shl(a, b);
+  case LOOM_UOP_SHR:
+    return loom_num_shr(a, b);
+  case LOOM_UOP_SAR:
+    return loom_num_sar(a, b);
+  case LOOM_UOP_IEQ:
+    return a == b;
+  case LOOM_UOP_INE:
+    return a != b;
+  case LOOM_UOP_ILT:
+    return int32_t(a) < int32_t(b);
+  case LOOM_UOP_ILE:
+    return int32_t(a) <= int32_t(b);
+  case LOOM_UOP_ULT:
+    return a < b;
+  case LOOM_UOP_ULE:
+    return a <= b;
+  default:
+    return std::nullopt;
+  }
+}
+
+std::optional<uint32_t>
+mlir::loom::evaluate(const Program &program, ArrayRef<uint32_t> inputs,
+                     SmallVectorImpl<uint32_t> &scratch) {
+  scratch.clear();
+  auto value = [&](int32_t operand) {
+    return operand >= 0 ? scratch[operand] : uint32_t(program.imms[-1 - operand]);
+  };
+  for (const Program::Op &op : program.ops) {
+    if (op.op == LOOM_UOP_LOAD) {
+      scratch.push_back(inputs[op.a]);
+      continue;
+    }
+    const int count = Program::operands(op.op);
+    std::optional<uint32_t> result =
+        apply(op.op, count > 0 ? value(op.a) : 0, count > 1 ? value(op.b) : 0,
+              count > 2 ? value(op.c) : 0);
+    if (!result)
+      return std::nullopt;
+    scratch.push_back(*result);
+  }
+  return scratch.back();
+}

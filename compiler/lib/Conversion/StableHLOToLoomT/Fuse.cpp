@@ -1,0 +1,573 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Rewrites on loomt. None of them changes a bit, but one: normalisation at
+// inference (a product with constant weights, then constant scale and offset a
+// channel) goes into weights and bias, on every target alike.
+
+#include "loom/Conversion/StableHLOToLoomT.h"
+
+#include "Constants.h"
+#include "Scalar.h"
+#include "loom/Dialect/StableHLO/Elements.h"
+
+#include "loom_isa.h"
+#include "loom_num.h"
+
+using namespace mlir;
+using namespace mlir::loom;
+using loomt::Program;
+using loomt::Ref;
+
+/// Elements that a folded constant may have.
+static constexpr int64_t kMaxFold = 1 << 26;
+
+//===----------------------------------------------------------------------===//
+// Constants
+//===----------------------------------------------------------------------===//
+
+static void foldConstantMap(loomt::MapOp op) {
+  SmallVector<std::vector<uint32_t>> inputs;
+  for (Value input : op.getInputs()) {
+    std::optional<std::vector<uint32_t>> values =
+        constantValues(Ref::of(input), kMaxFold);
+    if (!values)
+      return;
+    inputs.push_back(std::move(*values));
+  }
+  Program program(op.getProgram(), op.getImms());
+  const bool splat = inputs.empty();
+  const int64_t count = splat ? 1 : op.getType().getNumElements();
+  std::vector<uint32_t> result(count);
+  SmallVector<uint32_t> arguments(inputs.size()), scratch;
+  for (int64_t i = 0; i < count; ++i) {
+    for (size_t k = 0; k < inputs.size(); ++k)
+      arguments[k] = inputs[k][i];
+    std::optional<uint32_t> value = evaluate(program, arguments, scratch);
+    if (!value)
+      return;
+    result[i] = *value;
+  }
+  RankedTensorType type = op.getType();
+  ElementsAttr value;
+  if (splat) {
+    ElementsAttr one = storeElements(
+        RankedTensorType::get({1}, type.getElementType()), result);
+    auto bytes = stablehlo::ElementBytes::get(one);
+    value = stablehlo::makeElements(type, bytes->element(0), /*splat=*/true);
+  } else {
+    value = storeElements(type, result);
+  }
+  OpBuilder builder(op);
+  Value constant =
+      loomt::ConstantOp::create(builder, op.getLoc(), type, value);
+  op.getResult().replaceAllUsesWith(constant);
+  op.erase();
+}
+
+//===----------------------------------------------------------------------===//
+// Scalar programs into each other
+//===----------------------------------------------------------------------===//
+
+/// `outer` names elements of a dense tensor; `inner` gives that tensor's elements
+/// (same shape). The reference that names inner's elements directly.
+static std::optional<Ref> compose(const Ref &outer, const Ref &inner) {
+  if (outer.isWhole())
+    if (std::optional<Ref> same = inner.reshaped(outer.shape))
+      return same;
+  const size_t rank = inner.shape.size();
+  SmallVector<int64_t> dense = loomt::denseStrides(inner.shape);
+  auto split = [&](int64_t flat) {
+    SmallVector<int64_t> index(rank);
+    int64_t left = std::abs(flat);
+    for (size_t d = 0; d < rank; ++d) {
+      index[d] = left / dense[d] * (flat < 0 ? -1 : 1);
+      left %= dense[d];
+    }
+    return index;
+  };
+  SmallVector<int64_t> lo = split(outer.offset), hi = lo;
+  Ref result{inner.root, inner.offset, outer.shape, {}};
+  for (size_t d = 0; d < rank; ++d)
+    result.offset += lo[d] * inner.strides[d];
+  for (auto [n, stride] : llvm::zip(outer.shape, outer.strides)) {
+    SmallVector<int64_t> step = split(stride);
+    int64_t composed = 0;
+    for (size_t d = 0; d < rank; ++d) {
+      (step[d] < 0 ? lo : hi)[d] += (n - 1) * step[d];
+      composed += step[d] * inner.strides[d];
+    }
+    result.strides.push_back(composed);
+  }
+  for (size_t d = 0; d < rank; ++d)
+    if (lo[d] < 0 || hi[d] >= inner.shape[d])
+      return std::nullopt;
+  return result;
+}
+
+static bool sameRef(const Ref &a, const Ref &b) {
+  return a.root == b.root && a.offset == b.offset && a.strides == b.strides;
+}
+
+/// The map behind operand i, if this is its only use.
+static loomt::MapOp soleProducer(Value input) {
+  Value root = input;
+  if (auto view = input.getDefiningOp<loomt::ViewOp>()) {
+    if (!view.getResult().hasOneUse())
+      return nullptr;
+    root = view.getRoot();
+  }
+  if (!root.hasOneUse())
+    return nullptr;
+  return root.getDefiningOp<loomt::MapOp>();
+}
+
+/// Pulls the producer of operand `at` into the consumer's program. New inputs and
+/// program, or nothing.
+static bool pull(ValueRange inputs, const Program &consumer, size_t at,
+                 SmallVectorImpl<Ref> &refs, Program &merged) {
+  loomt::MapOp producer = soleProducer(inputs[at]);
+  if (!producer)
+    return false;
+  Ref outer = Ref::of(inputs[at]);
+  int64_t count = 1;
+  for (int64_t n : outer.shape)
+    count *= n;
+  if (count > producer.getType().getNumElements())
+    return false;
+  auto addInput = [&](const Ref &ref) -> int32_t {
+    for (auto [i, have] : llvm::enumerate(refs))
+      if (sameRef(have, ref))
+        return i;
+    refs.push_back(ref);
+    return refs.size() - 1;
+  };
+  SmallVector<int32_t> fromProducer, fromConsumer;
+  for (Value input : producer.getInputs()) {
+    std::optional<Ref> ref = compose(outer, Ref::of(input));
+    if (!ref)
+      return false;
+    fromProducer.push_back(addInput(*ref));
+  }
+  for (auto [i, input] : llvm::enumerate(inputs))
+    fromConsumer.push_back(i == at ? -1 : addInput(Ref::of(input)));
+  Program first(producer.getProgram(), producer.getImms());
+  auto append = [&](const Program &part, ArrayRef<int32_t> inputMap,
+                    int32_t replaced) {
+    SmallVector<int32_t> moved;
+    auto operand = [&](int32_t v) {
+      return v >= 0 ? moved[v] : merged.imm(part.imms[-1 - v]);
+    };
+    for (const Program::Op &op : part.ops) {
+      if (op.op == LOOM_UOP_LOAD) {
+        const int32_t input = inputMap[op.a];
+        moved.push_back(input < 0 ? replaced : merged.load(input));
+        continue;
+      }
+      const int n = Program::operands(op.op);
+      const int32_t a = n > 0 ? operand(op.a) : 0, b = n > 1 ? operand(op.b) : 0,
+                    c = n > 2 ? operand(op.c) : 0;
+      moved.push_back(merged.emit(op.op, a, b, c));
+    }
+    return moved.back();
+  };
+  const int32_t value = append(first, fromProducer, 0);
+  const int32_t result = append(consumer, fromConsumer, value);
+  if (result != int32_t(merged.ops.size()) - 1)
+    merged.emit(LOOM_UOP_MOV, result);
+  return merged.fits(refs.size());
+}
+
+template <typename OpT> static OpT fuseProducers(OpT op) {
+  for (size_t i = 0; i < op.getInputs().size();) {
+    SmallVector<Ref> refs;
+    Program merged;
+    if (!pull(op.getInputs(), Program(op.getProgram(), op.getImms()), i, refs,
+              merged)) {
+      ++i;
+      continue;
+    }
+    OpBuilder builder(op);
+    SmallVector<Value> inputs;
+    for (const Ref &ref : refs)
+      inputs.push_back(ref.materialiseView(builder, op.getLoc()));
+    Operation *view = op.getInputs()[i].getDefiningOp();
+    op.getInputsMutable().assign(inputs);
+    op.setProgram(merged.words());
+    op.setImms(merged.imms);
+    // The old view and map are unused now.
+    Operation *producer = view;
+    if (auto v = dyn_cast<loomt::ViewOp>(view)) {
+      producer = v.getRoot().getDefiningOp();
+      v.erase();
+    }
+    producer->erase();
+    i = 0;
+  }
+  return op;
+}
+
+//===----------------------------------------------------------------------===//
+// Epilogues
+//===----------------------------------------------------------------------===//
+
+namespace {
+/// One step of a program that follows a product, on the product's value.
+struct Step {
+  int32_t op;
+  int32_t other; // operand number of the other side
+  bool reversed; // the product's value is the second operand
+  int32_t result;
+};
+
+class Epilogue {
+public:
+  Epilogue(Operation *product, loomt::MapOp map)
+      : product(product), map(map), builder(map),
+        program(map.getProgram(), map.getImms()) {}
+  void run();
+
+private:
+  void findChain();
+  std::optional<Ref> channel(int32_t operand);
+  std::optional<std::vector<uint32_t>> channelValues(int32_t operand);
+  bool foldNormalisation();
+  bool takeBias();
+  void takeClamp();
+  void setBias(Value bias) {
+    if (auto conv = dyn_cast<loomt::ConvOp>(product))
+      conv.getBiasMutable().assign(bias);
+    else
+      cast<loomt::ContractOp>(product).getBiasMutable().assign(bias);
+  }
+  /// Whether the root exists before the product; moves constants there.
+  bool isBefore(Value root) {
+    Operation *op = root.getDefiningOp();
+    if (!op || op->isBeforeInBlock(product))
+      return true;
+    if (!isa<loomt::ConstantOp>(op))
+      return false;
+    op->moveBefore(product);
+    return true;
+  }
+  bool hasBias() {
+    if (auto conv = dyn_cast<loomt::ConvOp>(product))
+      return bool(conv.getBias());
+    return bool(cast<loomt::ContractOp>(product).getBias());
+  }
+  void rewrite();
+
+  Operation *product;
+  loomt::MapOp map;
+  OpBuilder builder;
+  Program program;
+  size_t input = 0;  // of the map: the product
+  size_t taken = 0;  // steps absorbed
+  SmallVector<Step> steps;
+  int64_t channels = 0;
+};
+} // namespace
+
+/// The steps from the product's value on, as long as each is used once.
+void Epilogue::findChain() {
+  SmallVector<unsigned> uses(program.ops.size(), 0);
+  for (const Program::Op &op : program.ops) {
+    if (op.op == LOOM_UOP_LOAD)
+      continue;
+    const int32_t args[3] = {op.a, op.b, op.c};
+    for (int k = 0; k < Program::operands(op.op); ++k)
+      if (args[k] >= 0)
+        ++uses[args[k]];
+  }
+  int32_t current = -1;
+  for (auto [i, op] : llvm::enumerate(program.ops)) {
+    if (op.op == LOOM_UOP_LOAD && size_t(op.a) == input) {
+      if (current >= 0)
+        return steps.clear();
+      current = i;
+      continue;
+    }
+    if (current < 0 || op.op == LOOM_UOP_LOAD ||
+        (op.a != current && (Program::operands(op.op) < 2 || op.b != current)))
+      continue;
+    if (uses[current] != 1 || Program::operands(op.op) != 2)
+      return;
+    const bool reversed = op.a != current;
+    steps.push_back({op.op, reversed ? op.a : op.b, reversed, int32_t(i)});
+    current = i;
+  }
+}
+
+/// An operand that depends on the channel alone, as a reference of [channels].
+std::optional<Ref> Epilogue::channel(int32_t operand) {
+  if (operand < 0 || program.ops[operand].op != LOOM_UOP_LOAD)
+    return std::nullopt;
+  Ref ref = Ref::of(map.getInputs()[program.ops[operand].a]);
+  // Trailing dimensions that make up the channels; all others repeat.
+  int64_t count = 1;
+  size_t d = ref.shape.size();
+  while (d > 0 && count < channels)
+    count *= ref.shape[--d];
+  if (count != channels)
+    return std::nullopt;
+  for (size_t i = 0; i < d; ++i)
+    if (ref.shape[i] != 1 && ref.strides[i] != 0)
+      return std::nullopt;
+  Ref tail{ref.root, ref.offset,
+           SmallVector<int64_t>(ArrayRef<int64_t>(ref.shape).drop_front(d)),
+           SmallVector<int64_t>(ArrayRef<int64_t>(ref.strides).drop_front(d))};
+  return tail.reshaped({channels});
+}
+
+std::optional<std::vector<uint32_t>> Epilogue::channelValues(int32_t operand) {
+  if (operand < 0)
+    return std::vector<uint32_t>(channels, program.imms[-1 - operand]);
+  std::optional<Ref> ref = channel(operand);
+  if (!ref)
+    return std::nullopt;
+  return constantValues(*ref, kMaxFold);
+}
+
+/// (x + a - m) * s + b with constants a channel: w * s, and one bias.
+bool Epilogue::foldNormalisation() {
+  auto conv = dyn_cast<loomt::ConvOp>(product);
+  auto contract = dyn_cast<loomt::ContractOp>(product);
+  Value weights = conv ? conv.getFilter() : contract.getRhs();
+  Ref filter = Ref::of(weights);
+  if (!filter.root.getDefiningOp<loomt::ConstantOp>() ||
+      !cast<RankedTensorType>(weights.getType()).getElementType().isF32())
+    return false;
+  std::vector<uint32_t> scale(channels, LOOM_NUM_ONE), offset(channels, 0);
+  size_t count = 0;
+  bool scales = false;
+  for (const Step &step : steps) {
+    const bool add = step.op == LOOM_UOP_FADD, mul = step.op == LOOM_UOP_FMUL,
+               sub = step.op == LOOM_UOP_FSUB && !step.reversed;
+    if (!add && !mul && !sub)
+      break;
+    std::optional<std::vector<uint32_t>> values = channelValues(step.other);
+    if (!values)
+      break;
+    for (int64_t n = 0; n < channels; ++n) {
+      const uint32_t v = (*values)[n];
+      if (mul)
+        scale[n] = loom_num_mul(scale[n], v);
+      offset[n] = mul   ? loom_num_mul(offset[n], v)
+                  : add ? loom_num_add(offset[n], v)
+                        : loom_num_sub(offset[n], v);
+    }
+    scales |= mul;
+    ++count;
+  }
+  if (!scales)
+    return false;
+  std::optional<std::vector<uint32_t>> values = constantValues(filter, kMaxFold);
+  if (!values)
+    return false;
+  for (size_t i = 0; i < values->size(); ++i)
+    (*values)[i] = loom_num_mul((*values)[i], scale[i % channels]);
+  Location loc = product->getLoc();
+  auto filterType = cast<RankedTensorType>(weights.getType());
+  OpBuilder before(product);
+  Value folded = loomt::ConstantOp::create(before, loc, filterType,
+                                           storeElements(filterType, *values));
+  auto biasType = RankedTensorType::get({channels}, builder.getF32Type());
+  Value bias = loomt::ConstantOp::create(before, loc, biasType,
+                                         storeElements(biasType, offset));
+  if (conv)
+    conv.getFilterMutable().assign(folded);
+  else
+    contract.getRhsMutable().assign(folded);
+  setBias(bias);
+  taken = count;
+  return true;
+}
+
+/// One addition per channel, rounded as the program rounds it.
+bool Epilogue::takeBias() {
+  if (taken >= steps.size() || hasBias())
+    return false;
+  const Step &step = steps[taken];
+  auto type = cast<RankedTensorType>(product->getResult(0).getType());
+  const bool floats = type.getElementType().isF32();
+  if (step.op != (floats ? LOOM_UOP_FADD : LOOM_UOP_IADD))
+    return false;
+  std::optional<Ref> ref = channel(step.other);
+  if (!ref || cast<RankedTensorType>(ref->root.getType()).getElementType() !=
+                  type.getElementType() ||
+      !isBefore(ref->root))
+    return false;
+  OpBuilder before(product);
+  setBias(ref->materialiseView(before, map.getLoc()));
+  ++taken;
+  return true;
+}
+
+/// maximum, minimum with constants.
+void Epilogue::takeClamp() {
+  auto type = cast<RankedTensorType>(product->getResult(0).getType());
+  if (!type.getElementType().isF32() || taken >= steps.size())
+    return;
+  const Step &step = steps[taken];
+  if (step.op != LOOM_UOP_FMAX || step.other >= 0)
+    return;
+  const uint32_t lo = program.imms[-1 - step.other];
+  uint32_t hi = LOOM_NUM_INF;
+  if (loom_num_isnan(lo))
+    return;
+  ++taken;
+  if (taken < steps.size() && steps[taken].op == LOOM_UOP_FMIN &&
+      steps[taken].other < 0 &&
+      !loom_num_isnan(program.imms[-1 - steps[taken].other]))
+    hi = program.imms[-1 - steps[taken++].other];
+  auto attribute = [&](uint32_t bits) {
+    return builder.getF32FloatAttr(loom_num_float(bits));
+  };
+  if (auto conv = dyn_cast<loomt::ConvOp>(product)) {
+    conv.setLoAttr(attribute(lo));
+    conv.setHiAttr(attribute(hi));
+  } else {
+    auto contract = cast<loomt::ContractOp>(product);
+    contract.setLoAttr(attribute(lo));
+    contract.setHiAttr(attribute(hi));
+  }
+}
+
+/// The map without the absorbed steps.
+void Epilogue::rewrite() {
+  const int32_t last = steps[taken - 1].result;
+  Program rest;
+  SmallVector<Value> inputs;
+  SmallVector<int32_t> moved(program.ops.size(), INT32_MIN);
+  DenseMap<int32_t, int32_t> newInput;
+  auto loadOf = [&](int32_t old) {
+    auto [it, fresh] = newInput.try_emplace(old, inputs.size());
+    if (fresh)
+      inputs.push_back(map.getInputs()[old]);
+    return rest.load(it->second);
+  };
+  // Only what the remaining steps need.
+  std::function<int32_t(int32_t)> need = [&](int32_t v) -> int32_t {
+    if (v < 0)
+      return rest.imm(program.imms[-1 - v]);
+    if (moved[v] != INT32_MIN)
+      return moved[v];
+    const Program::Op op = program.ops[v];
+    if (v == last)
+      return moved[v] = loadOf(input);
+    if (op.op == LOOM_UOP_LOAD)
+      return moved[v] = loadOf(op.a);
+    const int n = Program::operands(op.op);
+    const int32_t a = n > 0 ? need(op.a) : 0, b = n > 1 ? need(op.b) : 0,
+                  c = n > 2 ? need(op.c) : 0;
+    return moved[v] = rest.emit(op.op, a, b, c);
+  };
+  const int32_t final = need(program.ops.size() - 1);
+  if (rest.ops.size() == 1 &&
+      map.getType().getElementType() ==
+          cast<RankedTensorType>(product->getResult(0).getType())
+              .getElementType()) {
+    // Nothing is left: the map's input, which has its shape, takes its place.
+    map.getResult().replaceAllUsesWith(map.getInputs()[input]);
+    map.erase();
+    return;
+  }
+  (void)final;
+  map.getInputsMutable().assign(inputs);
+  map.setProgram(rest.words());
+  map.setImms(rest.imms);
+}
+
+void Epilogue::run() {
+  bool found = false;
+  for (auto [i, value] : llvm::enumerate(map.getInputs())) {
+    Ref ref = Ref::of(value);
+    if (ref.root == product->getResult(0)) {
+      if (found || !ref.isWhole())
+        return;
+      found = true;
+      input = i;
+    }
+  }
+  auto type = cast<RankedTensorType>(product->getResult(0).getType());
+  channels = type.getShape().back();
+  const Type element = type.getElementType();
+  if (!found || !(element.isF32() || element.isSignlessInteger(32)))
+    return;
+  findChain();
+  if (!element.isF32() || hasBias() || !foldNormalisation())
+    takeBias();
+  takeClamp();
+  if (taken)
+    rewrite();
+}
+
+/// The map that alone uses a product's result, perhaps through one view.
+static loomt::MapOp soleMap(Operation *product) {
+  Value value = product->getResult(0);
+  if (!value.hasOneUse())
+    return nullptr;
+  Operation *user = *value.user_begin();
+  if (auto view = dyn_cast<loomt::ViewOp>(user)) {
+    if (!view.getResult().hasOneUse())
+      return nullptr;
+    user = *view.getResult().user_begin();
+  }
+  return dyn_cast<loomt::MapOp>(user);
+}
+
+/// A view whose root was replaced by a view: a view of the first root again.
+static void flattenViews(func::FuncOp func) {
+  for (auto view : llvm::make_early_inc_range(func.getOps<loomt::ViewOp>())) {
+    auto inner = view.getRoot().getDefiningOp<loomt::ViewOp>();
+    if (!inner)
+      continue;
+    OpBuilder builder(view);
+    std::optional<Ref> ref = compose(Ref::of(view), Ref::of(inner));
+    Ref result;
+    if (ref) {
+      result = *ref;
+    } else {
+      auto type = inner.getType();
+      Value copy = loomt::CopyOp::create(
+          builder, view.getLoc(), type, inner.getResult(),
+          builder.getDenseI64ArrayAttr({0}),
+          builder.getArrayAttr(builder.getDenseI64ArrayAttr(
+              loomt::denseStrides(type.getShape()))),
+          nullptr);
+      result = Ref::of(view);
+      result.root = copy;
+    }
+    view.getResult().replaceAllUsesWith(
+        result.materialiseView(builder, view.getLoc()));
+    view.erase();
+  }
+}
+
+static void dropUnused(func::FuncOp func) {
+  for (Operation &op : llvm::make_early_inc_range(
+           llvm::reverse(func.getBody().front().without_terminator())))
+    if (op.use_empty())
+      op.erase();
+}
+
+LogicalResult mlir::loom::fuseLoomT(func::FuncOp func) {
+  for (auto map : llvm::make_early_inc_range(func.getOps<loomt::MapOp>()))
+    foldConstantMap(map);
+  dropUnused(func);
+  for (auto map : llvm::make_early_inc_range(func.getOps<loomt::MapOp>()))
+    fuseProducers(map);
+  for (Operation &op : llvm::make_early_inc_range(func.getBody().front())) {
+    if (!isa<loomt::ConvOp, loomt::ContractOp>(op))
+      continue;
+    if (loomt::MapOp map = soleMap(&op))
+      Epilogue(&op, map).run();
+  }
+  flattenViews(func);
+  dropUnused(func);
+  for (auto map : llvm::make_early_inc_range(func.getOps<loomt::MapOp>()))
+    fuseProducers(map);
+  for (auto reduce : llvm::make_early_inc_range(func.getOps<loomt::ReduceOp>()))
+    fuseProducers(reduce);
+  dropUnused(func);
+  return success();
+}

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Elementwise operations as scalar programs.
+
+#ifndef LOOM_LIB_CONVERSION_STABLEHLOTOLOOMT_SCALAR_H
+#define LOOM_LIB_CONVERSION_STABLEHLOTOLOOMT_SCALAR_H
+
+#include "loom/Dialect/LoomT/LoomT.h"
+#include "loom/Dialect/StableHLO/StableHLO.h"
+
+namespace mlir::loom {
+
+/// Appends the scalar form of `op` to the program; operands are the program's
+/// values (or immediates). Returns the result's operand number, or why there is
+/// none.
+FailureOr<int32_t> emitScalar(Operation *op, ArrayRef<int32_t> operands,
+                              loomt::Program &program, std::string &why);
+
+/// True if emitScalar() may know this operation.
+bool isElementwise(Operation *op);
+
+/// The reducing micro-operation of a region "(acc, x) -> acc op x"; -1 if it is
+/// none.
+int32_t reducerOf(Region &body);
+
+/// Bits of the value that leaves every other value unchanged under a reducer.
+uint32_t reducerIdentity(int32_t reducer, Type type);
+
+} // namespace mlir::loom
+
+#endif // LOOM_LIB_CONVERSION_STABLEHLOTOLOOMT_SCALAR_H

@@ -1,0 +1,706 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// stablehlo -> loomt. Broadcasts, reshapes, transposes and slices become views;
+// what a view cannot say becomes a copy.
+
+#include "loom/Conversion/StableHLOToLoomT.h"
+
+#include "Constants.h"
+#include "Scalar.h"
+#include "loom/Dialect/StableHLO/Elements.h"
+
+#include "loom_isa.h"
+
+#include "llvm/ADT/TypeSwitch.h"
+
+using namespace mlir;
+using namespace mlir::loom;
+using loomt::Program;
+using loomt::Ref;
+
+namespace {
+class Converter {
+public:
+  explicit Converter(func::FuncOp func)
+      : func(func), builder(func.getContext()) {}
+  LogicalResult run();
+
+private:
+  LogicalResult convert(Operation *op);
+  LogicalResult dispatch(Operation *op);
+  LogicalResult refuse(Operation *op, const Twine &reason,
+                       StringRef remedy = "");
+
+  LogicalResult elementwise(Operation *op);
+  LogicalResult constant(stablehlo::ConstantOp op);
+  LogicalResult iota(stablehlo::IotaOp op);
+  LogicalResult broadcast(stablehlo::BroadcastInDimOp op);
+  LogicalResult reshape(stablehlo::ReshapeOp op);
+  LogicalResult transpose(stablehlo::TransposeOp op);
+  LogicalResult slice(stablehlo::SliceOp op);
+  LogicalResult reverse(stablehlo::ReverseOp op);
+  LogicalResult concatenate(stablehlo::ConcatenateOp op);
+  LogicalResult pad(stablehlo::PadOp op);
+  LogicalResult dot(stablehlo::DotGeneralOp op);
+  LogicalResult convolution(stablehlo::ConvolutionOp op);
+  LogicalResult reduce(stablehlo::ReduceOp op);
+  LogicalResult reduceWindow(stablehlo::ReduceWindowOp op);
+  LogicalResult identity(Operation *op);
+
+  Value dense(const Ref &ref, Location loc);
+  Ref collapse(const Ref &ref, ArrayRef<int64_t> shape, Location loc);
+  std::optional<Value> productOperand(Operation *op, Value value);
+  Value emitReduce(Operation *op, const Ref &window, int64_t reduced,
+                   int32_t reducer, Value init, Type element);
+  Value padded(const Ref &ref, ArrayRef<int64_t> low, ArrayRef<int64_t> high,
+               ArrayRef<int64_t> interior, uint32_t fill, Location loc);
+  void set(Operation *op, const Ref &ref) {
+    map[op->getResult(0)] = ref.materialiseView(builder, op->getLoc());
+  }
+
+  func::FuncOp func;
+  OpBuilder builder;
+  DenseMap<Value, Value> map;
+  bool failedOnce = false;
+};
+} // namespace
+
+LogicalResult Converter::refuse(Operation *op, const Twine &reason,
+                                StringRef remedy) {
+  op->emitError() << "'" << op->getName().getStringRef()
+                  << "' cannot run on the NPU: " << reason
+                  << (remedy.empty() ? "" : "; ") << remedy;
+  return failure();
+}
+
+/// A root that holds the elements in the reference's shape.
+Value Converter::dense(const Ref &ref, Location loc) {
+  auto type = RankedTensorType::get(
+      ref.shape, cast<RankedTensorType>(ref.root.getType()).getElementType());
+  if (ref.root.getType() == type && ref.isWhole())
+    return ref.root;
+  Value view = ref.materialiseView(builder, loc);
+  return loomt::CopyOp::create(
+      builder, loc, type, view, builder.getDenseI64ArrayAttr({0}),
+      builder.getArrayAttr(builder.getDenseI64ArrayAttr(
+          loomt::denseStrides(ref.shape))),
+      nullptr);
+}
+
+/// The reference in another shape, by a copy if strides cannot say it.
+Ref Converter::collapse(const Ref &ref, ArrayRef<int64_t> shape, Location loc) {
+  if (std::optional<Ref> same = ref.reshaped(shape))
+    return *same;
+  return *Ref::of(dense(ref, loc)).reshaped(shape);
+}
+
+LogicalResult Converter::elementwise(Operation *op) {
+  auto type = cast<RankedTensorType>(op->getResult(0).getType());
+  Program program;
+  SmallVector<Value> inputs;
+  SmallVector<int32_t> operands;
+  for (Value operand : op->getOperands()) {
+    Ref ref = Ref::of(map.lookup(operand));
+    if (ref.shape.empty() && type.getRank()) {
+      ref.shape.assign(type.getShape().begin(), type.getShape().end());
+      ref.strides.assign(type.getRank(), 0);
+    }
+    if (std::optional<uint32_t> bits = splatBits(ref)) {
+      operands.push_back(program.imm(*bits));
+      continue;
+    }
+    Value value = ref.materialiseView(builder, op->getLoc());
+    inputs.push_back(value);
+    operands.push_back(program.load(inputs.size() - 1));
+  }
+  std::string why;
+  FailureOr<int32_t> result = emitScalar(op, operands, program, why);
+  if (failed(result))
+    return refuse(op, why,
+                  "features of this release: see docs; compute it outside the "
+                  "model");
+  if (*result != int32_t(program.ops.size()) - 1)
+    program.emit(LOOM_UOP_MOV, *result);
+  map[op->getResult(0)] =
+      loomt::MapOp::create(builder, op->getLoc(), type, inputs,
+                           builder.getDenseI32ArrayAttr(program.words()),
+                           builder.getDenseI32ArrayAttr(program.imms));
+  return success();
+}
+
+LogicalResult Converter::constant(stablehlo::ConstantOp op) {
+  map[op.getResult()] = loomt::ConstantOp::create(builder, op.getLoc(),
+                                                  op.getType(), op.getValue());
+  return success();
+}
+
+LogicalResult Converter::iota(stablehlo::IotaOp op) {
+  auto type = cast<RankedTensorType>(op.getType());
+  std::optional<ElementsAttr> value =
+      iotaElements(type, op.getIotaDimension());
+  if (!value)
+    return refuse(op, "a counter this large is not folded",
+                  "use iota of at most 2^22 elements");
+  map[op.getResult()] =
+      loomt::ConstantOp::create(builder, op.getLoc(), type, *value);
+  return success();
+}
+
+LogicalResult Converter::broadcast(stablehlo::BroadcastInDimOp op) {
+  Ref from = Ref::of(map.lookup(op.getOperand()));
+  auto type = cast<RankedTensorType>(op.getType());
+  Ref to{from.root, from.offset, SmallVector<int64_t>(type.getShape()), {}};
+  to.strides.assign(type.getRank(), 0);
+  for (auto [i, d] : llvm::enumerate(op.getBroadcastDimensions()))
+    if (from.shape[i] != 1)
+      to.strides[d] = from.strides[i];
+  set(op, to);
+  return success();
+}
+
+LogicalResult Converter::reshape(stablehlo::ReshapeOp op) {
+  set(op, collapse(Ref::of(map.lookup(op.getOperand())),
+                   cast<RankedTensorType>(op.getType()).getShape(),
+                   op.getLoc()));
+  return success();
+}
+
+LogicalResult Converter::transpose(stablehlo::TransposeOp op) {
+  Ref from = Ref::of(map.lookup(op.getOperand()));
+  Ref to{from.root, from.offset, {}, {}};
+  for (int64_t d : op.getPermutation()) {
+    to.shape.push_back(from.shape[d]);
+    to.strides.push_back(from.strides[d]);
+  }
+  set(op, to);
+  return success();
+}
+
+LogicalResult Converter::slice(stablehlo::SliceOp op) {
+  Ref ref = Ref::of(map.lookup(op.getOperand()));
+  ref.shape = SmallVector<int64_t>(
+      cast<RankedTensorType>(op.getType()).getShape());
+  for (size_t d = 0; d < ref.shape.size(); ++d) {
+    ref.offset += op.getStartIndices()[d] * ref.strides[d];
+    ref.strides[d] *= op.getStrides()[d];
+  }
+  set(op, ref);
+  return success();
+}
+
+LogicalResult Converter::reverse(stablehlo::ReverseOp op) {
+  Ref ref = Ref::of(map.lookup(op.getOperand()));
+  for (int64_t d : op.getDimensions()) {
+    ref.offset += (ref.shape[d] - 1) * ref.strides[d];
+    ref.strides[d] = -ref.strides[d];
+  }
+  set(op, ref);
+  return success();
+}
+
+LogicalResult Converter::concatenate(stablehlo::ConcatenateOp op) {
+  auto type = cast<RankedTensorType>(op.getType());
+  SmallVector<int64_t> strides = loomt::denseStrides(type.getShape());
+  SmallVector<Value> inputs;
+  SmallVector<int64_t> offsets;
+  SmallVector<Attribute> all;
+  int64_t at = 0;
+  for (Value input : op.getInputs()) {
+    const int64_t size = cast<RankedTensorType>(input.getType())
+                             .getDimSize(op.getDimension());
+    if (!size)
+      continue;
+    inputs.push_back(map.lookup(input));
+    offsets.push_back(at * strides[op.getDimension()]);
+    all.push_back(builder.getDenseI64ArrayAttr(strides));
+    at += size;
+  }
+  map[op.getResult()] = loomt::CopyOp::create(
+      builder, op.getLoc(), type, inputs, builder.getDenseI64ArrayAttr(offsets),
+      builder.getArrayAttr(all), nullptr);
+  return success();
+}
+
+/// Crops what is negative, then a copy into a filled root.
+Value Converter::padded(const Ref &from, ArrayRef<int64_t> low,
+                        ArrayRef<int64_t> high, ArrayRef<int64_t> interior,
+                        uint32_t fill, Location loc) {
+  Ref ref = from;
+  SmallVector<int64_t> shape;
+  for (size_t d = 0; d < ref.shape.size(); ++d) {
+    const int64_t n = ref.shape[d], step = interior[d] + 1;
+    shape.push_back(low[d] + high[d] + (n ? (n - 1) * step + 1 : 0));
+  }
+  SmallVector<int64_t> dense = loomt::denseStrides(shape), strides = dense;
+  int64_t offset = 0;
+  bool empty = false;
+  for (size_t d = 0; d < ref.shape.size(); ++d) {
+    const int64_t step = interior[d] + 1;
+    // First and one past the last source index that lands inside.
+    const int64_t first = low[d] >= 0 ? 0 : (-low[d] + step - 1) / step;
+    const int64_t room = shape[d] - 1 - low[d];
+    const int64_t last =
+        room < 0 ? -1 : std::min<int64_t>(ref.shape[d] - 1, room / step);
+    empty |= first > last;
+    ref.offset += first * ref.strides[d];
+    ref.shape[d] = std::max<int64_t>(0, last - first + 1);
+    offset += (low[d] + first * step) * dense[d];
+    strides[d] = dense[d] * step;
+  }
+  auto element = cast<RankedTensorType>(from.root.getType()).getElementType();
+  SmallVector<Value> inputs;
+  SmallVector<int64_t> offsets;
+  SmallVector<Attribute> all;
+  if (!empty) {
+    inputs.push_back(ref.materialiseView(builder, loc));
+    offsets.push_back(offset);
+    all.push_back(builder.getDenseI64ArrayAttr(strides));
+  }
+  return loomt::CopyOp::create(
+      builder, loc, RankedTensorType::get(shape, element), inputs,
+      builder.getDenseI64ArrayAttr(offsets), builder.getArrayAttr(all),
+      builder.getI32IntegerAttr(int32_t(fill)));
+}
+
+LogicalResult Converter::pad(stablehlo::PadOp op) {
+  std::optional<uint32_t> fill = splatBits(
+      Ref::of(map.lookup(op.getPaddingValue())), /*storage=*/true);
+  if (!fill)
+    return refuse(op, "the padding value is computed at run time",
+                  "pad with a constant");
+  Ref from = Ref::of(map.lookup(op.getOperand()));
+  map[op.getResult()] = padded(from, op.getEdgePaddingLow(),
+                               op.getEdgePaddingHigh(), op.getInteriorPadding(),
+                               *fill, op.getLoc());
+  return success();
+}
+
+/// The array's operand: f16 widens to f32, which is exact.
+std::optional<Value> Converter::productOperand(Operation *op, Value value) {
+  Value mapped = map.lookup(value);
+  auto type = cast<RankedTensorType>(mapped.getType());
+  Type element = type.getElementType();
+  if (element.isF32() || element.isBF16() || element.isSignlessInteger(8))
+    return mapped;
+  if (!element.isF16()) {
+    (void)refuse(op, "the array multiplies f32, bf16, f16 and i8, not " +
+                         Twine(element.isInteger() ? "this integer type"
+                                                   : "this type"),
+                 "convert the operands");
+    return std::nullopt;
+  }
+  Program program;
+  program.load(0);
+  auto wide = RankedTensorType::get(type.getShape(), builder.getF32Type());
+  return loomt::MapOp::create(builder, op->getLoc(), wide, mapped,
+                              builder.getDenseI32ArrayAttr(program.words()),
+                              builder.getDenseI32ArrayAttr(program.imms))
+      .getResult();
+}
+
+static int64_t product(ArrayRef<int64_t> values) {
+  int64_t result = 1;
+  for (int64_t v : values)
+    result *= v;
+  return result;
+}
+
+LogicalResult Converter::dot(stablehlo::DotGeneralOp op) {
+  std::optional<Value> left = productOperand(op, op.getLhs());
+  std::optional<Value> right = productOperand(op, op.getRhs());
+  if (!left || !right)
+    return failure();
+  auto type = cast<RankedTensorType>(op.getType());
+  Type in = cast<RankedTensorType>(left->getType()).getElementType();
+  Type other = cast<RankedTensorType>(right->getType()).getElementType();
+  Type out = type.getElementType();
+  if (in != other)
+    return refuse(op, "the operands differ in type", "convert one of them");
+  if (isa<FloatType>(in) ? !isa<FloatType>(out) : !out.isSignlessInteger(32))
+    return refuse(op, "products of this type do not leave the array as this one",
+                  "i8 products with preferred_element_type=int32, float ones as "
+                  "floats");
+  Ref lhs = Ref::of(*left), rhs = Ref::of(*right);
+  auto arrange = [](const Ref &ref, ArrayRef<ArrayRef<int64_t>> groups,
+                    SmallVectorImpl<int64_t> &sizes) {
+    Ref result{ref.root, ref.offset, {}, {}};
+    for (ArrayRef<int64_t> group : groups) {
+      int64_t size = 1;
+      for (int64_t d : group) {
+        result.shape.push_back(ref.shape[d]);
+        result.strides.push_back(ref.strides[d]);
+        size *= ref.shape[d];
+      }
+      sizes.push_back(size);
+    }
+    return result;
+  };
+  auto others = [](const Ref &ref, ArrayRef<int64_t> a, ArrayRef<int64_t> b) {
+    SmallVector<int64_t> rest;
+    for (int64_t d = 0; d < int64_t(ref.shape.size()); ++d)
+      if (!llvm::is_contained(a, d) && !llvm::is_contained(b, d))
+        rest.push_back(d);
+    return rest;
+  };
+  ArrayRef<int64_t> lb = op.getLhsBatchingDimensions(),
+                    rb = op.getRhsBatchingDimensions(),
+                    lk = op.getLhsContractingDimensions(),
+                    rk = op.getRhsContractingDimensions();
+  SmallVector<int64_t> lm = others(lhs, lb, lk), rn = others(rhs, rb, rk);
+  SmallVector<int64_t> a, b;
+  Ref left3 = arrange(lhs, {lb, lm, lk}, a), right3 = arrange(rhs, {rb, rk, rn}, b);
+  left3 = collapse(left3, a, op.getLoc());
+  right3 = collapse(right3, b, op.getLoc());
+  if (!product({a[0], a[1], a[2], b[2]}))
+    return refuse(op, "a dimension has no elements", "use non-empty shapes");
+  auto flat = RankedTensorType::get({a[0], a[1], b[2]}, out);
+  Value result = loomt::ContractOp::create(
+      builder, op.getLoc(), flat, left3.materialiseView(builder, op.getLoc()),
+      right3.materialiseView(builder, op.getLoc()), Value(), FloatAttr(),
+      FloatAttr());
+  set(op, *Ref::of(result).reshaped(type.getShape()));
+  return success();
+}
+
+LogicalResult Converter::convolution(stablehlo::ConvolutionOp op) {
+  const size_t spatial = op.getInputSpatialDimensions().size();
+  if (spatial < 1 || spatial > 2)
+    return refuse(op, "convolutions have one or two spatial dimensions here, not " +
+                          Twine(spatial),
+                  "fold the others into the batch");
+  if (op.getBatchGroupCount() != 1)
+    return refuse(op, "batch_group_count is not 1", "only gradients need it");
+  std::optional<Value> left = productOperand(op, op.getLhs());
+  std::optional<Value> right = productOperand(op, op.getRhs());
+  if (!left || !right)
+    return failure();
+  auto type = cast<RankedTensorType>(op.getType());
+  Type in = cast<RankedTensorType>(left->getType()).getElementType();
+  if (in != cast<RankedTensorType>(right->getType()).getElementType())
+    return refuse(op, "the operands differ in type", "convert one of them");
+  if (isa<FloatType>(in) != isa<FloatType>(type.getElementType()))
+    return refuse(op, "products of this type do not leave the array as this one",
+                  "set preferred_element_type");
+  Ref lhs = Ref::of(*left), rhs = Ref::of(*right);
+  // A single spatial dimension is the x of a map one row high.
+  auto take = [&](const Ref &ref, int64_t first, ArrayRef<int64_t> space,
+                  int64_t last, bool spaceFirst) {
+    Ref r{ref.root, ref.offset, {}, {}};
+    auto push = [&](int64_t d) {
+      r.shape.push_back(ref.shape[d]);
+      r.strides.push_back(ref.strides[d]);
+    };
+    auto pushSpace = [&] {
+      if (space.size() == 1) {
+        r.shape.push_back(1);
+        r.strides.push_back(0);
+      }
+      for (int64_t d : space)
+        push(d);
+    };
+    if (!spaceFirst)
+      push(first);
+    pushSpace();
+    if (spaceFirst)
+      push(first);
+    push(last);
+    return r;
+  };
+  Ref input = take(lhs, op.getInputBatchDimension(),
+                   op.getInputSpatialDimensions(),
+                   op.getInputFeatureDimension(), false);
+  Ref filter = take(rhs, op.getKernelInputFeatureDimension(),
+                    op.getKernelSpatialDimensions(),
+                    op.getKernelOutputFeatureDimension(), true);
+  auto two = [&](ArrayRef<int64_t> v, int64_t neutral) {
+    SmallVector<int64_t> r(v.begin(), v.end());
+    if (r.size() == 1)
+      r.insert(r.begin(), neutral);
+    return r;
+  };
+  SmallVector<int64_t> stride = two(op.getWindowStrides(), 1),
+                       dilation = two(op.getRhsDilation(), 1),
+                       spread = two(op.getLhsDilation(), 1);
+  SmallVector<int64_t> low, high;
+  for (size_t d = 0; d < spatial; ++d) {
+    low.push_back(op.getPadding()[2 * d]);
+    high.push_back(op.getPadding()[2 * d + 1]);
+  }
+  low = two(low, 0);
+  high = two(high, 0);
+  for (size_t d = 0; d < spatial; ++d)
+    if (op.getWindowReversal()[d]) {
+      const size_t at = d + 2 - spatial;
+      filter.offset += (filter.shape[at] - 1) * filter.strides[at];
+      filter.strides[at] = -filter.strides[at];
+    }
+  // Zeros between elements and negative padding: a padded copy of the map.
+  const bool spreads = spread[0] != 1 || spread[1] != 1;
+  const bool crops = low[0] < 0 || low[1] < 0 || high[0] < 0 || high[1] < 0;
+  if (spreads || crops) {
+    input = Ref::of(padded(input, {0, low[0], low[1], 0},
+                           {0, high[0], high[1], 0},
+                           {0, spread[0] - 1, spread[1] - 1, 0}, 0,
+                           op.getLoc()));
+    low = {0, 0};
+  }
+  // The array walks padding after the map by itself.
+  for (size_t d = 0; d < 2; ++d)
+    if (stride[d] > 255 || dilation[d] > 255 || low[d] > INT16_MAX)
+      return refuse(op, "strides and dilations end at 255, padding at 32767",
+                    "use smaller ones");
+  SmallVector<int64_t> shape{type.getDimSize(op.getOutputBatchDimension())};
+  if (spatial == 1)
+    shape.push_back(1);
+  for (int64_t d : op.getOutputSpatialDimensions())
+    shape.push_back(type.getDimSize(d));
+  shape.push_back(type.getDimSize(op.getOutputFeatureDimension()));
+  if (!product(shape) || !product(filter.shape) || !product(input.shape))
+    return refuse(op, "a dimension has no elements", "use non-empty shapes");
+  Value result = loomt::ConvOp::create(
+      builder, op.getLoc(), RankedTensorType::get(shape, type.getElementType()),
+      input.materialiseView(builder, op.getLoc()),
+      filter.materialiseView(builder, op.getLoc()), Value(),
+      builder.getDenseI64ArrayAttr({stride[0], stride[1], dilation[0],
+                                    dilation[1], low[0], low[1]}),
+      builder.getI64IntegerAttr(op.getFeatureGroupCount()), FloatAttr(),
+      FloatAttr());
+  Ref out = Ref::of(result), to{out.root, 0, {}, {}};
+  to.shape.assign(type.getRank(), 0);
+  to.strides.assign(type.getRank(), 0);
+  auto place = [&](int64_t d, size_t at) {
+    to.shape[d] = out.shape[at];
+    to.strides[d] = out.strides[at];
+  };
+  place(op.getOutputBatchDimension(), 0);
+  for (auto [i, d] : llvm::enumerate(op.getOutputSpatialDimensions()))
+    place(d, i + 3 - spatial);
+  place(op.getOutputFeatureDimension(), 3);
+  set(op, to);
+  return success();
+}
+
+/// Reduction of a window's trailing dimensions, and the start value if it is not
+/// the reducer's own.
+Value Converter::emitReduce(Operation *op, const Ref &window, int64_t reduced,
+                            int32_t reducer, Value init, Type element) {
+  Location loc = op->getLoc();
+  Program program;
+  program.load(0);
+  auto shape = ArrayRef<int64_t>(window.shape).drop_back(reduced);
+  auto type = RankedTensorType::get(shape, element);
+  Value result = loomt::ReduceOp::create(
+      builder, loc, type, window.materialiseView(builder, loc),
+      builder.getDenseI32ArrayAttr(program.words()),
+      builder.getDenseI32ArrayAttr(program.imms),
+      builder.getI32IntegerAttr(reducer), builder.getI64IntegerAttr(reduced));
+  Ref start = Ref::of(init);
+  std::optional<uint32_t> bits = splatBits(start);
+  if (bits && *bits == reducerIdentity(reducer, element))
+    return result;
+  Program combine;
+  SmallVector<Value> inputs{result};
+  const int32_t value = combine.load(0);
+  int32_t other;
+  if (bits) {
+    other = combine.imm(*bits);
+  } else {
+    start.shape.assign(shape.begin(), shape.end());
+    start.strides.assign(shape.size(), 0);
+    inputs.push_back(start.materialiseView(builder, loc));
+    other = combine.load(1);
+  }
+  std::string why;
+  Operation &body = op->getRegion(0).front().front();
+  FailureOr<int32_t> out = emitScalar(&body, {other, value}, combine, why);
+  if (failed(out))
+    return Value();
+  return loomt::MapOp::create(builder, loc, type, inputs,
+                              builder.getDenseI32ArrayAttr(combine.words()),
+                              builder.getDenseI32ArrayAttr(combine.imms));
+}
+
+LogicalResult Converter::reduce(stablehlo::ReduceOp op) {
+  const int32_t reducer =
+      op.getInputs().size() == 1 ? reducerOf(op.getBody()) : -1;
+  if (reducer < 0)
+    return refuse(op, "its region is not one of add, multiply, maximum, minimum, "
+                      "and, or, xor on one operand (argmax is such a region)",
+                  "compute it outside the model");
+  Ref from = Ref::of(map.lookup(op.getInputs()[0]));
+  Ref window{from.root, from.offset, {}, {}};
+  auto push = [&](bool reduced) {
+    for (size_t d = 0; d < from.shape.size(); ++d)
+      if (llvm::is_contained(op.getDimensions(), int64_t(d)) == reduced) {
+        window.shape.push_back(from.shape[d]);
+        window.strides.push_back(from.strides[d]);
+      }
+  };
+  push(false);
+  push(true);
+  if (!product(window.shape))
+    return refuse(op, "a dimension has no elements", "use non-empty shapes");
+  Value init = map.lookup(op.getInitValues()[0]);
+  auto type = cast<RankedTensorType>(op.getResult(0).getType());
+  if (op.getDimensions().empty())
+    return refuse(op, "it reduces no dimension", "remove it");
+  Value result = emitReduce(op, window, op.getDimensions().size(), reducer, init,
+                            type.getElementType());
+  if (!result)
+    return refuse(op, "its start value cannot be combined", "use the identity");
+  map[op.getResult(0)] = result;
+  return success();
+}
+
+LogicalResult Converter::reduceWindow(stablehlo::ReduceWindowOp op) {
+  const int32_t reducer =
+      op.getInputs().size() == 1 ? reducerOf(op.getBody()) : -1;
+  if (reducer < 0)
+    return refuse(op, "its region is not one of add, multiply, maximum, minimum, "
+                      "and, or, xor on one operand",
+                  "compute it outside the model");
+  Value init = map.lookup(op.getInitValues()[0]);
+  std::optional<uint32_t> bits =
+      splatBits(Ref::of(init), /*storage=*/true);
+  Ref from = Ref::of(map.lookup(op.getInputs()[0]));
+  const size_t rank = from.shape.size();
+  SmallVector<int64_t> low, high, interior;
+  bool pads = false;
+  for (size_t d = 0; d < rank; ++d) {
+    low.push_back(op.getPadding()[2 * d]);
+    high.push_back(op.getPadding()[2 * d + 1]);
+    interior.push_back(op.getBaseDilations()[d] - 1);
+    pads |= low[d] || high[d] || interior[d];
+  }
+  if (pads) {
+    if (!bits)
+      return refuse(op, "it pads with a value computed at run time",
+                    "start from a constant");
+    from = Ref::of(padded(from, low, high, interior, *bits, op.getLoc()));
+  }
+  auto type = cast<RankedTensorType>(op.getResult(0).getType());
+  Ref window{from.root, from.offset, {}, {}};
+  for (size_t d = 0; d < rank; ++d) {
+    window.shape.push_back(type.getDimSize(d));
+    window.strides.push_back(from.strides[d] * op.getWindowStrides()[d]);
+  }
+  int64_t reduced = 0;
+  for (size_t d = 0; d < rank; ++d)
+    if (op.getWindowDimensions()[d] != 1) {
+      window.shape.push_back(op.getWindowDimensions()[d]);
+      window.strides.push_back(from.strides[d] * op.getWindowDilations()[d]);
+      ++reduced;
+    }
+  if (!product(window.shape))
+    return refuse(op, "a dimension has no elements", "use non-empty shapes");
+  if (!reduced) {
+    window.shape.push_back(1);
+    window.strides.push_back(0);
+    reduced = 1;
+  }
+  Value result =
+      emitReduce(op, window, reduced, reducer, init, type.getElementType());
+  if (!result)
+    return refuse(op, "its start value cannot be combined", "use the identity");
+  map[op.getResult(0)] = result;
+  return success();
+}
+
+LogicalResult Converter::identity(Operation *op) {
+  for (auto [operand, result] : llvm::zip(op->getOperands(), op->getResults()))
+    map[result] = map.lookup(operand);
+  return success();
+}
+
+LogicalResult Converter::dispatch(Operation *op) {
+  if (isElementwise(op))
+    return elementwise(op);
+  return llvm::TypeSwitch<Operation *, LogicalResult>(op)
+      .Case([&](stablehlo::ConstantOp o) { return constant(o); })
+      .Case([&](stablehlo::IotaOp o) { return iota(o); })
+      .Case([&](stablehlo::BroadcastInDimOp o) { return broadcast(o); })
+      .Case([&](stablehlo::ReshapeOp o) { return reshape(o); })
+      .Case([&](stablehlo::TransposeOp o) { return transpose(o); })
+      .Case([&](stablehlo::SliceOp o) { return slice(o); })
+      .Case([&](stablehlo::ReverseOp o) { return reverse(o); })
+      .Case([&](stablehlo::ConcatenateOp o) { return concatenate(o); })
+      .Case([&](stablehlo::PadOp o) { return pad(o); })
+      .Case([&](stablehlo::DotGeneralOp o) { return dot(o); })
+      .Case([&](stablehlo::ConvolutionOp o) { return convolution(o); })
+      .Case([&](stablehlo::ReduceOp o) { return reduce(o); })
+      .Case([&](stablehlo::ReduceWindowOp o) { return reduceWindow(o); })
+      .Case([&](stablehlo::OptimizationBarrierOp o) { return identity(o); })
+      .Case([&](stablehlo::CustomCallOp o) {
+        if (o.getCallTargetName() == "Sharding" && o->getNumOperands() == 1)
+          return identity(o);
+        return refuse(o, "the target '" + o.getCallTargetName() +
+                             "' is not known",
+                      "express it in operations");
+      })
+      .Default([&](Operation *o) {
+        return refuse(o, "this release has no form of it on the NPU",
+                      "compute it outside the model");
+      });
+}
+
+LogicalResult Converter::convert(Operation *op) {
+  for (Value operand : op->getOperands())
+    if (!map.count(operand))
+      return failure(); // its producer has been reported
+  for (Type type : op->getResultTypes()) {
+    auto ranked = dyn_cast<RankedTensorType>(type);
+    if (!ranked || !ranked.hasStaticShape())
+      return refuse(op, "its shape is not static",
+                    "export with concrete shapes");
+    if (!loomt::npuType(ranked.getElementType())) {
+      std::string text;
+      llvm::raw_string_ostream(text) << ranked.getElementType();
+      return refuse(op, "the NPU has no element type " + text,
+                    "use f32, bf16, f16 or integers of 8 to 32 bits");
+    }
+    if (!ranked.getNumElements())
+      return refuse(op, "its result has no elements", "use non-empty shapes");
+  }
+  builder.setInsertionPoint(op);
+  return dispatch(op);
+}
+
+LogicalResult Converter::run() {
+  if (!func.getBody().hasOneBlock())
+    return func.emitError("entry point must be one straight block");
+  Block &block = func.getBody().front();
+  for (BlockArgument argument : block.getArguments()) {
+    auto type = dyn_cast<RankedTensorType>(argument.getType());
+    if (!type || !type.hasStaticShape() || !type.getNumElements() ||
+        !loomt::npuType(type.getElementType())) {
+      emitError(argument.getLoc())
+          << "input " << argument.getArgNumber() << " of type "
+          << argument.getType()
+          << " cannot be given to the NPU: use static, non-empty shapes of f32, "
+             "bf16, f16 or integers of 8 to 32 bits";
+      failedOnce = true;
+      continue;
+    }
+    map[argument] = argument;
+  }
+  SmallVector<Operation *> old;
+  for (Operation &op : block.without_terminator())
+    old.push_back(&op);
+  for (Operation *op : old)
+    if (op->getDialect() != builder.getContext()->getLoadedDialect("loomt") &&
+        failed(convert(op)))
+      failedOnce = true;
+  if (failedOnce)
+    return failure();
+  Operation *ret = block.getTerminator();
+  builder.setInsertionPoint(ret);
+  for (OpOperand &operand : ret->getOpOperands())
+    operand.set(map.lookup(operand.get()));
+  for (Operation *op : llvm::reverse(old))
+    op->erase();
+  return success();
+}
+
+LogicalResult mlir::loom::convertStableHLOToLoomT(func::FuncOp func) {
+  return Converter(func).run();
+}

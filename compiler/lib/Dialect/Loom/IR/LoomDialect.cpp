@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// The dialect, and the verifiers of its records: shape of the record, and every
+// footprint inside its buffer or slot.
+
+#include "loom/Dialect/Loom/Loom.h"
+
+#include "loom/Target/Program/Record.h"
+
+#include "mlir/IR/DialectImplementation.h"
+#include "llvm/ADT/TypeSwitch.h"
+
+using namespace mlir;
+using namespace mlir::loom;
+using namespace mlir::loom::npu;
+
+#include "loom/Dialect/Loom/LoomDialect.cpp.inc"
+
+#define GET_TYPEDEF_CLASSES
+#include "loom/Dialect/Loom/LoomTypes.cpp.inc"
+
+#define GET_OP_CLASSES
+#include "loom/Dialect/Loom/LoomOps.cpp.inc"
+
+void npu::LoomDialect::initialize() {
+  addTypes<
+#define GET_TYPEDEF_LIST
+#include "loom/Dialect/Loom/LoomTypes.cpp.inc"
+      >();
+  addOperations<
+#define GET_OP_LIST
+#include "loom/Dialect/Loom/LoomOps.cpp.inc"
+      >();
+}
+
+int64_t npu::bytesOf(Type place) {
+  if (auto buf = dyn_cast<BufType>(place))
+    return buf.getBytes();
+  return cast<MemType>(place).getBytes();
+}
+
+bool npu::isRecord(Operation *op) {
+  return isa<DmaOp, MxuOp, VpuOp, FenceOp, HaltOp>(op);
+}
+
+LogicalResult SlotOp::verify() {
+  if (int64_t(getIndex()) < 0 || getIndex() >= LOOM_MAX_SLOTS)
+    return emitOpError("index must be below ") << LOOM_MAX_SLOTS;
+  if (getMem().getType().getBytes() <= 0)
+    return emitOpError("has no bytes");
+  return success();
+}
+
+/// The box an operand covers, relative to its own buffer, must lie in it.
+static LogicalResult inside(Operation *op, StringRef what, Value place,
+                            int64_t offset, int64_t inner,
+                            const std::vector<program::Access::Dim> &dims) {
+  program::Access box =
+      program::makeAccess(0, false, offset, inner, dims);
+  if (box.lo >= 0 && box.hi <= bytesOf(place.getType()))
+    return success();
+  return op->emitOpError() << what << " touches bytes " << box.lo << " to "
+                           << box.hi << " of " << bytesOf(place.getType());
+}
+
+static LogicalResult shape(Operation *op) {
+  std::string why = program::checkRecord(encodeRecord(op, 0));
+  if (why.empty())
+    return success();
+  return op->emitOpError(why);
+}
+
+LogicalResult DmaOp::verify() {
+  if (getCounts().size() != 4 || getSrcStrides().size() != 4 ||
+      getDstStrides().size() != 4)
+    return emitOpError("needs four counts and strides");
+  if (getQueue() != LOOM_Q_LD && getQueue() != LOOM_Q_ST)
+    return emitOpError("queue must be 1 (LD) or 2 (ST)");
+  if (bool(getSrc()) == bool(getFill()) || (getFill() && getFill()->size() != 2))
+    return emitOpError("needs a source or a fill of two numbers");
+  if (failed(shape(*this)))
+    return failure();
+  std::vector<program::Access::Dim> src, dst;
+  for (unsigned d = 0; d < 4; ++d) {
+    src.push_back({getCounts()[d], getSrcStrides()[d]});
+    dst.push_back({getCounts()[d], getDstStrides()[d]});
+  }
+  if (getSrc() && failed(inside(*this, "source", getSrc(), getSrcOffset(),
+                                getInner(), src)))
+    return failure();
+  return inside(*this, "destination", getDst(), getDstOffset(), getInner(), dst);
+}
+
+LogicalResult MxuOp::verify() {
+  if (getTypes().size() != 2 || getAcc().size() != 3 || getA().size() != 6 ||
+      getWindow().size() != 9 || getB().size() != 3 || getSize().size() != 3 ||
+      getOuter().size() != 8 || getOutStrides().size() != 4 ||
+      (getClamp() && getClamp()->size() != 2))
+    return emitOpError("an attribute has a wrong number of entries");
+  if (failed(shape(*this)))
+    return failure();
+  const program::Record record = encodeRecord(*this, 0);
+  const auto &m = record.as<loom_mxu>();
+  const int64_t in =
+      m.type == LOOM_MXU_F32 ? 4 : m.type == LOOM_MXU_BF16 ? 2 : 1;
+  if (failed(inside(*this, "B", getBBuf(), getB()[0], in,
+                    {{m.outer[0], m.b_so[0]},
+                     {m.outer[1], m.b_so[1]},
+                     {int64_t(m.kh) * m.kw * m.kc, m.b_sk},
+                     {m.n, m.b_sn}})))
+    return failure();
+  if (getBiasBuf() && failed(inside(*this, "bias", getBiasBuf(), getBiasOffset(),
+                                    m.n * 4ll, {})))
+    return failure();
+  if (!getOutBuf())
+    return success();
+  return inside(*this, "output", getOutBuf(), getOutStrides()[0],
+                program::dtypeBytes(m.out_type),
+                {{m.outer[0], m.o_so[0]},
+                 {m.outer[1], m.o_so[1]},
+                 {m.oh, m.o_sy},
+                 {m.ow, m.o_sx},
+                 {m.n, m.o_sn}});
+}
+
+LogicalResult VpuOp::verify() {
+  if (getCounts().size() != 6 || getViews().size() != getBufs().size() * 9)
+    return emitOpError("needs six counts, and nine numbers a view");
+  if (failed(shape(*this)))
+    return failure();
+  for (auto [i, buf] : llvm::enumerate(getBufs())) {
+    ArrayRef<int64_t> view = getViews().slice(i * 9, 9);
+    std::vector<program::Access::Dim> dims;
+    for (unsigned d = 0; d < 6; ++d)
+      dims.push_back({getCounts()[d], view[3 + d]});
+    if (failed(inside(*this, "a view", buf, view[0],
+                      program::dtypeBytes(view[1]), dims)))
+      return failure();
+  }
+  return success();
+}

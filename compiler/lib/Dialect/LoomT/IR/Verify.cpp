@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Verifiers of `loomt`: shapes, element types, bounds of views, programs.
+
+#include "loom/Dialect/LoomT/LoomT.h"
+
+#include "loom_isa.h"
+
+using namespace mlir;
+using namespace mlir::loom;
+using namespace mlir::loom::loomt;
+
+static RankedTensorType tensor(Value value) {
+  return cast<RankedTensorType>(value.getType());
+}
+
+static LogicalResult verifyNpuTypes(Operation *op) {
+  auto check = [&](Type type) -> LogicalResult {
+    auto ranked = cast<RankedTensorType>(type);
+    if (!ranked.hasStaticShape())
+      return op->emitOpError("needs static shapes, got ") << type;
+    if (!npuType(ranked.getElementType()))
+      return op->emitOpError("has no NPU element type: ") << type;
+    return success();
+  };
+  for (Type type : op->getOperandTypes())
+    if (failed(check(type)))
+      return failure();
+  for (Type type : op->getResultTypes())
+    if (failed(check(type)))
+      return failure();
+  return success();
+}
+
+LogicalResult ConstantOp::verify() {
+  if (getValue().getShapedType() != getType())
+    return emitOpError("value and result differ in type");
+  return verifyNpuTypes(*this);
+}
+
+LogicalResult ViewOp::verify() {
+  if (failed(verifyNpuTypes(*this)))
+    return failure();
+  if (getRoot().getDefiningOp<ViewOp>())
+    return emitOpError("is a view of a view");
+  RankedTensorType root = tensor(getRoot()), type = getType();
+  if (root.getElementType() != type.getElementType())
+    return emitOpError("changes the element type");
+  if (int64_t(getStrides().size()) != type.getRank())
+    return emitOpError("needs one stride a dimension");
+  int64_t lo = getOffset(), hi = getOffset();
+  for (auto [n, stride] : llvm::zip(type.getShape(), getStrides()))
+    (stride < 0 ? lo : hi) += (n - 1) * stride;
+  if (type.getNumElements() && (lo < 0 || hi >= root.getNumElements()))
+    return emitOpError("names elements ")
+           << lo << " to " << hi << " of " << root.getNumElements();
+  return success();
+}
+
+static LogicalResult verifyProgram(Operation *op, ArrayRef<int32_t> words,
+                                   ArrayRef<int32_t> imms, size_t inputs) {
+  if (words.empty() || words.size() % 4)
+    return op->emitOpError("program: groups of four numbers, at least one");
+  Program program(words, imms);
+  for (auto [i, group] : llvm::enumerate(program.ops)) {
+    const int count = Program::operands(group.op);
+    if (count < 0 || group.op == LOOM_UOP_STORE)
+      return op->emitOpError("program: group ") << i << " has no meaning";
+    if (group.op == LOOM_UOP_LOAD) {
+      if (group.a < 0 || size_t(group.a) >= inputs)
+        return op->emitOpError("program: group ")
+               << i << " loads input " << group.a << " of " << inputs;
+      continue;
+    }
+    const int32_t args[3] = {group.a, group.b, group.c};
+    for (int k = 0; k < count; ++k)
+      if (args[k] >= int32_t(i) || args[k] < -int32_t(imms.size()))
+        return op->emitOpError("program: group ")
+               << i << " uses a value that is not there";
+  }
+  if (!program.fits(inputs))
+    return op->emitOpError("program: exceeds one VPU record");
+  return success();
+}
+
+LogicalResult MapOp::verify() {
+  if (failed(verifyNpuTypes(*this)))
+    return failure();
+  for (Value input : getInputs())
+    if (tensor(input).getShape() != getType().getShape())
+      return emitOpError("input and result differ in shape: ")
+             << input.getType() << ", " << getType();
+  return verifyProgram(*this, getProgram(), getImms(), getInputs().size());
+}
+
+LogicalResult loomt::ReduceOp::verify() {
+  if (failed(verifyNpuTypes(*this)))
+    return failure();
+  if (getInputs().empty())
+    return emitOpError("needs an input");
+  ArrayRef<int64_t> domain = tensor(getInputs()[0]).getShape();
+  for (Value input : getInputs())
+    if (tensor(input).getShape() != domain)
+      return emitOpError("inputs differ in shape");
+  if (getReduced() < 1 || getReduced() > int64_t(domain.size()) ||
+      getType().getShape() != domain.drop_back(getReduced()))
+    return emitOpError("result must be the inputs' shape without the ")
+           << getReduced() << " trailing dimensions";
+  const int32_t reducer = getReducer();
+  if (reducer < LOOM_UOP_RADD_F || reducer > LOOM_UOP_RARGMAX_F)
+    return emitOpError("reducer ") << reducer << " is none";
+  return verifyProgram(*this, getProgram(), getImms(), getInputs().size());
+}
+
+/// Operand and result types that the array can do.
+static LogicalResult verifyProduct(Operation *op, Type lhs, Type rhs,
+                                   Type result, Value bias, int64_t n) {
+  if (lhs != rhs || !(lhs.isF32() || lhs.isBF16() || lhs.isInteger(8)) ||
+      lhs.isUnsignedInteger())
+    return op->emitOpError("the array multiplies f32, bf16 or i8, not ")
+           << lhs << " x " << rhs;
+  const bool floats = isa<FloatType>(lhs);
+  if (floats ? !isa<FloatType>(result) : !result.isSignlessInteger(32))
+    return op->emitOpError("products of ") << lhs << " do not leave as "
+                                           << result;
+  if (!bias)
+    return success();
+  RankedTensorType type = tensor(bias);
+  if (type.getRank() != 1 || type.getDimSize(0) != n ||
+      !(floats ? type.getElementType().isF32()
+               : type.getElementType().isSignlessInteger(32)))
+    return op->emitOpError("bias must be ")
+           << n << (floats ? " f32" : " i32") << ", got " << type;
+  return success();
+}
+
+LogicalResult ContractOp::verify() {
+  if (failed(verifyNpuTypes(*this)))
+    return failure();
+  RankedTensorType lhs = tensor(getLhs()), rhs = tensor(getRhs());
+  if (lhs.getRank() != 3 || rhs.getRank() != 3 || getType().getRank() != 3)
+    return emitOpError("operands and result have rank 3");
+  ArrayRef<int64_t> a = lhs.getShape(), b = rhs.getShape(),
+                    c = getType().getShape();
+  if (a[0] != b[0] || a[2] != b[1] || c[0] != a[0] || c[1] != a[1] ||
+      c[2] != b[2])
+    return emitOpError("shapes do not fit: ")
+           << lhs << " x " << rhs << " -> " << getType();
+  if (getLo().has_value() != getHi().has_value())
+    return emitOpError("has lo without hi, or hi without lo");
+  return verifyProduct(*this, lhs.getElementType(), rhs.getElementType(),
+                       getType().getElementType(), getBias(), c[2]);
+}
+
+LogicalResult ConvOp::verify() {
+  if (failed(verifyNpuTypes(*this)))
+    return failure();
+  RankedTensorType input = tensor(getInput()), filter = tensor(getFilter());
+  if (input.getRank() != 4 || filter.getRank() != 4 || getType().getRank() != 4)
+    return emitOpError("operands and result have rank 4");
+  ArrayRef<int64_t> in = input.getShape(), f = filter.getShape(),
+                    out = getType().getShape(), window = getWindow();
+  if (window.size() != 6)
+    return emitOpError("window has six numbers");
+  for (int64_t v : window.take_front(4))
+    if (v < 1 || v > 255)
+      return emitOpError("strides and dilations are 1 to 255");
+  if (getGroups() < 1 || in[3] != f[2] * getGroups() || f[3] % getGroups() ||
+      out[0] != in[0] || out[3] != f[3])
+    return emitOpError("shapes do not fit: ")
+           << input << " * " << filter << " -> " << getType();
+  for (int d = 0; d < 2; ++d) {
+    const int64_t reach = (out[1 + d] - 1) * window[d] +
+                          (f[d] - 1) * window[2 + d] - window[4 + d];
+    if (window[4 + d] < 0 || window[4 + d] > INT16_MAX || reach < 0)
+      return emitOpError("padding is out of range");
+  }
+  if (getLo().has_value() != getHi().has_value())
+    return emitOpError("has lo without hi, or hi without lo");
+  return verifyProduct(*this, input.getElementType(), filter.getElementType(),
+                       getType().getElementType(), getBias(), f[3]);
+}
+
+LogicalResult CopyOp::verify() {
+  if (failed(verifyNpuTypes(*this)))
+    return failure();
+  const int64_t total = getType().getNumElements();
+  if (getOffsets().size() != getInputs().size() ||
+      getStrides().size() != getInputs().size())
+    return emitOpError("needs an offset and strides for each input");
+  int64_t filled = 0;
+  for (auto [input, offset, attr] :
+       llvm::zip(getInputs(), getOffsets(), getStrides())) {
+    RankedTensorType type = tensor(input);
+    if (type.getElementType() != getType().getElementType())
+      return emitOpError("changes the element type");
+    auto strides = dyn_cast<DenseI64ArrayAttr>(attr);
+    if (!strides || strides.size() != type.getRank())
+      return emitOpError("needs one stride a dimension of each input");
+    int64_t hi = offset;
+    for (auto [n, stride] : llvm::zip(type.getShape(), strides.asArrayRef())) {
+      if (stride < 0)
+        return emitOpError("strides are not negative");
+      hi += (n - 1) * stride;
+    }
+    if (type.getNumElements() && (offset < 0 || hi >= total))
+      return emitOpError("writes element ") << hi << " of " << total;
+    filled += type.getNumElements();
+  }
+  if (!getFill() && filled != total)
+    return emitOpError("leaves elements undefined: inputs have ")
+           << filled << " of " << total << " and there is no fill";
+  return success();
+}

@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "loom/Target/Program/Container.h"
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+using namespace mlir::loom::program;
+
+Container::Container(const loom_target &t) : target(t) {
+  stringIndex[""] = 0;
+  scopes.push_back({0, 0});
+  scopeIndex[""] = 0;
+  locs.push_back({});
+}
+
+uint32_t Container::string(const std::string &text) {
+  auto [it, fresh] = stringIndex.try_emplace(text, strings.size());
+  if (fresh) {
+    // A NUL would end the string early.
+    strings.insert(strings.end(), text.begin(),
+                   text.begin() + strnlen(text.data(), text.size()));
+    strings.push_back('\0');
+  }
+  return it->second;
+}
+
+uint64_t Container::constant(const void *data, uint64_t bytes) {
+  constants.resize((constants.size() + 63) / 64 * 64);
+  const uint64_t offset = constants.size();
+  const auto *begin = static_cast<const uint8_t *>(data);
+  constants.insert(constants.end(), begin, begin + bytes);
+  return offset;
+}
+
+uint32_t Container::scope(const std::string &path) {
+  auto it = scopeIndex.find(path);
+  if (it != scopeIndex.end())
+    return it->second;
+  const size_t slash = path.rfind('/');
+  const bool nested = slash != std::string::npos;
+  const uint32_t parent = nested ? scope(path.substr(0, slash)) : 0;
+  const uint32_t name = string(nested ? path.substr(slash + 1) : path);
+  scopes.push_back({parent, name});
+  return scopeIndex[path] = scopes.size() - 1;
+}
+
+uint32_t Container::location(const std::string &path, const std::string &file,
+                             uint32_t line, uint32_t column,
+                             const std::string &op) {
+  const std::string key = path + '\n' + file + '\n' + std::to_string(line) +
+                          '\n' + std::to_string(column) + '\n' + op;
+  auto [it, fresh] = locationIndex.try_emplace(key, locs.size());
+  if (fresh)
+    locs.push_back({scope(path), string(file), line, column, string(op), 0});
+  return it->second;
+}
+
+std::vector<uint8_t> Container::finish() {
+  loom_prog_header header;
+  memset(&header, 0, sizeof(header));
+  header.producer = string(producer);
+  std::vector<uint8_t> file(sizeof(header));
+  auto section = [&](unsigned id, const void *data, uint64_t count,
+                     uint32_t stride) {
+    if (!count)
+      return;
+    file.resize((file.size() + 63) / 64 * 64);
+    header.sections[id] = {file.size(), uint32_t(count), stride};
+    const auto *begin = static_cast<const uint8_t *>(data);
+    file.insert(file.end(), begin, begin + count * stride);
+  };
+  auto rows = [&](unsigned id, const auto &table) {
+    section(id, table.data(), table.size(), sizeof(table[0]));
+  };
+  section(LOOM_SEC_TARGET, &target, 1, sizeof(target));
+  rows(LOOM_SEC_STRINGS, strings);
+  section(LOOM_SEC_NPU_CODE, code.data(), code.size() / LOOM_UNIT_BYTES,
+          LOOM_UNIT_BYTES);
+  rows(LOOM_SEC_SLOTS, slots);
+  rows(LOOM_SEC_TENSORS, tensors);
+  rows(LOOM_SEC_ENTRIES, entries);
+  rows(LOOM_SEC_SEGMENTS, segments);
+  rows(LOOM_SEC_SCOPES, scopes);
+  rows(LOOM_SEC_LOCS, locs);
+  rows(LOOM_SEC_LAYERS, layers);
+  auto whole = [](size_t n) {
+    return (n + LOOM_PROG_ALIGN - 1) / LOOM_PROG_ALIGN * LOOM_PROG_ALIGN;
+  };
+  file.resize(whole(file.size()));
+  constants.resize(whole(constants.size()));
+  header.magic = LOOM_PROG_MAGIC;
+  header.version = LOOM_PROG_VERSION;
+  header.meta_bytes = file.size();
+  header.const_bytes = constants.size();
+  header.file_bytes = header.meta_bytes + header.const_bytes;
+  header.target_hash = loom_prog_hash(&target, sizeof(target));
+  header.const_crc = crc32(constants.data(), constants.size());
+  memcpy(file.data(), &header, sizeof(header));
+  header.meta_crc = crc32(file.data(), file.size());
+  memcpy(file.data(), &header, sizeof(header));
+  file.insert(file.end(), constants.begin(), constants.end());
+  return file;
+}
+
+uint32_t mlir::loom::program::crc32(const uint8_t *data, size_t bytes) {
+  // Eight tables: constants can be hundreds of megabytes.
+  static const auto tables = [] {
+    std::array<std::array<uint32_t, 256>, 8> t;
+    for (uint32_t i = 0; i < 256; ++i) {
+      uint32_t c = i;
+      for (int k = 0; k < 8; ++k)
+        c = c & 1 ? c >> 1 ^ 0xedb88320u : c >> 1;
+      t[0][i] = c;
+    }
+    for (uint32_t i = 0; i < 256; ++i)
+      for (int k = 1; k < 8; ++k)
+        t[k][i] = t[k - 1][i] >> 8 ^ t[0][t[k - 1][i] & 0xff];
+    return t;
+  }();
+  uint32_t crc = ~0u;
+  for (; bytes >= 8; bytes -= 8, data += 8) {
+    uint32_t a, b;
+    memcpy(&a, data, 4);
+    memcpy(&b, data + 4, 4);
+    a ^= crc;
+    crc = tables[7][a & 0xff] ^ tables[6][a >> 8 & 0xff] ^
+          tables[5][a >> 16 & 0xff] ^ tables[4][a >> 24] ^
+          tables[3][b & 0xff] ^ tables[2][b >> 8 & 0xff] ^
+          tables[1][b >> 16 & 0xff] ^ tables[0][b >> 24];
+  }
+  for (; bytes; --bytes)
+    crc = crc >> 8 ^ tables[0][(crc ^ *data++) & 0xff];
+  return ~crc;
+}
+
+std::string mlir::loom::program::writeFileAtomically(const std::string &path,
+                                                     const void *data,
+                                                     size_t bytes) {
+  const std::string temporary = path + ".tmp" + std::to_string(getpid());
+  auto why = [&](const char *what) {
+    std::string text =
+        path + ": cannot " + what + ": " + strerror(errno);
+    unlink(temporary.c_str());
+    return text;
+  };
+  const int fd = open(temporary.c_str(),
+                      O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+  if (fd < 0)
+    return why("create");
+  const char *at = static_cast<const char *>(data);
+  while (bytes) {
+    const ssize_t n = write(fd, at, bytes);
+    if (n < 0 && errno == EINTR)
+      continue;
+    if (n <= 0) {
+      std::string text = why("write");
+      close(fd);
+      return text;
+    }
+    at += n;
+    bytes -= n;
+  }
+  if (close(fd))
+    return why("write");
+  if (rename(temporary.c_str(), path.c_str()))
+    return why("rename into place");
+  return "";
+}
