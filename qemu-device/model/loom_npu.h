@@ -93,7 +93,10 @@ uint64_t loom_npu_progress(const struct loom_npu *npu);
 /* Saved state: everything but host and target, valid between two calls of loom_npu_run(). */
 size_t loom_npu_save_bytes(const struct loom_npu *npu);
 void loom_npu_save(const struct loom_npu *npu, void *buf);
-/* False, and an idle NPU, if the bytes are not a state of this target. slots is bound as for loom_npu_start(). */
+/*
+ * False, and an idle NPU, if the bytes are not a state of this target. slots is bound as for loom_npu_start(). How far
+ * code and report reach comes from the bytes: a host that does not trust them bounds these two in its callbacks.
+ */
 bool loom_npu_load(struct loom_npu *npu, const void *buf, size_t len, const struct loom_npu_slot *slots,
 		   uint32_t n_slots);
 

@@ -100,6 +100,7 @@ public:
   bool allow_direct = true;
   uint64_t fail_slot = UINT64_MAX; // accesses of this slot fail
   int fail_with = LOOM_FAULT_DMA;
+  bool damaged = false; // a damaged job may name code and report beyond what there is
 
 private:
   std::vector<uint8_t> &at(uint32_t slot) {
@@ -112,6 +113,8 @@ private:
     auto *r = static_cast<rig *>(o);
     if (slot == r->fail_slot)
       return r->fail_with;
+    if (r->damaged && slot >= LOOM_NPU_CODE && !fits(r->at(slot), offset, len))
+      return LOOM_FAULT_DMA;
     EXPECT_TRUE(fits(r->at(slot), offset, len)) << "read of slot " << slot << " at " << offset;
     std::memcpy(buf, r->at(slot).data() + offset, len);
     return 0;
@@ -120,6 +123,8 @@ private:
     auto *r = static_cast<rig *>(o);
     if (slot == r->fail_slot)
       return r->fail_with;
+    if (r->damaged && slot >= LOOM_NPU_CODE && !fits(r->at(slot), offset, len))
+      return LOOM_FAULT_DMA;
     EXPECT_TRUE(fits(r->at(slot), offset, len)) << "write of slot " << slot << " at " << offset;
     std::memcpy(r->at(slot).data() + offset, buf, len);
     return 0;
