@@ -190,6 +190,7 @@ def test_jobs_wait_for_enable(qemu: str) -> None:
         d.give(HALT)
         m.step(10_000_000)
         assert d.reg("CQ_TAIL") == 0
+        assert "while disabled, write of register 0x130" in m.guest_errors()
         assert not d.arrived()
 
 

@@ -15,12 +15,13 @@ from machine import Machine, QmpError
 from uapi import C, HALT, SRAM, WRITE, addr, dma, seq
 
 SIZE = 4096
+ROUNDS = 400_000  # tens of milliseconds
 FILL = dma("LD_FILL", 0, addr(SRAM, 0), SIZE, elem=1, idx=0x3c)
 STORE = dma("ST_COPY", addr(SRAM, 0), addr(0, 0), SIZE)
 FENCE = seq("FENCE")
 
 
-def long_program(rounds: int = 20000) -> bytes:
+def long_program(rounds: int = ROUNDS) -> bytes:
     """Fills SRAM, counts for a while, stores SRAM and the count."""
     return (FILL + FENCE +
             seq("LOOP", rd=1, imm=rounds, target=6) + seq("ADD", rd=2, ra=2,
@@ -63,7 +64,7 @@ def check_result(d: Loom, pages: list[int], wanted: uapi.Completion) -> None:
     c = d.take()
     assert (c.fault, c.cycles, c.insns) == (0, wanted.cycles,
                                             wanted.insns), (c, wanted)
-    assert d.content(pages, SIZE) == (20000).to_bytes(4, "little") + \
+    assert d.content(pages, SIZE) == ROUNDS.to_bytes(4, "little") + \
         b"\x3c" * (SIZE - 4)
     assert d.run(HALT).fault == 0
 
@@ -74,7 +75,7 @@ def reference(qemu: str) -> uapi.Completion:
         pages = job(d)
         c = d.take()
         assert c.fault == 0 and d.content(pages, 4) == \
-            (20000).to_bytes(4, "little"), c
+            ROUNDS.to_bytes(4, "little"), c
         return c
 
 
@@ -106,6 +107,7 @@ def test_mid_job_of_the_worker(qemu: str) -> None:
         with Machine(qemu, *device_arg(sync=False)) as m:
             d = Loom(m, sync=False)
             pages = job(d)
+            assert d.until(lambda d=d: d.reg("PROGRESS") > 100)
             m.stop()
             caught += bool(d.reg("STATUS") & STS_RUNNING)
             moved(d, qemu, "", False,

@@ -5,10 +5,9 @@ from __future__ import annotations
 
 from functools import partial
 
-import uapi
 from device import CTL_ENABLE, STS_READY, Loom, device_arg
 from machine import Machine
-from uapi import C, REG, TARGETS, Target
+from uapi import C, HALT, REG, TARGETS, Target
 
 
 def check_target(target: Target, qemu: str) -> None:
@@ -123,8 +122,9 @@ def test_unknown_registers(qemu: str) -> None:
 def test_write_only_and_scratch(qemu: str) -> None:
     with Machine(qemu, *device_arg()) as m:
         d = Loom(m)
-        assert d.run(uapi.HALT).fault == 0
+        assert d.run(HALT).fault == 0
         assert d.reg("DOORBELL") == 0
+        assert m.guest_errors() == ""
 
 
 def test_rings_are_fixed_while_enabled(qemu: str) -> None:
@@ -135,8 +135,11 @@ def test_rings_are_fixed_while_enabled(qemu: str) -> None:
         for n in names:
             d.set(n, 0x40)
         assert [d.reg(n) for n in names] == before
+        for n in names:
+            assert f"while enabled, write of register {REG[n].offset:#x}\n" in \
+                m.guest_errors(), n
         assert d.reg("CONTROL") & CTL_ENABLE
-        assert d.run(uapi.HALT).fault == 0
+        assert d.run(HALT).fault == 0
 
 
 def test_properties_reach_the_registers(qemu: str) -> None:

@@ -79,6 +79,7 @@ struct LoomState {
     bool started;
     bool stop; /* lock */
     bool busy; /* lock: a step is under way */
+    bool raising; /* lock: the worker has or awaits the BQL */
     bool paused; /* lock: the machine is stopped */
     unsigned hold; /* lock: somebody waits for, or has, a quiet device */
     uint32_t step_insns; /* worker only */

@@ -54,17 +54,41 @@ static bool loom_reg_is_wide(hwaddr addr)
     return false;
 }
 
-static void loom_log_bad_access(hwaddr addr, bool is_write)
+static bool loom_reg_is_locked(LoomState *s, hwaddr addr)
+{
+    bool enabled = loom_dev_mmio_read(s->dev, LOOM_REG_CONTROL, 4) &
+                   LOOM_CTL_ENABLE;
+
+    switch (addr) {
+    case LOOM_REG_RING_BASE:
+    case LOOM_REG_RING_ENTRIES:
+    case LOOM_REG_CQ_BASE:
+    case LOOM_REG_CQ_ENTRIES:
+        return enabled;
+    case LOOM_REG_DOORBELL:
+        return !enabled;
+    }
+    return false;
+}
+
+static void loom_log_bad_access(LoomState *s, hwaddr addr, bool is_write)
 {
     bool upper_half = addr % 8 == 4 && loom_reg_is_wide(addr - 4);
-    enum loom_access a = loom_reg_access(upper_half ? addr - 4 : addr);
+    hwaddr reg = upper_half ? addr - 4 : addr;
+    enum loom_access a = loom_reg_access(reg);
+    const char *what = NULL;
 
     if (a == LOOM_NONE) {
-        qemu_log_mask(LOG_GUEST_ERROR, "loom: %s of unknown register 0x%"
-                      HWADDR_PRIx "\n", is_write ? "write" : "read", addr);
+        what = is_write ? "write of unknown" : "read of unknown";
     } else if (is_write && a == LOOM_RO) {
-        qemu_log_mask(LOG_GUEST_ERROR, "loom: write of read-only register 0x%"
-                      HWADDR_PRIx "\n", addr);
+        what = "write of read-only";
+    } else if (is_write && loom_reg_is_locked(s, reg)) {
+        what = reg == LOOM_REG_DOORBELL ? "while disabled, write of" :
+                                          "while enabled, write of";
+    }
+    if (what) {
+        qemu_log_mask(LOG_GUEST_ERROR, "loom: %s register 0x%" HWADDR_PRIx
+                      "\n", what, addr);
     }
 }
 
@@ -74,7 +98,7 @@ static uint64_t loom_mmio_read(void *opaque, hwaddr addr, unsigned size)
     uint64_t value = loom_dev_mmio_read(s->dev, addr, size);
 
     if (unlikely(qemu_loglevel_mask(LOG_GUEST_ERROR))) {
-        loom_log_bad_access(addr, false);
+        loom_log_bad_access(s, addr, false);
     }
     trace_loom_mmio_read(addr, value, size);
     return value;
@@ -98,7 +122,7 @@ static void loom_mmio_write(void *opaque, hwaddr addr, uint64_t value,
     LoomState *s = opaque;
 
     if (unlikely(qemu_loglevel_mask(LOG_GUEST_ERROR))) {
-        loom_log_bad_access(addr, true);
+        loom_log_bad_access(s, addr, true);
     }
     if (addr == LOOM_REG_DOORBELL) {
         trace_loom_doorbell(value);

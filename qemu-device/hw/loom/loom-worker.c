@@ -30,8 +30,11 @@
  * one took. Where a step ends changes neither data nor cycles.
  */
 #define LOOM_STEP_INSNS_MIN 1
-#define LOOM_STEP_INSNS 64
+#define LOOM_STEP_INSNS 16 /* at first, and at most after having been idle */
 #define LOOM_STEP_INSNS_MAX 65536
+
+/* A fixed number where time must not matter. */
+#define LOOM_SYNC_INSNS 64
 
 /* --- interrupts ---------------------------------------------------------- */
 
@@ -85,9 +88,11 @@ static bool loom_timed_step(LoomState *s)
     bool more = loom_dev_step(s->dev, s->step_insns);
 
     took = get_clock() - start;
-    if (took > SCALE_MS && s->step_insns > LOOM_STEP_INSNS_MIN) {
+    if (!more) {
+        s->step_insns = MIN(s->step_insns, LOOM_STEP_INSNS);
+    } else if (took > SCALE_MS && s->step_insns > LOOM_STEP_INSNS_MIN) {
         s->step_insns /= 2;
-    } else if (more && took < SCALE_MS / 4 &&
+    } else if (took < SCALE_MS / 4 &&
                s->step_insns < LOOM_STEP_INSNS_MAX) {
         s->step_insns *= 2;
     }
@@ -111,12 +116,14 @@ static void loom_worker_step(LoomState *s)
     if (s->hold) {
         qemu_cond_broadcast(&s->idle);
     }
-    if (qatomic_read(&s->irq_pending)) {
+    if (qatomic_read(&s->irq_pending) && !s->stop) {
+        s->raising = true;
         qemu_mutex_unlock(&s->lock);
         bql_lock();
         loom_irq_deliver(s);
         bql_unlock();
         qemu_mutex_lock(&s->lock);
+        s->raising = false;
     }
 }
 
@@ -159,7 +166,7 @@ static void loom_sync_step(void *opaque)
         return;
     }
     before = loom_busy_cycles(s);
-    s->work = loom_dev_step(s->dev, LOOM_STEP_INSNS);
+    s->work = loom_dev_step(s->dev, LOOM_SYNC_INSNS);
     cycles = loom_busy_cycles(s) - before;
     if (cycles) {
         /* Capped: a job must not end beyond the range of the clock. */
@@ -263,6 +270,31 @@ void loom_worker_init(LoomState *s)
     s->started = true;
 }
 
+/*
+ * The BQL is dropped only if the worker waits for it. Unplug comes from inside
+ * a vCPU's access to the root port, and another vCPU's access would be refused
+ * as re-entrant meanwhile.
+ */
+static void loom_worker_join(LoomState *s)
+{
+    bool raising;
+
+    qemu_mutex_lock(&s->lock);
+    qatomic_set(&s->stop, true);
+    raising = s->raising;
+    loom_dev_kick(s->dev);
+    qemu_cond_signal(&s->wake);
+    qemu_mutex_unlock(&s->lock);
+
+    if (raising) {
+        bql_unlock();
+    }
+    qemu_thread_join(&s->thread);
+    if (raising) {
+        bql_lock();
+    }
+}
+
 void loom_worker_exit(LoomState *s)
 {
     if (!s->started) {
@@ -271,15 +303,7 @@ void loom_worker_exit(LoomState *s)
     s->started = false;
     qemu_del_vm_change_state_handler(s->vmstate_entry);
     if (!s->sync) {
-        qemu_mutex_lock(&s->lock);
-        qatomic_set(&s->stop, true);
-        loom_dev_kick(s->dev);
-        qemu_cond_signal(&s->wake);
-        qemu_mutex_unlock(&s->lock);
-        /* The worker may be waiting for the BQL to raise an interrupt. */
-        bql_unlock();
-        qemu_thread_join(&s->thread);
-        bql_lock();
+        loom_worker_join(s);
     }
     timer_free(s->sync_timer);
     qemu_bh_delete(s->sync_bh);
