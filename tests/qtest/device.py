@@ -217,17 +217,14 @@ class Loom:
 
     def until(self, what: object) -> bool:
         """Lets the device work until what() holds; False if it never does."""
-        if self.sync:
-            for _ in range(400):
-                if what():  # type: ignore[operator]
-                    return True
-                self.m.step(1_000_000)
-            return False
         end = time.monotonic() + TIMEOUT
         while time.monotonic() < end:
             if what():  # type: ignore[operator]
                 return True
-            time.sleep(0.0005)
+            if self.sync:
+                self.m.step(1_000_000)
+            else:
+                time.sleep(0.0005)
         return False
 
     def record(self, index: int) -> Completion:
