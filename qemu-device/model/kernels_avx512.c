@@ -17,6 +17,13 @@ INLINE __m512 canonical(__m512 v)
 	return _mm512_mask_mov_ps(v, _mm512_cmp_ps_mask(v, v, _CMP_UNORD_Q), nan);
 }
 
+/* s + pairs of x times pairs of w; GCC 12 spills the accumulators of the intrinsic. */
+INLINE __m512i dot_pairs(__m512i s, __m512i x, __m512i w)
+{
+	__asm__("vpdpwssd %2, %1, %0" : "+v"(s) : "v"(x), "v"(w));
+	return s;
+}
+
 /* The lanes of the last vector that hold columns. */
 INLINE __mmask16 tail_mask(unsigned n)
 {
@@ -100,7 +107,7 @@ INLINE void tile_i8(const struct loom_gemm *g, unsigned row, unsigned col, const
 
 #pragma GCC unroll 4
 			for (unsigned v = 0; v < NV; v++)
-				s[i][v] = _mm512_dpwssd_epi32(s[i][v], x, w[v]);
+				s[i][v] = dot_pairs(s[i][v], x, w[v]);
 		}
 	}
 #pragma GCC unroll 8

@@ -60,36 +60,73 @@ static uint32_t load_bf16(const void *p)
 	return (uint32_t)v << 16;
 }
 
-/* The pixel of A under output pixel p and tap (ky, kx), or NULL for padding. */
-static const uint8_t *pixel(const struct block *k, uint32_t p, uint32_t ky, uint32_t kx)
+/* Where the window of an output pixel begins in the map; may lie outside. */
+struct corner {
+	int64_t y, x;
+};
+
+static struct corner corner_of(const struct loom_mxu *m, uint32_t p)
+{
+	return (struct corner){ (int64_t)(p / m->ow) * m->sy - m->py, (int64_t)(p % m->ow) * m->sx - m->px };
+}
+
+/* The pixel of A under tap (ky, kx) of a window, or NULL for padding. */
+static const uint8_t *pixel(const struct block *k, struct corner c, uint32_t ky, uint32_t kx)
 {
 	const struct loom_mxu *m = k->m;
-	const int64_t iy = (int64_t)(p / m->ow) * m->sy + (int64_t)ky * m->dy - m->py;
-	const int64_t ix = (int64_t)(p % m->ow) * m->sx + (int64_t)kx * m->dx - m->px;
+	const int64_t iy = c.y + (int64_t)ky * m->dy;
+	const int64_t ix = c.x + (int64_t)kx * m->dx;
 
 	if (iy < 0 || iy >= m->ih || ix < 0 || ix >= m->iw)
 		return NULL;
 	return k->a + iy * m->a_sh + ix * m->a_sw;
 }
 
-/* Copies n elements of A, from src on or padding, widened. */
-static void widen(const struct block *k, const uint8_t *src, uint32_t n, uint32_t *dst32, int16_t *dst16)
+/*
+ * Widening copies of n elements that lie step bytes apart. The step of neighbours is a constant in one branch, so
+ * that the compiler makes vectors of it.
+ */
+#define WIDEN(name, type, bytes, expr)                                                                                 \
+	static void widen_##name(type *dst, const uint8_t *src, ptrdiff_t step, uint32_t n)                            \
+	{                                                                                                              \
+		if (step == (bytes))                                                                                   \
+			for (uint32_t i = 0; i < n; i++) {                                                             \
+				const uint8_t *at = src + (ptrdiff_t)i * (bytes);                                      \
+                                                                                                                       \
+				dst[i] = (expr);                                                                       \
+			}                                                                                              \
+		else                                                                                                   \
+			for (uint32_t i = 0; i < n; i++) {                                                             \
+				const uint8_t *at = src + (ptrdiff_t)i * step;                                         \
+                                                                                                                       \
+				dst[i] = (expr);                                                                       \
+			}                                                                                              \
+	}
+
+WIDEN(f32, uint32_t, 4, load32(at))
+WIDEN(bf16, uint32_t, 2, load_bf16(at))
+WIDEN(i8, int16_t, 1, (int8_t)*at)
+
+/* Copies n elements of A, from src on or padding, widened, to element number first of dst. */
+static void widen_a(const struct block *k, const uint8_t *src, uint32_t n, void *dst, uint32_t first)
 {
+	uint32_t *dst32 = (uint32_t *)dst + first;
+	int16_t *dst16 = (int16_t *)dst + first;
 	const ptrdiff_t step = k->m->a_sc;
 
-	switch (k->m->type) {
-	case LOOM_MXU_F32:
+	if (k->m->type == LOOM_MXU_INT8) {
+		if (src)
+			widen_i8(dst16, src, step, n);
+		else
+			for (uint32_t i = 0; i < n; i++)
+				dst16[i] = (int16_t)k->pad;
+	} else if (!src) {
 		for (uint32_t i = 0; i < n; i++)
-			dst32[i] = src ? load32(src + i * step) : k->pad;
-		break;
-	case LOOM_MXU_BF16:
-		for (uint32_t i = 0; i < n; i++)
-			dst32[i] = src ? load_bf16(src + i * step) : k->pad;
-		break;
-	default:
-		for (uint32_t i = 0; i < n; i++)
-			dst16[i] = src ? (int8_t)src[i * step] : (int16_t)k->pad;
-		break;
+			dst32[i] = k->pad;
+	} else if (k->m->type == LOOM_MXU_BF16) {
+		widen_bf16(dst32, src, step, n);
+	} else {
+		widen_f32(dst32, src, step, n);
 	}
 }
 
@@ -97,14 +134,14 @@ static void widen(const struct block *k, const uint8_t *src, uint32_t n, uint32_
 static void pack_row(const struct block *k, uint32_t p, void *dst)
 {
 	const struct loom_mxu *m = k->m;
+	const struct corner corner = corner_of(m, p);
 	uint32_t c = k->k % m->kc, kx = k->k / m->kc % m->kw, ky = k->k / m->kc / m->kw;
 
 	for (uint32_t done = 0; done < k->len;) {
-		const uint8_t *src = pixel(k, p, ky, kx);
+		const uint8_t *src = pixel(k, corner, ky, kx);
 		const uint32_t run = m->kc - c < k->len - done ? m->kc - c : k->len - done;
 
-		widen(k, src ? src + (ptrdiff_t)c * m->a_sc : NULL, run, (uint32_t *)dst + done,
-		      (int16_t *)dst + done);
+		widen_a(k, src ? src + (ptrdiff_t)c * m->a_sc : NULL, run, dst, done);
 		done += run;
 		c = 0;
 		if (++kx == m->kw) {
@@ -116,13 +153,28 @@ static void pack_row(const struct block *k, uint32_t p, void *dst)
 		((int16_t *)dst)[k->len] = 0;
 }
 
+/* One row of pairs of B: products i and i + 1 of n columns, or i and nothing. */
+static void pair_row(uint32_t *dst, const uint8_t *first, const uint8_t *second, ptrdiff_t step, uint32_t n)
+{
+	if (!second)
+		for (uint32_t j = 0; j < n; j++)
+			dst[j] = (uint16_t)(int8_t)first[(ptrdiff_t)j * step];
+	else if (step == 1)
+		for (uint32_t j = 0; j < n; j++)
+			dst[j] = (uint16_t)(int8_t)first[j] | (uint32_t)(int8_t)second[j] << 16;
+	else
+		for (uint32_t j = 0; j < n; j++)
+			dst[j] = (uint16_t)(int8_t)first[(ptrdiff_t)j * step] |
+				 (uint32_t)(int8_t)second[(ptrdiff_t)j * step] << 16;
+}
+
 /* B as rows of k: in place if a row is contiguous f32, else packed, widened and paired. */
 static void pack_b(struct block *k)
 {
 	const struct loom_mxu *m = k->m;
 	const uint8_t *src = k->b + (ptrdiff_t)k->k * m->b_sk + (ptrdiff_t)k->n * m->b_sn;
 	const ptrdiff_t pitch = (k->cols + 15) & ~15u;
-	uint32_t *dst = (uint32_t *)k->x->scratch;
+	uint32_t *dst = (uint32_t *)(void *)k->x->scratch;
 
 	if (m->type == LOOM_MXU_F32 && (m->b_sn == 4 || k->cols == 1) && (k->len == 1 || m->b_sk % 4 == 0)) {
 		k->b_rows = src;
@@ -131,27 +183,16 @@ static void pack_b(struct block *k)
 	}
 	k->b_rows = dst;
 	k->b_pitch = pitch;
-	switch (m->type) {
-	case LOOM_MXU_F32:
-		for (uint32_t i = 0; i < k->len; i++)
-			for (uint32_t j = 0; j < k->cols; j++)
-				dst[i * pitch + j] = load32(src + (ptrdiff_t)i * m->b_sk + (ptrdiff_t)j * m->b_sn);
-		break;
-	case LOOM_MXU_BF16:
-		for (uint32_t i = 0; i < k->len; i++)
-			for (uint32_t j = 0; j < k->cols; j++)
-				dst[i * pitch + j] = load_bf16(src + (ptrdiff_t)i * m->b_sk + (ptrdiff_t)j * m->b_sn);
-		break;
-	default:
-		for (uint32_t i = 0; i < k->len; i += 2)
-			for (uint32_t j = 0; j < k->cols; j++) {
-				const uint8_t *at = src + (ptrdiff_t)i * m->b_sk + (ptrdiff_t)j * m->b_sn;
-				const int16_t first = (int8_t)at[0];
-				const int16_t second = i + 1 < k->len ? (int8_t)at[m->b_sk] : 0;
-
-				dst[i / 2 * pitch + j] = (uint16_t)first | (uint32_t)(uint16_t)second << 16;
-			}
-		break;
+	for (uint32_t i = 0; i < k->len; i++, src += m->b_sk, dst += pitch) {
+		if (m->type == LOOM_MXU_F32) {
+			widen_f32(dst, src, m->b_sn, k->cols);
+		} else if (m->type == LOOM_MXU_BF16) {
+			widen_bf16(dst, src, m->b_sn, k->cols);
+		} else {
+			pair_row(dst, src, i + 1 < k->len ? src + m->b_sk : NULL, m->b_sn, k->cols);
+			i++;
+			src += m->b_sk;
+		}
 	}
 }
 
@@ -189,12 +230,20 @@ static void rows_in_place(const struct block *k, uint32_t first, uint32_t rows, 
 	g->a_pitch = rows;
 	for (uint32_t i = 0; i < g->kc; i++)
 		pad[i] = k->pad;
-	for (uint32_t t = 0; t < g->taps; t++)
-		for (uint32_t i = 0; i < rows; i++) {
-			const uint8_t *at = pixel(k, first + i, (tap + t) / m->kw, (tap + t) % m->kw);
+	for (uint32_t i = 0; i < rows; i++) {
+		const struct corner corner = corner_of(m, first + i);
+		uint32_t ky = tap / m->kw, kx = tap % m->kw;
+
+		for (uint32_t t = 0; t < g->taps; t++) {
+			const uint8_t *at = pixel(k, corner, ky, kx);
 
 			a[t * rows + i] = at ? (const void *)(at + (size_t)c * 4) : pad;
+			if (++kx == m->kw) {
+				kx = 0;
+				ky++;
+			}
 		}
+	}
 	k->x->kernels->gemm_f32(g);
 }
 
