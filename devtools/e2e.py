@@ -34,13 +34,25 @@ def export() -> None:
     stamp.write_text(key)
 
 
-def run_sim() -> Report:
-    export()
+def link_tools() -> None:
+    """One folder with both tools, as an installation has it."""
     BIN.mkdir(parents=True, exist_ok=True)
     for tool in (host.loomc(), host.loom()):
         link = BIN / tool.name
         link.unlink(missing_ok=True)
         link.symlink_to(tool)
+
+
+def bad_input() -> Report:
+    link_tools()
+    return runners.counted(
+        [setup.venv_python(), FOLDER / "bad_input.py", "--bin", BIN],
+        "test-bad-input", env=setup.python_env(), timeout=3600)
+
+
+def run_sim() -> Report:
+    export()
+    link_tools()
     return runners.counted(
         [setup.venv_python(), FOLDER / "run.py", "--bin", BIN, "--models",
          MODELS, "--work", WORK, "--json", util.BUILD / "e2e" / "sim.json"],

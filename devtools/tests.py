@@ -77,6 +77,12 @@ def python_package() -> Report:
     return runners.pytest(ROOT / "umd" / "python" / "tests")
 
 
+@check("comparison", "T0")
+def comparison() -> Report:
+    """The end-to-end judges themselves: what must differ is seen to differ."""
+    return runners.pytest(e2e.FOLDER)
+
+
 @check("dev", "T0")
 def dev_tools() -> Report:
     """./dev's own parts: overlay, sources, archives, counting."""
@@ -221,6 +227,13 @@ def models_sim() -> Report:
     """Every required model on each target in-process, compared with JAX."""
     host.build(host.HOST)
     return e2e.run_sim()
+
+
+@check("bad-input", "T2")
+def bad_input() -> Report:
+    """Broken and hostile files: one clear message, no crash, nothing left."""
+    host.build(host.HOST)
+    return e2e.bad_input()
 
 
 @check("models-guest", "T2")
