@@ -72,7 +72,8 @@ class _Lines:
 class Machine:
     """q35 with whatever `args` add. Use as a context manager."""
 
-    def __init__(self, qemu: str, *args: str) -> None:
+    def __init__(self, qemu: str, *args: str,
+                 env: dict[str, str] | None = None) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="loom-qtest-"))
         self.log = self.folder / "stderr"
         self.guest_log = self.folder / "guest_errors"
@@ -88,7 +89,8 @@ class Machine:
                  "-chardev", f"socket,id=qmp,path={self.folder}/qmp",
                  "-mon", "chardev=qmp,mode=control",
                  "-d", "guest_errors", "-D", str(self.guest_log), *args],
-                stdin=subprocess.DEVNULL, stdout=err, stderr=err)
+                stdin=subprocess.DEVNULL, stdout=err, stderr=err,
+                env=os.environ | (env or {}))
         try:
             # QEMU connects while it parses its options: QMP waits for no one,
             # qtest comes last, after the devices exist.

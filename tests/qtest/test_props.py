@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from device import SLOT, Loom, device_arg
+from device import CAP_PM, SLOT, Loom, device_arg
 from machine import Machine, QemuExit, QmpError
 from uapi import HALT, seq
 
@@ -31,7 +31,7 @@ REFUSED = {
     "features=-teleport": "'-teleport' is not",
     "features=int8": "'int8' is not '-NAME' or '+NAME'",
     "features=+codec": "no unit or mode 'codec'",
-    "isa=mmx": "isa=mmx is not one of auto, scalar, avx2, avx512",
+    "isa=mmx": "isa=mmx (or LOOM_ISA in the environment) is not one",
     "threads=0": "threads=0 is out of range: 1 to 64",
     "threads=65": "threads=65 is out of range",
     "poll-us=1000001": "poll-us=1000001 is out of range",
@@ -49,6 +49,58 @@ def refused(options: str, words: str, qemu: str) -> None:
         assert found and words in message, e
     else:
         raise AssertionError(f"{options} was accepted")
+
+
+def test_isa_of_the_environment(qemu: str) -> None:
+    with Machine(qemu, *device_arg(), env={"LOOM_ISA": "scalar"}) as m:
+        d = Loom(m)
+        assert d.prop("isa") == "scalar" and d.run(HALT).fault == 0
+    with Machine(qemu, *device_arg("isa=auto"), env={"LOOM_ISA": "no"}) as m:
+        assert Loom(m).prop("isa") == "auto"
+    try:
+        with Machine(qemu, *device_arg(), env={"LOOM_ISA": "no"}):
+            pass
+    except QemuExit as e:
+        assert "LOOM_ISA in the environment" in str(e), e
+    else:
+        raise AssertionError("LOOM_ISA=no was accepted")
+
+
+def test_a_refused_plug_leaves_nothing(qemu: str) -> None:
+    with Machine(qemu, *ROOT_PORT) as m:
+        for bad in ({"rows": 3}, {"target": "npu0"}, {"threads": 0}) * 5:
+            try:
+                m.qmp("device_add", driver="loom", id="npu", bus="rp", **bad)
+            except QmpError as e:
+                assert "loom: " in str(e), e
+            else:
+                raise AssertionError(f"{bad} was plugged")
+        m.qmp("device_add", driver="loom", id="npu", bus="rp")
+        slot_power(m, True)
+        assert behind_port(m, False).run(HALT).fault == 0
+
+
+def test_sleeping_function_answers_after_it_wakes(qemu: str) -> None:
+    """D3hot and back: the rings are as they were (no soft reset)."""
+    with Machine(qemu, *device_arg()) as m:
+        d = Loom(m)
+        assert d.run(HALT).fault == 0
+        pm = d.capability(CAP_PM) + 4
+        m.config_write(d.bdf, pm, 3, 2)
+        assert m.config_read(d.bdf, pm) & 3 == 3
+        m.config_write(d.bdf, pm, 0, 2)
+        assert d.run(HALT).fault == 0
+        assert d.reg("RING_HEAD") == 2 and d.reg("RESETS") == 0
+
+
+def test_aer_reports_an_injected_error(qemu: str) -> None:
+    with Machine(qemu, *ROOT_PORT, "-device",
+                 "loom,id=npu,bus=rp,x-sync=on") as m:
+        d = behind_port(m, True)
+        said = m.qmp("human-monitor-command",
+                     **{"command-line": "pcie_aer_inject_error npu COMP_TIME"})
+        assert "OK" in said, said
+        assert d.run(HALT).fault == 0
 
 
 def test_knobs_cannot_change_later(qemu: str) -> None:

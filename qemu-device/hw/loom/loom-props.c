@@ -208,6 +208,7 @@ bool loom_props_target(LoomState *s, Error **errp)
     return true;
 }
 
+/* The environment's LOOM_ISA is the default, as for the in-process simulator. */
 bool loom_props_isa(LoomState *s, enum loom_host_isa *isa, Error **errp)
 {
     static const char *const names[] = {
@@ -215,14 +216,17 @@ bool loom_props_isa(LoomState *s, enum loom_host_isa *isa, Error **errp)
         [LOOM_HOST_AVX2] = "avx2", [LOOM_HOST_AVX512] = "avx512",
     };
 
+    if (!s->isa) {
+        s->isa = g_strdup(getenv("LOOM_ISA") ?: "auto");
+    }
     for (unsigned i = 0; i < ARRAY_SIZE(names); i++) {
-        if (!strcmp(s->isa ?: "auto", names[i])) {
+        if (!strcmp(s->isa, names[i])) {
             *isa = i;
             return true;
         }
     }
-    error_setg(errp, "loom: isa=%s is not one of auto, scalar, avx2, avx512",
-               s->isa);
+    error_setg(errp, "loom: isa=%s (or LOOM_ISA in the environment) is not one "
+               "of auto, scalar, avx2, avx512", s->isa);
     return false;
 }
 
