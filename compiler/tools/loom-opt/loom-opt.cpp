@@ -3,17 +3,19 @@
 // mlir-opt with Loom's dialects and passes.
 
 #include "loom/Conversion/VHLOToStableHLO/Passes.h"
-#include "loom/Frontend/VHLO.h"
+#include "loom/Dialect/StableHLO/Passes.h"
+#include "loom/Pipelines/Import.h"
 
 #include "mlir/Tools/mlir-opt/MlirOptMain.h"
 #include "mlir/Transforms/Passes.h"
 
 int main(int argc, char **argv) {
   mlir::DialectRegistry registry;
-  registry.insert<mlir::func::FuncDialect, mlir::loom::VHLODialect,
-                  mlir::loom::stablehlo::StableHLODialect>();
+  mlir::loom::registerFrontDialects(registry);
   mlir::registerTransformsPasses();
   mlir::loom::registerVHLOToStableHLOPasses();
+  mlir::loom::stablehlo::registerStableHLOPasses();
+  mlir::loom::registerFrontPipelines();
   return mlir::asMainReturnCode(
       mlir::MlirOptMain(argc, argv, "Loom optimizer driver\n", registry));
 }

@@ -405,18 +405,22 @@ LogicalResult Converter::convertFunction(Operation *op) {
   auto type = typeAttr ? dyn_cast<FunctionType>(typeAttr.getValue())
                        : FunctionType();
   auto visibility = op->getAttrOfType<StringAttr>("sym_visibility");
-  if (!name || !type || op->getNumRegions() != 1 ||
-      op->getRegion(0).empty())
-    return op->emitError("a function needs sym_name, function_type and a body");
-  Block &body = op->getRegion(0).front();
-  if (TypeRange(body.getArgumentTypes()) != TypeRange(type.getInputs()))
-    return op->emitError() << "function '" << name.getValue()
-                           << "': arguments differ from its type";
+  if (!name || name.empty() || !type || op->getNumRegions() != 1)
+    return op->emitError("a function needs sym_name, function_type and a "
+                         "region");
   auto func = func::FuncOp::create(builder, op->getLoc(), name, type);
   if (visibility && !visibility.empty() && visibility != "public")
     func.setVisibility(SymbolTable::Visibility::Private);
   if (failed(setFunctionAttributes(op, func)))
     return failure();
+  if (op->getRegion(0).empty()) {
+    func.setVisibility(SymbolTable::Visibility::Private);
+    return success();
+  }
+  Block &body = op->getRegion(0).front();
+  if (TypeRange(body.getArgumentTypes()) != TypeRange(type.getInputs()))
+    return op->emitError() << "function '" << name.getValue()
+                           << "': arguments differ from its type";
   OpBuilder::InsertionGuard guard(builder);
   Block *entry = &func.getBody().emplaceBlock();
   return convertBlock(body, *entry, /*isFunctionBody=*/true);

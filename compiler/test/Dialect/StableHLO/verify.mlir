@@ -173,17 +173,6 @@ func.func @gather(%a: tensor<8x4xf32>, %i: tensor<5x2xi32>) -> tensor<5x4xf32> {
 
 // -----
 
-func.func @compare_type(%a: tensor<4xf32>) -> tensor<4xi1> {
-  // expected-error @+1 {{compare_type SIGNED does not fit element type 'f32'}}
-  %0 = "stablehlo.compare"(%a, %a) <{
-    comparison_direction = #stablehlo<comparison_direction LT>,
-    compare_type = #stablehlo<comparison_type SIGNED>}>
-    : (tensor<4xf32>, tensor<4xf32>) -> tensor<4xi1>
-  return %0 : tensor<4xi1>
-}
-
-// -----
-
 func.func @select(%p: tensor<3xi1>, %a: tensor<4xf32>) -> tensor<4xf32> {
   // expected-error @+1 {{pred has shape [3], expected [4]}}
   %0 = "stablehlo.select"(%p, %a, %a)

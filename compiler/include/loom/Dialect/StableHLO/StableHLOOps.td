@@ -136,7 +136,6 @@ def CompareOp : HLO_Op<"compare", [Pure, Elementwise, SameTypeOperands,
       HLO_ComparisonDirectionAttr:$comparison_direction,
       OptionalAttr<HLO_ComparisonTypeAttr>:$compare_type);
   let results = (outs HLO_PredTensor:$result);
-  let hasVerifier = 1;
 }
 
 def SelectOp : HLO_Op<"select", [Pure, AllTypesMatch<["on_true", "on_false",
@@ -561,8 +560,8 @@ def RngOp : HLO_Op<"rng"> {
 
 def RngBitGeneratorOp : HLO_Op<"rng_bit_generator", [Pure]> {
   let arguments = (ins HLO_RngAlgorithmAttr:$rng_algorithm,
-                       HLO_IntTensor:$initial_state);
-  let results = (outs HLO_IntTensor:$output_state, HLO_Tensor:$output);
+                       HLO_Tensor:$initial_state);
+  let results = (outs HLO_Tensor:$output_state, HLO_Tensor:$output);
 }
 
 #endif // LOOM_DIALECT_STABLEHLO_OPS_TD

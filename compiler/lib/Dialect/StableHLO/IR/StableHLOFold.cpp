@@ -101,18 +101,14 @@ OpFoldResult BroadcastInDimOp::fold(FoldAdaptor adaptor) {
     identity &= int64_t(i) == dim;
   if (in == out && identity)
     return getOperand();
+  // Only a single value spreads: a broadcast vector is a bias or a scale, and as
+  // such costs nothing where it is used.
   std::optional<ElementBytes> from = bytesOf(adaptor.getOperand());
   if (!from || !out.hasStaticShape() || out.getNumElements() == 0)
     return {};
-  if (!from->isSplat() && from->getType().getNumElements() == 1)
+  if (from->isSplat() || from->getType().getNumElements() == 1)
     return makeElements(out, from->element(0), /*splat=*/true);
-  if (!from->isSplat() && !foldableBytes(out, kMaxGrowBytes))
-    return {};
-  SmallVector<int64_t> source = rowMajorStrides(in.getShape());
-  SmallVector<int64_t> strides(out.getRank(), 0);
-  for (auto [i, dim] : llvm::enumerate(dims))
-    strides[dim] = in.getDimSize(i) == 1 ? 0 : source[i];
-  return gatherStrided(*from, out, 0, strides);
+  return {};
 }
 
 OpFoldResult TransposeOp::fold(FoldAdaptor adaptor) {

@@ -152,18 +152,6 @@ LogicalResult BitcastConvertOp::verify() {
   return verifyShape(*this, narrow, shape, "narrower side");
 }
 
-LogicalResult CompareOp::verify() {
-  Type type = tensorType(getLhs()).getElementType();
-  std::optional<ComparisonType> how = getCompareType();
-  if (!how || *how == ComparisonType::NOTYPE)
-    return success();
-  bool isInt = *how == ComparisonType::SIGNED || *how == ComparisonType::UNSIGNED;
-  if (isInt == isa<IntegerType>(type))
-    return success();
-  return emitOpError() << "compare_type " << stringifyComparisonType(*how)
-                       << " does not fit element type " << type;
-}
-
 LogicalResult SelectOp::verify() {
   RankedTensorType pred = tensorType(getPred());
   if (pred.getRank() == 0 || !allStatic(*this))

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#ifndef LOOM_DIALECT_STABLEHLO_PASSES_TD
+#define LOOM_DIALECT_STABLEHLO_PASSES_TD
+
+include "mlir/Pass/PassBase.td"
+
+def InlineCalls : Pass<"loom-inline-calls", "::mlir::ModuleOp"> {
+  let summary = "Put every called function in place of its calls";
+  let description = [{
+    Also replaces composites by their decomposition. An operation from a callee
+    gets the call's location as its caller, so that it keeps its layer's name.
+    Private functions vanish. Recursion, calls of functions without a body and
+    programs that grow beyond the limit are refused.
+  }];
+  let options = [
+    ListOption<"keepComposites", "keep-composites", "std::string",
+               "names of composites that stay, e.g. chlo.erf">,
+    Option<"maxOperations", "max-operations", "uint64_t", "2000000",
+           "largest number of operations after inlining">,
+  ];
+}
+
+def DropIdentities : Pass<"loom-drop-identities", "::mlir::ModuleOp"> {
+  let summary = "Remove operations that do nothing on one device";
+  let description = [{
+    Sharding custom calls give their operand. So do optimization barriers, which
+    only order rewrites: run this after CSE.
+  }];
+}
+
+def CheckLegality : Pass<"loom-check-legality", "::mlir::ModuleOp"> {
+  let summary = "List everything that cannot be compiled, all at once";
+  let description = [{
+    One error, with a note for each unsupported operation, type or attribute:
+    source line, module path, operation, reason, remedy, count.
+  }];
+}
+
+#endif // LOOM_DIALECT_STABLEHLO_PASSES_TD

@@ -1,0 +1,478 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// What the rest of the compiler takes. One table of supported operations, one of
+// reasons for those known and refused; adding an operation is one row.
+
+#include "loom/Dialect/StableHLO/Passes.h"
+#include "loom/Dialect/StableHLO/StableHLO.h"
+#include "loom/Frontend/SourceNames.h"
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "llvm/ADT/MapVector.h"
+
+namespace mlir::loom::stablehlo {
+#define GEN_PASS_DEF_CHECKLEGALITY
+#include "loom/Dialect/StableHLO/Passes.h.inc"
+} // namespace mlir::loom::stablehlo
+
+using namespace mlir;
+using namespace mlir::loom;
+using namespace mlir::loom::stablehlo;
+
+namespace {
+
+//===----------------------------------------------------------------------===//
+// Element types
+//===----------------------------------------------------------------------===//
+
+enum Types : unsigned {
+  kF32 = 1 << 0,
+  kBF16 = 1 << 1,
+  kI8 = 1 << 2,
+  kI32 = 1 << 3,
+  kI1 = 1 << 4,
+  kFloat = kF32 | kBF16,
+  kInt = kI8 | kI32,
+  kNumber = kFloat | kInt,
+  kBits = kInt | kI1,
+  kAny = kNumber | kI1,
+};
+
+unsigned typeBit(Type type) {
+  if (type.isF32())
+    return kF32;
+  if (type.isBF16())
+    return kBF16;
+  if (type.isSignlessInteger(8))
+    return kI8;
+  if (type.isSignlessInteger(32))
+    return kI32;
+  if (type.isSignlessInteger(1))
+    return kI1;
+  return 0;
+}
+
+//===----------------------------------------------------------------------===//
+// Attribute and region checks
+//===----------------------------------------------------------------------===//
+
+struct Refusal {
+  std::string reason, remedy;
+};
+using Check = std::optional<Refusal> (*)(Operation *);
+
+bool allEqual(ArrayRef<int64_t> values, int64_t value) {
+  return llvm::all_of(values, [&](int64_t v) { return v == value; });
+}
+
+std::optional<Refusal> checkConvolution(Operation *op) {
+  auto conv = cast<ConvolutionOp>(op);
+  if (conv.getBatchGroupCount() != 1)
+    return Refusal{"batch_group_count above 1 is not compiled",
+                   "it arises in weight gradients: compile the inference "
+                   "function"};
+  if (!allEqual(conv.getLhsDilation(), 1))
+    return Refusal{"input dilation (transposed convolution) is not compiled",
+                   "use resize and convolution instead of ConvTranspose"};
+  if (llvm::is_contained(conv.getWindowReversal(), true))
+    return Refusal{"window_reversal is not compiled",
+                   "reverse the filter before the convolution"};
+  if (conv.getWindowStrides().size() > 2)
+    return Refusal{"more than two spatial dimensions are not compiled",
+                   "use two-dimensional convolutions"};
+  return std::nullopt;
+}
+
+/// The only operation of a two-argument body, when it combines them directly.
+Operation *simpleReducer(Region &body) {
+  Block &block = body.front();
+  if (block.getNumArguments() != 2 || block.getOperations().size() != 2)
+    return nullptr;
+  Operation *op = &block.front();
+  Operation *end = block.getTerminator();
+  if (op->getNumOperands() != 2 || end->getNumOperands() != 1 ||
+      op->getNumResults() != 1 || end->getOperand(0) != op->getResult(0))
+    return nullptr;
+  Value a = op->getOperand(0), b = op->getOperand(1);
+  Value x = block.getArgument(0), y = block.getArgument(1);
+  if ((a == x && b == y) || (a == y && b == x))
+    return op;
+  return nullptr;
+}
+
+template <typename OpT>
+std::optional<Refusal> checkReducer(Operation *op) {
+  auto reduce = cast<OpT>(op);
+  if (reduce.getInputs().size() != 1)
+    return Refusal{"a reduction of several operands together is not compiled",
+                   "argmax and the like: return the logits and pick on the "
+                   "host"};
+  Operation *body = simpleReducer(reduce.getBody());
+  if (body && isa<AddOp, MaxOp, MinOp, MulOp, AndOp, OrOp, XorOp>(body))
+    return std::nullopt;
+  return Refusal{"its reducer is not one of add, maximum, minimum, multiply, "
+                 "and, or, xor",
+                 "write the reduction with one of these"};
+}
+
+std::optional<Refusal> checkReduceWindow(Operation *op) {
+  auto reduce = cast<ReduceWindowOp>(op);
+  if (!allEqual(reduce.getBaseDilations(), 1))
+    return Refusal{"base dilation of a window reduction is not compiled",
+                   "remove the dilation"};
+  std::optional<Refusal> refusal = checkReducer<ReduceWindowOp>(op);
+  if (refusal)
+    return refusal;
+  Operation *body = simpleReducer(reduce.getBody());
+  if (isa<AddOp, MaxOp, MinOp>(body))
+    return std::nullopt;
+  return Refusal{"its window reducer is not one of add, maximum, minimum",
+                 "write the reduction with one of these"};
+}
+
+std::optional<Refusal> checkDot(Operation *op) {
+  auto dot = cast<DotGeneralOp>(op);
+  if (dot.getAlgorithm())
+    return Refusal{"a dot_general with an explicit algorithm is not compiled",
+                   "leave the precision argument at its default"};
+  return std::nullopt;
+}
+
+//===----------------------------------------------------------------------===//
+// Tables
+//===----------------------------------------------------------------------===//
+
+/// An operation that is compiled, the element types its operands and results may
+/// have, and what else must hold.
+struct SupportRow {
+  StringLiteral op;
+  unsigned operands, results;
+  Check check = nullptr;
+};
+
+const SupportRow kSupported[] = {
+    {"stablehlo.abs", kNumber, kNumber},
+    {"stablehlo.add", kAny, kAny},
+    {"stablehlo.and", kBits, kBits},
+    {"stablehlo.atan2", kFloat, kFloat},
+    {"stablehlo.broadcast_in_dim", kAny, kAny},
+    {"stablehlo.cbrt", kFloat, kFloat},
+    {"stablehlo.ceil", kFloat, kFloat},
+    {"stablehlo.clamp", kNumber, kNumber},
+    {"stablehlo.compare", kAny, kI1},
+    {"stablehlo.concatenate", kAny, kAny},
+    {"stablehlo.constant", 0, kAny},
+    {"stablehlo.convert", kAny, kAny},
+    {"stablehlo.convolution", kNumber, kNumber, checkConvolution},
+    {"stablehlo.cosine", kFloat, kFloat},
+    {"stablehlo.divide", kNumber, kNumber},
+    {"stablehlo.dot_general", kNumber, kNumber, checkDot},
+    {"stablehlo.exponential", kFloat, kFloat},
+    {"stablehlo.exponential_minus_one", kFloat, kFloat},
+    {"stablehlo.floor", kFloat, kFloat},
+    {"stablehlo.iota", 0, kNumber},
+    {"stablehlo.is_finite", kFloat, kI1},
+    {"stablehlo.log", kFloat, kFloat},
+    {"stablehlo.log_plus_one", kFloat, kFloat},
+    {"stablehlo.logistic", kFloat, kFloat},
+    {"stablehlo.maximum", kAny, kAny},
+    {"stablehlo.minimum", kAny, kAny},
+    {"stablehlo.multiply", kAny, kAny},
+    {"stablehlo.negate", kNumber, kNumber},
+    {"stablehlo.not", kBits, kBits},
+    {"stablehlo.or", kBits, kBits},
+    {"stablehlo.pad", kAny, kAny},
+    {"stablehlo.power", kFloat, kFloat},
+    {"stablehlo.reduce", kAny, kAny, checkReducer<ReduceOp>},
+    {"stablehlo.reduce_window", kNumber, kNumber, checkReduceWindow},
+    {"stablehlo.remainder", kNumber, kNumber},
+    {"stablehlo.reshape", kAny, kAny},
+    {"stablehlo.round_nearest_afz", kFloat, kFloat},
+    {"stablehlo.round_nearest_even", kFloat, kFloat},
+    {"stablehlo.rsqrt", kFloat, kFloat},
+    {"stablehlo.select", kAny, kAny},
+    {"stablehlo.shift_left", kInt, kInt},
+    {"stablehlo.shift_right_arithmetic", kInt, kInt},
+    {"stablehlo.shift_right_logical", kInt, kInt},
+    {"stablehlo.sign", kNumber, kNumber},
+    {"stablehlo.sine", kFloat, kFloat},
+    {"stablehlo.slice", kAny, kAny},
+    {"stablehlo.sqrt", kFloat, kFloat},
+    {"stablehlo.subtract", kNumber, kNumber},
+    {"stablehlo.tanh", kFloat, kFloat},
+    {"stablehlo.transpose", kAny, kAny},
+    {"stablehlo.xor", kBits, kBits},
+};
+
+/// Why an operation is refused, by the beginning of its name, and what to do.
+struct RefusalRow {
+  StringLiteral prefix, reason, remedy;
+};
+
+const RefusalRow kRefused[] = {
+    {"stablehlo.dynamic_slice", "slices at run-time offsets are not compiled",
+     "use static slices"},
+    {"stablehlo.dynamic_update_slice",
+     "updates at run-time offsets are not compiled", "use static slices"},
+    {"stablehlo.dynamic_", "shapes that depend on data are not compiled",
+     "export with concrete shapes"},
+    {"stablehlo.real_dynamic_slice",
+     "shapes that depend on data are not compiled",
+     "export with concrete shapes"},
+    {"stablehlo.get_dimension_size",
+     "shapes that depend on data are not compiled",
+     "export with concrete shapes"},
+    {"stablehlo.set_dimension_size",
+     "shapes that depend on data are not compiled",
+     "export with concrete shapes"},
+    {"stablehlo.all_", "programs for several devices are not compiled",
+     "trace on one device"},
+    {"stablehlo.collective_", "programs for several devices are not compiled",
+     "trace on one device"},
+    {"stablehlo.cross-replica-sum",
+     "programs for several devices are not compiled", "trace on one device"},
+    {"stablehlo.reduce_scatter",
+     "programs for several devices are not compiled", "trace on one device"},
+    {"stablehlo.partition_id", "programs for several devices are not compiled",
+     "trace on one device"},
+    {"stablehlo.replica_id", "programs for several devices are not compiled",
+     "trace on one device"},
+    {"stablehlo.async_", "asynchronous operations are not compiled",
+     "trace on one device"},
+    {"stablehlo.after_all", "tokens are not compiled",
+     "remove input and output inside the model"},
+    {"stablehlo.create_token", "tokens are not compiled",
+     "remove input and output inside the model"},
+    {"stablehlo.infeed", "input inside the model is not compiled",
+     "pass it as an argument"},
+    {"stablehlo.outfeed", "output inside the model is not compiled",
+     "return it as a result"},
+    {"stablehlo.send", "communication inside the model is not compiled",
+     "return the value as a result"},
+    {"stablehlo.recv", "communication inside the model is not compiled",
+     "pass the value as an argument"},
+    {"stablehlo.uniform_", "quantised types are not compiled",
+     "export the model in float"},
+    {"stablehlo.rng", "this generator of random numbers is not compiled",
+     "use deterministic=True, or draw outside the model"},
+    {"stablehlo.sort", "sorting is not compiled",
+     "sort on the host after the model"},
+    {"stablehlo.gather", "indexing by data is not compiled",
+     "use one_hot and a matrix product, or index on the host"},
+    {"stablehlo.scatter", "indexed updates are not compiled",
+     "use one_hot and a matrix product"},
+    {"stablehlo.select_and_scatter", "gradients of pooling are not compiled",
+     "compile the inference function"},
+    {"stablehlo.while", "loops are not compiled",
+     "unroll (nn.scan(unroll=...), or a Python loop)"},
+    {"stablehlo.case", "branches are not compiled",
+     "use jnp.where on both results"},
+    {"stablehlo.if", "branches are not compiled",
+     "use jnp.where on both results"},
+    {"stablehlo.custom_call", "it calls code outside the program",
+     "remove the callback or the platform-specific routine"},
+    {"stablehlo.composite", "its decomposition was kept",
+     "inline composites first"},
+    {"stablehlo.fft", "Fourier transforms are not compiled",
+     "transform on the host"},
+    {"stablehlo.cholesky", "matrix factorisations are not compiled",
+     "factorise on the host"},
+    {"stablehlo.triangular_solve", "matrix factorisations are not compiled",
+     "solve on the host"},
+    {"stablehlo.batch_norm_", "batch normalisation as one operation is not "
+     "compiled", "export from Flax, which writes it as arithmetic"},
+    {"func.call", "a call is left over", "run loom-inline-calls first"},
+    {"vhlo.", "versioned operations are not compiled",
+     "run loom-convert-vhlo first"},
+};
+
+Refusal refusalOf(StringRef name) {
+  for (const RefusalRow &row : kRefused)
+    if (name.starts_with(row.prefix))
+      return {row.reason.str(), row.remedy.str()};
+  return {"the operation is not compiled",
+          "express it by other operations, or compute it on the host"};
+}
+
+const SupportRow *supportOf(StringRef name) {
+  for (const SupportRow &row : kSupported)
+    if (row.op == name)
+      return &row;
+  return nullptr;
+}
+
+std::string text(Type type) {
+  std::string result;
+  llvm::raw_string_ostream(result) << type;
+  return result;
+}
+
+/// "?x224x224x3" of a tensor type.
+std::string shapeText(RankedTensorType type) {
+  std::string result;
+  for (int64_t size : type.getShape())
+    result += (result.empty() ? "" : "x") +
+              (ShapedType::isDynamic(size) ? "?" : std::to_string(size));
+  return result;
+}
+
+//===----------------------------------------------------------------------===//
+// The check
+//===----------------------------------------------------------------------===//
+
+class LegalityChecker {
+public:
+  void check(func::FuncOp func);
+  SmallVector<Unsupported> take() {
+    SmallVector<Unsupported> list;
+    for (auto &entry : found)
+      list.push_back(std::move(entry.second));
+    return list;
+  }
+
+private:
+  void checkOp(Operation *op);
+  bool checkType(Operation *op, Type type, unsigned allowed, const Twine &what);
+  void add(Location loc, StringRef operation, const Twine &reason,
+           StringRef remedy);
+
+  llvm::MapVector<std::string, Unsupported,
+                  std::map<std::string, unsigned>> found;
+};
+
+} // namespace
+
+void LegalityChecker::add(Location loc, StringRef operation,
+                          const Twine &reason, StringRef remedy) {
+  Unsupported item{loc,
+                   sourceLine(loc),
+                   modulePath(loc),
+                   operation.str(),
+                   reason.str(),
+                   remedy.str()};
+  auto [at, isNew] = found.insert({item.message(), item});
+  if (!isNew)
+    ++at->second.count;
+}
+
+/// False when the type is refused, which is then on the list.
+bool LegalityChecker::checkType(Operation *op, Type type, unsigned allowed,
+                                const Twine &what) {
+  auto tensor = dyn_cast<RankedTensorType>(type);
+  StringRef name = isa<func::FuncOp>(op) ? cast<func::FuncOp>(op).getName()
+                                         : op->getName().getStringRef();
+  if (!tensor) {
+    add(op->getLoc(), name, what + " is " + text(type) + ", not a tensor",
+        "keep to tensors of f32, bf16, i8, i32 and bool");
+    return false;
+  }
+  if (!tensor.hasStaticShape()) {
+    add(op->getLoc(), name,
+        what + " is " + shapeText(tensor) +
+            ": shapes known only at run time are not compiled",
+        "export with concrete sizes, e.g. a batch of 1");
+    return false;
+  }
+  unsigned bit = typeBit(tensor.getElementType());
+  if (bit & allowed)
+    return true;
+  add(op->getLoc(), name,
+      what + " has element type " + text(tensor.getElementType()) +
+          (bit ? ", which this operation does not take"
+               : ", which is not compiled"),
+      "convert to f32, bf16, i8 or i32");
+  return false;
+}
+
+void LegalityChecker::checkOp(Operation *op) {
+  StringRef name = op->getName().getStringRef();
+  const SupportRow *row = supportOf(name);
+  if (!row) {
+    Refusal refusal = refusalOf(name);
+    if (auto call = dyn_cast<CustomCallOp>(op))
+      refusal.reason += " ('" + call.getCallTargetName().str() + "')";
+    add(op->getLoc(), name, refusal.reason, refusal.remedy);
+    return;
+  }
+  for (auto [index, type] : llvm::enumerate(op->getOperandTypes()))
+    if (!checkType(op, type, row->operands, "operand " + Twine(index)))
+      return;
+  for (auto [index, type] : llvm::enumerate(op->getResultTypes()))
+    if (!checkType(op, type, row->results, "result " + Twine(index)))
+      return;
+  if (op->hasAttr("result_accuracy"))
+    add(op->getLoc(), name, "a requested accuracy is not compiled",
+        "leave the accuracy argument at its default");
+  if (row->check)
+    if (std::optional<Refusal> refusal = row->check(op))
+      add(op->getLoc(), name, refusal->reason, refusal->remedy);
+}
+
+void LegalityChecker::check(func::FuncOp func) {
+  for (auto [index, argument] : llvm::enumerate(func.getArguments())) {
+    auto name = func.getArgAttrOfType<StringAttr>(index, "loom.name");
+    std::string what = "argument " + std::to_string(index);
+    if (name)
+      what += " ('" + name.getValue().str() + "')";
+    if (func.getArgAttr(index, "jax.global_constant")) {
+      add(argument.getLoc(), "main",
+          what + " is the platform's number: the export is for several "
+                 "platforms",
+          "export for platform 'loom' alone");
+      continue;
+    }
+    auto tensor = dyn_cast<RankedTensorType>(argument.getType());
+    if (tensor && tensor.hasStaticShape() && typeBit(tensor.getElementType()))
+      continue;
+    checkType(func, argument.getType(), kAny, what);
+  }
+  // Bodies of reductions and the like are judged with the operation they are in.
+  func.walk<WalkOrder::PreOrder>([&](Operation *op) {
+    if (op == func.getOperation() || isa<func::ReturnOp>(op))
+      return WalkResult::advance();
+    checkOp(op);
+    return op->getNumRegions() ? WalkResult::skip() : WalkResult::advance();
+  });
+}
+
+std::string Unsupported::message() const {
+  std::string result;
+  for (StringRef part : {StringRef(source), StringRef(module)})
+    if (!part.empty())
+      result += part.str() + ": ";
+  return result + operation + ": " + reason + "; " + remedy;
+}
+
+SmallVector<Unsupported> stablehlo::findUnsupported(ModuleOp module) {
+  LegalityChecker checker;
+  for (auto func : module.getOps<func::FuncOp>())
+    checker.check(func);
+  return checker.take();
+}
+
+LogicalResult stablehlo::checkLegality(ModuleOp module) {
+  SmallVector<Unsupported> list = findUnsupported(module);
+  if (list.empty())
+    return success();
+  InFlightDiagnostic error = emitError(module.getLoc())
+                             << list.size()
+                             << (list.size() == 1 ? " thing" : " things")
+                             << " in this program cannot be compiled";
+  for (const Unsupported &item : list) {
+    Diagnostic &note = error.attachNote(item.loc);
+    note << item.message();
+    if (item.count > 1)
+      note << " (" << item.count << " times)";
+  }
+  return error;
+}
+
+namespace {
+struct CheckLegalityPass
+    : stablehlo::impl::CheckLegalityBase<CheckLegalityPass> {
+  void runOnOperation() override {
+    if (failed(stablehlo::checkLegality(getOperation())))
+      signalPassFailure();
+  }
+};
+} // namespace
