@@ -30,8 +30,8 @@ def has_style(path: Path) -> bool:
 def main(check: bool) -> int:
     files = sources()
     if not files:
-        say("    no C++ sources under a .clang-format")
-        return 0
+        raise DevError("no C++ source lies under a .clang-format, so nothing "
+                       "says how it is laid out")
     if not check:
         run(["clang-format", "-i", *files], "fmt", append=False)
         say(f"    {len(files)} files laid out")
