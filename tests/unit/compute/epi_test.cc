@@ -71,18 +71,13 @@ uint32_t load_residual(const machine &m, uint32_t type, uint32_t i) {
   if (type == LOOM_F32)
     return m.get<uint32_t>(RESIDUAL + 4 * i);
   const uint32_t bits = uint32_t(m.get<uint16_t>(RESIDUAL + 2 * i)) << 16;
-  return type == LOOM_BF16 ? (is_nan(bits) ? 0x7fc00000 : bits) : canonical(float(m.get<_Float16>(RESIDUAL + 2 * i)));
+  return type == LOOM_BF16 ? (is_nan(bits) ? 0x7fc00000 : bits) : canonical(half_value(m.get<uint16_t>(RESIDUAL + 2 * i)));
 }
 
 uint32_t narrowed(uint32_t v, uint32_t type) {
   if (type == LOOM_F32)
     return v;
-  if (type == LOOM_BF16)
-    return oracle_to_bf16_and_back(v) >> 16;
-  const _Float16 h = static_cast<_Float16>(to_float(v));
-  uint16_t bits;
-  std::memcpy(&bits, &h, 2);
-  return is_nan(v) ? 0x7e00 : bits;
+  return type == LOOM_BF16 ? oracle_to_bf16_and_back(v) >> 16 : nearest_half(to_float(v));
 }
 
 TEST_P(EpiIsa, FloatStepsInOrder) {

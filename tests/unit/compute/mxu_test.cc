@@ -3,6 +3,7 @@
 #include <cmath>
 #include <gtest/gtest.h>
 #include "machine.h"
+#include "vpu_oracle.h"
 
 namespace loom::test {
 namespace {
@@ -124,17 +125,6 @@ uint16_t round_to_bf16(uint32_t bits) {
   return uint16_t(high + (low > 0x8000 || (low == 0x8000 && high % 2) ? 1 : 0));
 }
 
-// Rounds by the compiler's own _Float16, which GCC and Clang implement to nearest even.
-uint16_t round_to_f16(uint32_t bits) {
-  const float f = to_float(bits);
-  if (f != f)
-    return 0x7e00;
-  const _Float16 h = static_cast<_Float16>(f);
-  uint16_t out;
-  std::memcpy(&out, &h, sizeof(out));
-  return out;
-}
-
 void expect_outputs(machine &mach, const machine &before, const loom_dispatched &r, bool &all) {
   const loom_mxu &m = r.mxu;
   for (int o0 = 0; o0 < m.outer[0]; ++o0)
@@ -149,7 +139,7 @@ void expect_outputs(machine &mach, const machine &before, const loom_dispatched 
                                 n * m.o_sn;
             const bool wide = m.out_type == LOOM_F32 || m.out_type == LOOM_I32;
             const uint32_t got = wide ? mach.get<uint32_t>(out) : mach.get<uint16_t>(out);
-            const uint32_t stored = wide ? want : m.out_type == LOOM_BF16 ? round_to_bf16(want) : round_to_f16(want);
+            const uint32_t stored = wide ? want : m.out_type == LOOM_BF16 ? round_to_bf16(want) : nearest_half(to_float(want));
             ASSERT_EQ(mach.exec.acc[at], want) << "accumulator " << o0 << " " << o1 << " " << oy << " " << ox << " " << n;
             ASSERT_EQ(got, stored) << "output " << o0 << " " << o1 << " " << oy << " " << ox << " " << n;
           }

@@ -10,6 +10,27 @@
 
 namespace loom::test {
 
+// binary16 by arithmetic: its value, and the nearest one to a float, ties to even.
+inline float half_value(uint16_t bits) {
+  const int exponent = bits >> 10 & 31, mantissa = bits & 1023;
+  const float sign = bits >> 15 ? -1.0f : 1.0f;
+  if (exponent == 31)
+    return mantissa ? NAN : sign * INFINITY;
+  return sign * std::ldexp(float(exponent ? mantissa + 1024 : mantissa), (exponent ? exponent : 1) - 25);
+}
+
+inline uint16_t nearest_half(float f) {
+  const uint16_t sign = std::signbit(f) ? 0x8000 : 0;
+  if (f != f)
+    return 0x7e00;
+  const double v = std::fabs(double(f));
+  if (v >= 65520)
+    return sign | 0x7c00;
+  const int exponent = v < std::ldexp(1.0, -14) ? -14 : std::ilogb(v);
+  const int steps = int(std::nearbyint(std::ldexp(v, 10 - exponent))); // 1024 and more: normal; a carry is right
+  return uint16_t(sign | (((exponent + 14) << 10) + steps));
+}
+
 inline double nearest_even(double v) { return std::nearbyint(v); }
 
 // a to e exponent and m mantissa bits: scale so that the last kept place is 1, round, scale back.
@@ -35,10 +56,7 @@ inline uint32_t oracle_reduce_precision(uint32_t a, uint32_t e, uint32_t m) {
   return to_bits(float(r));
 }
 
-inline uint32_t oracle_to_f16_and_back(uint32_t a) {
-  const float f = to_float(a);
-  return f != f ? 0x7fc00000 : to_bits(float(static_cast<_Float16>(f)));
-}
+inline uint32_t oracle_to_f16_and_back(uint32_t a) { return canonical(half_value(nearest_half(to_float(a)))); }
 
 inline uint32_t oracle_to_bf16_and_back(uint32_t a) {
   const double v = to_float(a);

@@ -85,7 +85,7 @@ uint32_t oracle_load(const machine &m, uint32_t dtype, int64_t at) {
     const uint32_t bits = uint32_t(m.get<uint16_t>(at)) << 16;
     return is_nan(bits) ? 0x7fc00000 : bits;
   }
-  case LOOM_F16: return canonical(float(m.get<_Float16>(at)));
+  case LOOM_F16: return canonical(half_value(m.get<uint16_t>(at)));
   case LOOM_I16: return uint32_t(m.get<int16_t>(at));
   case LOOM_U16: return m.get<uint16_t>(at);
   case LOOM_I8: return uint32_t(m.get<int8_t>(at));
@@ -99,12 +99,7 @@ uint32_t oracle_store(uint32_t dtype, uint32_t v) {
   switch (dtype) {
   case LOOM_F32: return is_nan(v) ? 0x7fc00000 : v;
   case LOOM_BF16: return oracle_to_bf16_and_back(v) >> 16;
-  case LOOM_F16: {
-    const _Float16 h = static_cast<_Float16>(to_float(v));
-    uint16_t bits;
-    std::memcpy(&bits, &h, 2);
-    return is_nan(v) ? 0x7e00 : bits;
-  }
+  case LOOM_F16: return nearest_half(to_float(v));
   case LOOM_I16:
   case LOOM_U16: return v & 0xffff;
   case LOOM_I8:
