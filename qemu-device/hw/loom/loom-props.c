@@ -208,7 +208,7 @@ bool loom_props_target(LoomState *s, Error **errp)
     return true;
 }
 
-/* The environment's LOOM_ISA is the default, as for the in-process simulator. */
+/* LOOM_ISA is the default, as for the in-process simulator. */
 bool loom_props_isa(LoomState *s, enum loom_host_isa *isa, Error **errp)
 {
     static const char *const names[] = {
