@@ -172,7 +172,7 @@ struct loom_completion {
 	__u16 slot; /* faults on memory: the slot, or LOOM_SLOT_SRAM */
 	__u32 unit; /* faults: unit index of the record */
 	__u32 loc; /* faults: its source-table index */
-	__u64 offset; /* faults on memory: first byte of the access that was refused; may be negative */
+	__u64 offset; /* bounds: lowest byte of the operand if that is negative, else the byte after its last; other memory faults: its lowest byte */
 	__u64 limit; /* faults on memory: bytes of the slot or SRAM */
 	__u64 cycles; /* modelled cycles of the job */
 	__u64 insns; /* instructions retired by the job */

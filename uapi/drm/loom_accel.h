@@ -238,8 +238,8 @@ struct drm_loom_inst_get_state {
 	__u32 slot; /* out: slot of a memory fault */
 	__u32 unit; /* out: instruction (unit index) */
 	__u32 loc; /* out: its source-table index */
-	__u64 offset; /* out: first byte that was refused */
-	__u64 limit; /* out: bytes that there are */
+	__u64 offset; /* out: as in struct loom_completion */
+	__u64 limit; /* out: bytes that the slot, or SRAM, has */
 	__u32 aux; /* out: trap code, semaphores waited for, or opcode */
 	__u32 state_bo; /* in: slot number whose buffer is wanted, or ~0 */
 	__u32 handle; /* out: GEM handle of that STATE slot's buffer (a new reference), else 0 */
