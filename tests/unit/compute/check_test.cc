@@ -222,6 +222,9 @@ TEST_F(refusal, PaddingIsNotAnAccess) {
   r.mxu.iw = 1; // pixels -1 (padding) and 0
   r.mxu.a_base = m.target.sram_bytes - 20;
   EXPECT_EQ(m.check(r), LOOM_FAULT_NONE);
+  r.mxu.a_base += 4; // pixel 0 is touched, though the window begins before it
+  EXPECT_EQ(m.check(r), LOOM_FAULT_SRAM_BOUNDS);
+  r.mxu.a_base -= 4;
   r.mxu.px = 0;
   r.mxu.iw = 2; // pixels 0 and 1
   EXPECT_EQ(m.check(r), LOOM_FAULT_SRAM_BOUNDS);

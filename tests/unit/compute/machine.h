@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <cstring>
+#include <ostream>
 #include <random>
 #include <string>
 #include <vector>
@@ -19,6 +20,8 @@ struct isa {
   loom_host_isa id;
   const char *name;
 };
+
+inline void PrintTo(const isa &i, std::ostream *os) { *os << i.name; }
 
 inline constexpr isa all_isas[] = {{LOOM_HOST_SCALAR, "scalar"}, {LOOM_HOST_AVX2, "avx2"}, {LOOM_HOST_AVX512, "avx512"}};
 
