@@ -84,8 +84,7 @@ struct loom_vpu_run {
 	struct loom_reducer reducer[LOOM_VPU_MAX_REDUCERS];
 };
 
-	/* d = op(a, b, c) over n lanes, a multiple of 16, for every operation that is not a move from or to memory nor a reducer. */
-
+/* d = op(a, b, c) over n lanes, a multiple of 16, for all operations but loads, stores, IOTA and reducers. */
 void loom_vpu_alu(const struct loom_exec *x, uint32_t op, uint32_t *d, const uint32_t *a, const uint32_t *b,
 		  const uint32_t *c, unsigned n);
 
