@@ -46,7 +46,7 @@ enum loom_queue {
 
 /* Feature bits: one a unit and mode. A record that needs a bit which reads 0 faults FEATURE. */
 enum loom_feature {
-	LOOM_FEAT_CONV = 0, /* MXU: kernels larger than 1x1, padding, dilation */
+	LOOM_FEAT_CONV = 0, /* MXU: kernels larger than 1x1, padding, dilation, strides above 1 */
 	LOOM_FEAT_DW = 1, /* MXU: depthwise mode */
 	LOOM_FEAT_TRANSPOSE = 2, /* MXU: transposing loads at full rate */
 	LOOM_FEAT_GATHER = 3, /* DMA: gather by index list */
@@ -300,7 +300,8 @@ enum loom_act {
 /*
  * Epilogue: 64 bytes. Order: bias, scale, residual, activation, convert. Each step rounds on its own.
  * Float: x = acc; x += bias[n]; x *= scale[n]; x += residual; clamp; store as out_type.
- * INT8: x = acc + bias[n], wrapping; requantise; + zp; residual per TFLite ADD with m1, m2, mo; clamp; table; store.
+ * INT8: x = acc + bias[n], wrapping; requantise; residual - res_zp joined by TFLite's ADD with m1, m2, mo; + zp;
+ * clamp; table; store. Fields that an epilogue does not use must be 0, addresses NONE.
  */
 struct loom_epi {
 	__u32 bias; /* SRAM address of n values, f32 (float products) or i32; NONE: no bias */
