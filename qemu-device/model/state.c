@@ -88,7 +88,7 @@ static bool head_ok(struct loom_npu *npu, unsigned q)
 		return false;
 	if (f->phase == LOOM_FIFO_RUN)
 		return m->event[q] == f->start + (dma ? f->demand.cost.fill : loom_demand_cycles(&f->demand));
-	return dma && (f->rate == 1 || f->rate == 2) && f->since <= m->now && f->work &&
+	return dma && (f->rate == 1 || f->rate == 2) && f->since <= m->now &&
 	       f->work <= 2 * (f->demand.cost.busy + f->demand.cost.edge) &&
 	       m->event[q] == f->since + (f->work + f->rate - 1) / f->rate;
 }

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-// Random programs: half of the records are wholly random, half are sound ones with random damage, so that execution is
-// reached. For each program the job must stay inside its slots, must give the same bits and cycles in
+// Random programs: mostly sound records, so that much is executed, some damaged and some wholly random. For each program the job must stay inside its slots, must give the same bits and cycles in
 // one piece and in slices with a move to another NPU, and its report must add up. Memory that belongs to
 // nobody, read or write-only, is full of a canary that must not turn up in anything that can be read.
 #include <algorithm>
@@ -95,20 +94,23 @@ struct machine {
   ~machine() { loom_npu_destroy(npu); }
 };
 
-uint64_t address(input &in) {
-  const uint32_t slot = in.below(6);
-  const uint64_t offset = in.below(2) ? in.below(4096) : in.take<uint32_t>();
-  return LOOM_ADDR(slot < 4 ? slot : LOOM_SLOT_SRAM, offset);
+// One time in 32 anywhere, else where the bytes probably fit.
+uint64_t address(input &in, uint32_t right) {
+  if (in.below(32) == 0)
+    return LOOM_ADDR(in.below(6), in.below(2) ? in.below(4200) : in.take<uint32_t>());
+  if (in.below(2))
+    return LOOM_ADDR(LOOM_SLOT_SRAM, 8192 + in.below(32768));
+  return LOOM_ADDR(in.below(2) ? uint32_t(both) : right == LOOM_RIGHT_READ ? read_only : write_only, in.below(1024));
 }
 
 void sound_dma(input &in, loom_dma &d, bool fill) {
   d.h.units = 3;
-  d.dst = address(in);
-  d.inner_bytes = 4 * (1 + in.below(40));
+  d.dst = address(in, LOOM_RIGHT_WRITE);
+  d.inner_bytes = 4 * (1 + in.below(12));
   int32_t step = int32_t(d.inner_bytes);
   for (int k = 3; k >= 0; k--) {
-    d.n[k] = 1 + in.below(4);
-    d.dstride[k] = in.below(2) ? step : int16_t(in.below(512) - 256);
+    d.n[k] = 1 + in.below(3);
+    d.dstride[k] = in.below(2) ? step : int16_t(in.below(256) - 32);
     d.sstride[k] = fill ? 0 : d.dstride[k];
     step *= int32_t(d.n[k]);
   }
@@ -116,7 +118,7 @@ void sound_dma(input &in, loom_dma &d, bool fill) {
     d.elem = 4;
     d.idx_or_fill = in.take<uint32_t>();
   } else {
-    d.src = address(in);
+    d.src = address(in, LOOM_RIGHT_READ);
   }
 }
 
@@ -136,11 +138,11 @@ void sound_mxu(input &in, loom_mxu &m) {
   m.a_sc = elem;
   m.a_sw = m.kc * elem;
   m.a_sh = m.iw * m.a_sw;
-  m.b_base = in.below(256) * 64;
+  m.b_base = in.below(200) * 64;
   m.b_sn = elem;
   m.b_sk = m.n * elem;
   m.acc_pitch = m.n;
-  m.out_base = 32768 + in.below(256) * 64;
+  m.out_base = 16384 + in.below(256) * 64;
   m.out_type = m.type == LOOM_MXU_INT8 ? LOOM_I32 : LOOM_F32;
   m.o_sn = 4;
   m.o_sx = m.n * 4;
@@ -162,7 +164,11 @@ void sound_vpu(input &in, uint8_t *bytes) {
       s = int32_t(in.below(16)) * 4;
   }
   view[1].flags = LOOM_VIEW_OUT;
-  const uint32_t ops[] = {LOOM_UOP(LOOM_UOP_LOAD, 0, 0, 0, 0), in.below(2) ? in.take<uint32_t>() : 0x13u,
+#define UOP(num, name, operands, cls, text) num,
+  static const uint8_t known[] = {LOOM_UOPS(UOP)};
+#undef UOP
+  const uint32_t any = known[in.below(sizeof(known))], op = any < LOOM_UOP_RADD_F || in.below(16) == 0 ? any : 0x10u;
+  const uint32_t ops[] = {LOOM_UOP(LOOM_UOP_LOAD, 0, 0, 0, 0), in.below(16) ? op : in.take<uint32_t>(),
                           LOOM_UOP(LOOM_UOP_STORE, 1, 0, 0, 0)};
   std::memcpy(view + 2, ops, sizeof(ops));
 }
@@ -175,12 +181,15 @@ void sound_seq(input &in, loom_seq &s, uint32_t pc) {
   s.imm = in.below(2) ? in.below(4096) : in.take<int64_t>();
   if (s.h.op == LOOM_OP_LDI || s.h.op == LOOM_OP_LOOP)
     s.ra = s.rb = 0;
+  else if (s.h.op == LOOM_OP_LD || s.h.op == LOOM_OP_ST)
+    s.ra = uint8_t(in.below(16) ? 0 : s.ra), s.imm = in.below(16384) * 4;
+  else if (s.h.op == LOOM_OP_FENCE)
+    s.rd = s.ra = s.rb = 0, s.imm = 0;
   if (s.h.op == LOOM_OP_LOOP) {
-    s.target = pc + 1 + in.below(16);
+    s.target = pc + 1 + in.below(8);
     s.imm = in.below(10);
   } else if (s.h.op == LOOM_OP_ST) {
     s.rd = 0;
-    s.imm &= ~7;
   } else if (s.h.op == LOOM_OP_LD) {
     s.rb = 0;
   }
@@ -191,10 +200,11 @@ std::vector<uint8_t> program(input &in) {
                                 LOOM_OP_LOOP,    LOOM_OP_FENCE,   LOOM_OP_LD_COPY, LOOM_OP_VPU, LOOM_OP_LD_FILL,
                                 LOOM_OP_ST_COPY, LOOM_OP_ST_FILL, LOOM_OP_MXU,     LOOM_OP_VPU};
   std::vector<uint8_t> code;
+  uint32_t given = 0;
   for (uint32_t left = in.below(60); left; left--) {
     alignas(8) uint8_t r[LOOM_MAX_RECORD_BYTES] = {};
     auto &h = *reinterpret_cast<loom_hdr *>(r);
-    const bool sound = in.below(4);
+    const bool sound = in.below(64);
     uint32_t bytes;
     if (!sound) {
       in.take(r, 32 * (1 + in.below(6)));
@@ -211,20 +221,24 @@ std::vector<uint8_t> program(input &in) {
       else
         sound_seq(in, *reinterpret_cast<loom_seq *>(r), uint32_t(code.size() / 32));
       if (in.below(4) == 0)
-        h.signal[0] = {uint8_t(in.below(4)), uint8_t(in.below(4) + 1)};
-      if (in.below(8) == 0)
-        h.wait[0] = {uint8_t(in.below(4)), uint8_t(in.below(4) + 1)};
-      if (in.below(8) == 0)
-        h.regsel = in.take<uint16_t>();
+        h.signal[0] = {1, 1}, given++;
+      else if (given && in.below(2))
+        h.wait[0] = {1, 1}, given--;
+      if (in.below(64) == 0)
+        h.wait[1] = {uint8_t(in.below(4)), 1};
+      if (h.op >= LOOM_OP_LD_COPY && in.below(16) == 0)
+        h.regsel = h.op & 1 ? LOOM_REGSEL(0, in.below(16), 0, 0) : LOOM_REGSEL(in.below(16), in.below(16), 0, 0);
       bytes = 32u * h.units;
-      for (uint32_t damage = in.below(8) == 0 ? 1 + in.below(3) : 0; damage; damage--)
+      for (uint32_t damage = in.below(64) == 0 ? 1 + in.below(3) : 0; damage; damage--)
         r[in.below(bytes)] = in.take<uint8_t>();
     }
     code.insert(code.end(), r, r + bytes);
   }
-  loom_hdr halt = {};
-  halt.op = LOOM_OP_HALT;
-  halt.units = 1;
+  alignas(8) loom_seq halt = {};
+  halt.h.op = LOOM_OP_HALT;
+  halt.h.units = 1;
+  if (given && in.below(16))
+    halt.h.wait[0] = {1, uint8_t(given)};
   code.resize(code.size() + 32);
   std::memcpy(&code[code.size() - 32], &halt, sizeof(halt));
   return code;
