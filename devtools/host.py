@@ -28,7 +28,9 @@ HOST = Flavour("host")
 # instrumented, so the compiler's unit tests run in HOST alone.
 SANITIZED = Flavour("sanitized", ("-DLOOM_SANITIZE=address;undefined",
                                   "-DLOOM_COMPILER=OFF"))
-FUZZ = Flavour("fuzz", ("-DLOOM_SANITIZE=address;undefined", "-DLOOM_FUZZ=ON"),
+# The compiler builds its own fuzzers, as tests of HOST.
+FUZZ = Flavour("fuzz", ("-DLOOM_SANITIZE=address;undefined", "-DLOOM_FUZZ=ON",
+                        "-DLOOM_COMPILER=OFF"),
                (("CC", "clang"), ("CXX", "clang++")), ("fuzzers",))
 
 

@@ -56,14 +56,15 @@ def skip_reason(case: ET.Element) -> str:
 
 
 def ctest(flavour: Flavour, args: tuple[str, ...] = (),
-          env: Mapping[str, str] | None = None) -> Report:
-    xml = util.BUILD / f"ctest-{flavour.name}.xml"
+          env: Mapping[str, str] | None = None, name: str = "") -> Report:
+    name = name or f"ctest-{flavour.name}"
+    xml = util.BUILD / f"{name}.xml"
     xml.unlink(missing_ok=True)
     try:
         util.run(["ctest", "--test-dir", flavour.dir, "-j", str(util.jobs()),
                   "--output-on-failure", "--output-junit", xml,
-                  "--no-tests=error", "--timeout", "600", *args],
-                 f"test-ctest-{flavour.name}", env=env, append=False)
+                  "--no-tests=error", "--timeout", "900", *args],
+                 f"test-{name}", env=env, append=False)
     except DevError:
         if not xml.is_file():
             raise
