@@ -78,9 +78,14 @@ uint32_t compute_float(unsigned op, float a, float b, float c) {
     return bits(quiet(std::trunc(a)));
   case LOOM_UOP_FFINITE:
     return std::isfinite(a);
-  case LOOM_UOP_FREDP:
-    return bits(quiet(static_cast<float>(
-        round_to(a, bits(b) & 0xff, static_cast<int>(bits(b) >> 8), false))));
+  case LOOM_UOP_FREDP: {
+    // As in StableHLO: a narrower exponent has no subnormals, binary32's own
+    // keeps them.
+    const int exponent = bits(b) & 0xff,
+              mantissa = static_cast<int>(bits(b) >> 8);
+    return bits(quiet(
+        static_cast<float>(round_to(a, exponent, mantissa, exponent == 8))));
+  }
   case LOOM_UOP_FBF16:
     return bits(from_bf16(to_bf16(a)));
   case LOOM_UOP_FF16:
