@@ -58,9 +58,12 @@ int loom_npu_hw_start(struct loom_device *ldev)
 	struct loom_npu *npu = &ldev->npu;
 	u32 status;
 
+	spin_lock_irq(&npu->lock);
 	memset(npu->cq, 0, LOOM_RING_ENTRIES * sizeof(*npu->cq));
 	npu->tail = 0;
 	npu->cq_head = 0;
+	npu->stopped = false;
+	spin_unlock_irq(&npu->lock);
 	loom_write64(ldev, LOOM_REG_RING_BASE, npu->ring_dma);
 	loom_write(ldev, LOOM_REG_RING_ENTRIES, LOOM_RING_ENTRIES);
 	loom_write64(ldev, LOOM_REG_CQ_BASE, npu->cq_dma);
@@ -139,7 +142,7 @@ static int loom_npu_give(struct loom_device *ldev, struct loom_segment *seg)
 static int loom_npu_refuse(struct loom_segment *seg)
 {
 	struct loom_chain *chain = seg->chain;
-	int error = loom_chain_error(chain);
+	int error = loom_chain_error(chain) ?: READ_ONCE(chain->ldev->npu.dead);
 
 	if (error)
 		return error;
@@ -243,7 +246,7 @@ static struct loom_segment *loom_npu_take(struct loom_device *ldev,
 		return seg;
 	}
 	/* A condemned job may still end; anything else is the device's error. */
-	if (!npu->condemned)
+	if (!npu->condemned || npu->condemned->seqno != rec->seqno)
 		drm_err_ratelimited(&ldev->drm, "completion of job %u, which does not run\n",
 				    rec->seqno);
 	return NULL;
@@ -272,7 +275,7 @@ bool loom_npu_reap(struct loom_device *ldev)
 
 	spin_lock_irqsave(&npu->lock, flags);
 	started = npu->started;
-	while (!npu->dead && loom_npu_record_ready(npu)) {
+	while (!npu->stopped && loom_npu_record_ready(npu)) {
 		any = true;
 		seg = loom_npu_take(ldev, &rec);
 		if (seg)

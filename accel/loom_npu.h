@@ -34,9 +34,9 @@ struct loom_npu {
 	struct work_struct reset_work;
 	struct delayed_work watchdog;
 	struct mutex reset_lock; /* one stop ... start at a time */
-	bool stopped; /* between loom_npu_stop() and _start(); reset_lock */
 
-	spinlock_t lock; /* irq-safe: all down to phase */
+	spinlock_t lock; /* irq-safe: all down to started */
+	bool stopped; /* records are not looked at until the rings begin anew */
 	struct loom_segment *active; /* on the device; NULL: idle or condemned */
 	struct loom_segment *condemned; /* its completion is ignored */
 	enum loom_kill kill; /* why */

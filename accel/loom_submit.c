@@ -244,6 +244,9 @@ static int loom_check_instance(struct loom_submit *submit,
 		return -EINVAL;
 	if (args->entry >= view->n_entries)
 		return -EINVAL;
+	/* Asked again under the lock; here it spares the work. */
+	if (atomic_read(&inst->ctx->guilty) || loom_inst_lost(inst))
+		return -EIO;
 	/* Loops round segments are for who submits, one chain at a time. */
 	if (view->entries[args->entry].n_steps)
 		return -EOPNOTSUPP;

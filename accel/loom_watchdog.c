@@ -130,6 +130,13 @@ static void loom_npu_halt(struct loom_device *ldev)
 	loom_npu_hw_reset(ldev);
 }
 
+static void loom_npu_close_rings(struct loom_npu *npu)
+{
+	spin_lock_irq(&npu->lock);
+	npu->stopped = true;
+	spin_unlock_irq(&npu->lock);
+}
+
 static void loom_sync_irqs(struct loom_device *ldev)
 {
 	synchronize_irq(pci_irq_vector(ldev->pdev, LOOM_VEC_QUEUE));
@@ -147,16 +154,18 @@ void loom_npu_stop(struct loom_device *ldev, enum loom_kill why)
 
 	mutex_lock(&npu->reset_lock);
 	drm_sched_wqueue_stop(&npu->sched);
+	/* What has ended in time is not killed. */
+	loom_npu_reap(ldev);
 	loom_npu_condemn(ldev, why);
 	if (present) {
-		if (npu->condemned)
+		if (npu->condemned && npu->kill <= LOOM_KILL_DEVICE)
 			loom_coredump(ldev, npu->condemned, loom_kill_errno[npu->kill]);
 		loom_npu_halt(ldev);
 	}
+	loom_npu_close_rings(npu);
 	loom_sync_irqs(ldev);
 	loom_npu_end_condemned(npu);
 	drm_sched_stop(&npu->sched, NULL);
-	npu->stopped = true;
 }
 
 static void loom_npu_wedge(struct loom_device *ldev)
@@ -201,7 +210,6 @@ void loom_npu_start(struct loom_device *ldev)
 
 	if (READ_ONCE(npu->dead) != -ENODEV)
 		loom_npu_restart_hw(ldev);
-	npu->stopped = false;
 	drm_sched_start(&npu->sched);
 	mutex_unlock(&npu->reset_lock);
 }
@@ -214,8 +222,9 @@ static void loom_reset_work(struct work_struct *work)
 
 	if (!drm_dev_enter(&ldev->drm, &idx))
 		return;
-	loom_npu_stop(ldev, LOOM_KILL_ADMIN);
+	/* Before the culprit's fence: who waited for it sees the reset counted. */
 	atomic_inc(&npu->resets);
+	loom_npu_stop(ldev, LOOM_KILL_ADMIN);
 	loom_npu_start(ldev);
 	trace_loom_reset(npu->kill, npu->dead);
 	drm_dev_exit(idx);

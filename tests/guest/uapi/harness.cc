@@ -5,10 +5,12 @@
 #include <climits>
 #include <cstdlib>
 #include <ctime>
+#include <dirent.h>
 #include <fcntl.h>
 #include <fstream>
 #include <linux/sync_file.h>
 #include <sstream>
+#include <stdexcept>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -16,18 +18,30 @@
 
 namespace loom_test {
 
-std::string node_path() {
-  const char *path = std::getenv("LOOM_NODE");
-  return path ? path : "/dev/accel/accel0";
+// The first entry of a folder that begins with prefix, as a path.
+static std::string find_in(const std::string &folder, const char *prefix) {
+  DIR *dir = opendir(folder.c_str());
+  std::string found;
+  for (dirent *e = nullptr; dir && found.empty() && (e = readdir(dir));)
+    if (!std::strncmp(e->d_name, prefix, std::strlen(prefix)))
+      found = folder + "/" + e->d_name;
+  if (dir)
+    closedir(dir);
+  return found;
 }
 
 std::string pci_path() {
-  const std::string node = node_path();
-  const std::string name = node.substr(node.rfind('/') + 1);
   char real[PATH_MAX];
-  if (!realpath(("/sys/class/accel/" + name + "/device").c_str(), real))
-    return {};
-  return real;
+  const std::string bound = find_in("/sys/bus/pci/drivers/loom", "0000:");
+  return realpath(bound.c_str(), real) ? real : "";
+}
+
+// A bound device's number may change: an old one lives while it has users.
+std::string node_path() {
+  if (const char *path = std::getenv("LOOM_NODE"))
+    return path;
+  const std::string entry = find_in(pci_path() + "/accel", "accel");
+  return entry.empty() ? "" : "/dev/accel/" + entry.substr(entry.rfind('/') + 1);
 }
 
 int write_file(const std::string &path, const std::string &text) {

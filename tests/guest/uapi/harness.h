@@ -14,9 +14,8 @@
 
 namespace loom_test {
 
+// The device's node and its PCI function's sysfs folder; "" while unbound.
 std::string node_path();
-
-// The sysfs folder of the PCI function behind the node.
 std::string pci_path();
 
 class Device {
