@@ -391,6 +391,16 @@ bool Epilogue::takeBias() {
   const bool floats = type.getElementType().isF32();
   if (step.op != (floats ? LOOM_UOP_FADD : LOOM_UOP_IADD))
     return false;
+  if (step.other < 0) {
+    // The same for all channels, perhaps a zero that still turns -0 to +0.
+    OpBuilder before(product);
+    auto biasType = RankedTensorType::get({channels}, type.getElementType());
+    std::vector<uint32_t> same(channels, program.imms[-1 - step.other]);
+    setBias(loomt::ConstantOp::create(before, map.getLoc(), biasType,
+                                      storeElements(biasType, same)));
+    ++taken;
+    return true;
+  }
   std::optional<Ref> ref = channel(step.other);
   if (!ref || cast<RankedTensorType>(ref->root.getType()).getElementType() !=
                   type.getElementType() ||
@@ -544,10 +554,12 @@ static void flattenViews(func::FuncOp func) {
 }
 
 static void dropUnused(func::FuncOp func) {
-  for (Operation &op : llvm::make_early_inc_range(
-           llvm::reverse(func.getBody().front().without_terminator())))
-    if (op.use_empty())
-      op.erase();
+  SmallVector<Operation *> ops;
+  for (Operation &op : func.getBody().front().without_terminator())
+    ops.push_back(&op);
+  for (Operation *op : llvm::reverse(ops))
+    if (op->use_empty())
+      op->erase();
 }
 
 LogicalResult mlir::loom::fuseLoomT(func::FuncOp func) {
@@ -556,12 +568,13 @@ LogicalResult mlir::loom::fuseLoomT(func::FuncOp func) {
   dropUnused(func);
   for (auto map : llvm::make_early_inc_range(func.getOps<loomt::MapOp>()))
     fuseProducers(map);
-  for (Operation &op : llvm::make_early_inc_range(func.getBody().front())) {
-    if (!isa<loomt::ConvOp, loomt::ContractOp>(op))
-      continue;
-    if (loomt::MapOp map = soleMap(&op))
-      Epilogue(&op, map).run();
-  }
+  SmallVector<Operation *> products;
+  for (Operation &op : func.getBody().front())
+    if (isa<loomt::ConvOp, loomt::ContractOp>(op))
+      products.push_back(&op);
+  for (Operation *product : products)
+    if (loomt::MapOp map = soleMap(product))
+      Epilogue(product, map).run();
   flattenViews(func);
   dropUnused(func);
   for (auto map : llvm::make_early_inc_range(func.getOps<loomt::MapOp>()))

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// The back half as one call, and as passes for loom-opt.
+
+#ifndef LOOM_PIPELINES_BACK_H
+#define LOOM_PIPELINES_BACK_H
+
+#include "loom/Target/Encoder.h"
+
+#include "mlir/IR/BuiltinOps.h"
+
+namespace mlir::loom {
+
+/// Where compileModule() may stop.
+enum class Stage { StableHLO, LoomT, Loom, Program };
+
+void registerBackDialects(DialectRegistry &registry);
+
+/// Rewrites the module's function `main` as far as `stage`, with a verifier after
+/// every level. `out` is filled at Stage::Program. Problems are diagnostics.
+LogicalResult compileModule(ModuleOp module, const loom_target &target,
+                            const std::string &entry, Stage stage,
+                            CompiledProgram &out);
+
+/// loom-convert-stablehlo-to-loomt, loom-fuse-loomt, loom-convert-loomt-to-loom,
+/// loom-allocate-sram, loom-assign-semaphores, loom-verify-records.
+void registerBackPasses();
+
+} // namespace mlir::loom
+
+#endif // LOOM_PIPELINES_BACK_H

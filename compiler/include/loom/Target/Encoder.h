@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// A loom function to the bytes of a .loom file, and the plan for reports.
+
+#ifndef LOOM_TARGET_ENCODER_H
+#define LOOM_TARGET_ENCODER_H
+
+#include "loom_target.h"
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+
+#include <string>
+#include <vector>
+
+namespace mlir::loom {
+
+struct LayerPlan {
+  std::string kind, shape, module, source, tiling, bound;
+  uint64_t macs = 0, bytes = 0, ideal = 0, cycles = 0;
+  uint32_t records = 0;
+};
+
+struct CompiledProgram {
+  std::vector<uint8_t> file;
+  std::vector<LayerPlan> layers;
+  uint64_t macs = 0, cycles = 0, mxuBusy = 0;
+  uint64_t records = 0, units = 0, scratchBytes = 0, constBytes = 0;
+  double utilisation = 0; // products over what the array could do, 0 to 1
+};
+
+/// The function must have offsets and semaphores. Reports what does not fit the
+/// container.
+LogicalResult encodeProgram(func::FuncOp func, const loom_target &target,
+                            const std::string &entry, CompiledProgram &out);
+
+} // namespace mlir::loom
+
+#endif // LOOM_TARGET_ENCODER_H

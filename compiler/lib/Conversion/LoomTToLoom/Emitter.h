@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// What the lowerings of all operations share: boxes of memory and how they lie
+// in SRAM, rings of buffers, DMA.
+
+#ifndef LOOM_LIB_CONVERSION_LOOMTTOLOOM_EMITTER_H
+#define LOOM_LIB_CONVERSION_LOOMTTOLOOM_EMITTER_H
+
+#include "loom/Dialect/Loom/Loom.h"
+#include "loom/Dialect/LoomT/LoomT.h"
+#include "loom_target.h"
+
+namespace mlir::loom {
+
+/// Elements of a slot: byte offset, and byte strides of each dimension.
+struct Box {
+  Value mem;
+  int64_t offset = 0;
+  int64_t elem = 1;
+  SmallVector<int64_t> n;
+  SmallVector<int64_t> stride;
+};
+
+/// A box as it lies in SRAM: bytes, and for each dimension its stride there.
+struct Layout {
+  struct Loop {
+    int64_t count, memStride, sramStride;
+  };
+  int64_t bytes = 0;
+  int64_t memOffset = 0;  // of the transfer
+  int64_t sramOffset = 0; // of element 0
+  int64_t inner = 0;      // contiguous bytes of the transfer
+  SmallVector<Loop> loops; // outermost first
+  SmallVector<int64_t> stride;
+};
+
+/// Keeps the order that the elements have in memory: windows that overlap are
+/// stored once, repeated elements once.
+Layout layoutAsInMemory(const Box &box);
+/// Row-major in the order of the box's dimensions.
+Layout layoutDense(const Box &box);
+
+/// A few buffers that hold recently used tiles.
+class Ring {
+public:
+  Ring() = default;
+  Ring(OpBuilder &builder, Location loc, int64_t count, int64_t bytes);
+  /// The buffer with this tile; `fresh` if it must be filled first.
+  Value get(ArrayRef<int64_t> key, bool &fresh);
+  /// The next buffer in turn.
+  Value next();
+
+private:
+  struct Entry {
+    Value buf;
+    SmallVector<int64_t> key;
+    int64_t used = -1;
+  };
+  SmallVector<Entry> entries;
+  int64_t clock = 0;
+};
+
+class Emitter {
+public:
+  Emitter(OpBuilder &builder, const loom_target &target)
+      : builder(builder), target(target) {}
+
+  void load(Location loc, Value mem, Value buf, const Layout &layout) {
+    transfer(loc, LOOM_Q_LD, mem, buf, layout);
+  }
+  void store(Location loc, Value buf, Value mem, const Layout &layout) {
+    transfer(loc, LOOM_Q_ST, mem, buf, layout);
+  }
+  /// Memory to memory; `loops` outermost first, sramStride is the destination's.
+  void copy(Location loc, Value src, Value dst, int64_t srcOffset,
+            int64_t dstOffset, int64_t inner, ArrayRef<Layout::Loop> loops);
+  void fill(Location loc, Value dst, int64_t offset, int64_t bytes,
+            uint32_t bits, int64_t elem);
+  void layer(Location loc, StringRef kind, const Twine &shape,
+             const Twine &tiling, StringRef bound, int64_t macs, int64_t bytes,
+             int64_t ideal);
+
+  OpBuilder &builder;
+  const loom_target &target;
+
+private:
+  void transfer(Location loc, unsigned queue, Value mem, Value buf,
+                const Layout &layout);
+  struct Dma {
+    Value src, dst;
+    unsigned queue;
+    int64_t srcOffset, dstOffset, inner;
+    std::optional<std::pair<uint32_t, int64_t>> fill;
+  };
+  void split(Location loc, Dma dma, SmallVector<Layout::Loop> loops);
+};
+
+/// Where every loomt root lives, and references to it in bytes.
+class Memory {
+public:
+  struct Place {
+    Value mem;
+    int64_t offset = 0;
+  };
+  void set(Value root, Place place) { places[root] = place; }
+  Box box(Value value) const;
+
+private:
+  DenseMap<Value, Place> places;
+};
+
+LogicalResult lowerScalar(Emitter &emitter, const Memory &memory, Operation *op);
+LogicalResult lowerProduct(Emitter &emitter, const Memory &memory,
+                           Operation *op);
+LogicalResult lowerCopy(Emitter &emitter, const Memory &memory,
+                        loomt::CopyOp op);
+
+/// "4x8x8x16" of a type.
+std::string shapeText(Type type);
+int64_t elementBytesOf(Type type);
+
+} // namespace mlir::loom
+
+#endif // LOOM_LIB_CONVERSION_LOOMTTOLOOM_EMITTER_H

@@ -1,0 +1,261 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Memory first (a slot for each input, output and constant, one for everything
+// between), then each operation in order.
+
+#include "loom/Conversion/LoomTToLoom.h"
+
+#include "Emitter.h"
+
+#include "loom_program.h"
+#include "loom_regs.h"
+
+using namespace mlir;
+using namespace mlir::loom;
+
+namespace {
+constexpr int64_t kAlign = 64;
+
+class Lowering {
+public:
+  Lowering(func::FuncOp func, const loom_target &target)
+      : func(func), builder(func.getContext()), emitter(builder, target) {}
+  LogicalResult run();
+
+private:
+  struct Tensor {
+    int64_t slot;
+    RankedTensorType type;
+    std::string role, name;
+  };
+  void materialiseResults();
+  Value slot(Location loc, int64_t bytes, unsigned kind, unsigned rights,
+             const std::string &label, ElementsAttr value = {});
+  void placeArguments();
+  void placeResults();
+  LogicalResult placeConstants();
+  void placeScratch();
+  LogicalResult lower(Operation &op);
+
+  func::FuncOp func;
+  OpBuilder builder;
+  Emitter emitter;
+  Memory memory;
+  DenseSet<Value> placed;
+  int64_t slots = 0;
+  SmallVector<Tensor> tensors;
+};
+} // namespace
+
+static std::string nameOf(DictionaryAttr attributes, StringRef fallback,
+                          unsigned index) {
+  for (StringRef key : {"loom.name", "loom.path"})
+    if (attributes)
+      if (auto name = attributes.getAs<StringAttr>(key))
+        return name.getValue().str();
+  return (fallback + Twine(index)).str();
+}
+
+static std::string roleOf(DictionaryAttr attributes, StringRef fallback) {
+  if (attributes)
+    if (auto role = attributes.getAs<StringAttr>("loom.role"))
+      return role.getValue().str();
+  return fallback.str();
+}
+
+static bool isProducer(Operation *op) {
+  return isa_and_nonnull<loomt::MapOp, loomt::ReduceOp, loomt::ContractOp,
+                         loomt::ConvOp, loomt::CopyOp>(op);
+}
+
+/// Every result gets a root of its own that nothing else is.
+void Lowering::materialiseResults() {
+  Operation *ret = func.getBody().front().getTerminator();
+  builder.setInsertionPoint(ret);
+  DenseSet<Value> taken;
+  for (OpOperand &operand : ret->getOpOperands()) {
+    loomt::Ref ref = loomt::Ref::of(operand.get());
+    auto type = cast<RankedTensorType>(operand.get().getType());
+    if (isProducer(ref.root.getDefiningOp()) && ref.isWhole() &&
+        taken.insert(ref.root).second)
+      continue;
+    Value copy = loomt::CopyOp::create(
+        builder, operand.get().getLoc(), type, operand.get(),
+        builder.getDenseI64ArrayAttr({0}),
+        builder.getArrayAttr(builder.getDenseI64ArrayAttr(
+            loomt::denseStrides(type.getShape()))),
+        nullptr);
+    operand.set(copy);
+  }
+}
+
+Value Lowering::slot(Location loc, int64_t bytes, unsigned kind, unsigned rights,
+                     const std::string &label, ElementsAttr value) {
+  return npu::SlotOp::create(
+      builder, loc, npu::MemType::get(builder.getContext(), bytes),
+      builder.getI64IntegerAttr(slots++), builder.getI64IntegerAttr(kind),
+      builder.getI64IntegerAttr(rights), builder.getStringAttr(label), value);
+}
+
+static int64_t bytesOfTensor(Type type) {
+  return cast<RankedTensorType>(type).getNumElements() * elementBytesOf(type);
+}
+
+void Lowering::placeArguments() {
+  for (BlockArgument argument : func.getArguments()) {
+    DictionaryAttr attributes = func.getArgAttrDict(argument.getArgNumber());
+    std::string name = nameOf(attributes, "arg", argument.getArgNumber());
+    tensors.push_back({slots, cast<RankedTensorType>(argument.getType()),
+                       roleOf(attributes, "input"), name});
+    Value mem = slot(argument.getLoc(), bytesOfTensor(argument.getType()),
+                     LOOM_SLOT_ARG, LOOM_RIGHT_READ, name);
+    memory.set(argument, {mem, 0});
+  }
+}
+
+void Lowering::placeResults() {
+  Operation *ret = func.getBody().front().getTerminator();
+  for (OpOperand &operand : ret->getOpOperands()) {
+    const unsigned i = operand.getOperandNumber();
+    Value root = loomt::Ref::of(operand.get()).root;
+    auto type = cast<RankedTensorType>(operand.get().getType());
+    DictionaryAttr attributes = func.getResultAttrDict(i);
+    std::string name = nameOf(attributes, "result", i);
+    tensors.push_back({slots, type, roleOf(attributes, "output"), name});
+    bool read = !root.hasOneUse();
+    Value mem =
+        slot(root.getLoc(), bytesOfTensor(type), LOOM_SLOT_ARG,
+             LOOM_RIGHT_WRITE | (read ? LOOM_RIGHT_READ : 0), name);
+    memory.set(root, {mem, 0});
+    placed.insert(root);
+  }
+}
+
+LogicalResult Lowering::placeConstants() {
+  unsigned index = 0;
+  for (auto op : func.getOps<loomt::ConstantOp>()) {
+    if (slots >= LOOM_MAX_SLOTS)
+      return op.emitError() << "the program has more than " << LOOM_MAX_SLOTS
+                            << " tensors in memory; merge constants";
+    std::string name;
+    if (auto attr = op->getAttrOfType<StringAttr>("loom.name"))
+      name = attr.getValue().str();
+    else if (auto loc = dyn_cast<NameLoc>(op.getLoc()))
+      name = loc.getName().str();
+    else
+      name = "const" + std::to_string(index);
+    ++index;
+    Value mem = slot(op.getLoc(), bytesOfTensor(op.getType()), LOOM_SLOT_CONST,
+                     LOOM_RIGHT_READ, name, op.getValue());
+    memory.set(op.getResult(), {mem, 0});
+  }
+  return success();
+}
+
+/// Live ranges in order of definition, each at the lowest free place.
+void Lowering::placeScratch() {
+  DenseMap<Operation *, int64_t> order;
+  int64_t count = 0;
+  for (Operation &op : func.getBody().front())
+    order[&op] = count++;
+  auto lastUse = [&](Value root) {
+    int64_t last = order[root.getDefiningOp()];
+    for (Operation *user : root.getUsers()) {
+      last = std::max(last, order[user]);
+      if (isa<loomt::ViewOp>(user))
+        for (Operation *next : user->getResult(0).getUsers())
+          last = std::max(last, order[next]);
+    }
+    return last;
+  };
+  struct Live {
+    int64_t offset, bytes, last;
+    Value root;
+  };
+  SmallVector<Live> live, all;
+  int64_t total = 0;
+  for (Operation &op : func.getBody().front()) {
+    if (!isProducer(&op) || placed.contains(op.getResult(0)))
+      continue;
+    const int64_t now = order[&op];
+    llvm::erase_if(live, [&](const Live &l) { return l.last < now; });
+    llvm::sort(live, [](const Live &a, const Live &b) {
+      return a.offset < b.offset;
+    });
+    const int64_t bytes =
+        llvm::alignTo(bytesOfTensor(op.getResult(0).getType()), kAlign);
+    int64_t at = 0;
+    for (const Live &l : live) {
+      if (at + bytes <= l.offset)
+        break;
+      at = l.offset + l.bytes;
+    }
+    live.push_back({at, bytes, lastUse(op.getResult(0)), op.getResult(0)});
+    all.push_back(live.back());
+    total = std::max(total, at + bytes);
+  }
+  if (!total)
+    return;
+  Value mem = slot(func.getLoc(), total, LOOM_SLOT_SCRATCH,
+                   LOOM_RIGHT_READ | LOOM_RIGHT_WRITE, "scratch");
+  for (const Live &l : all)
+    memory.set(l.root, {mem, l.offset});
+}
+
+LogicalResult Lowering::lower(Operation &op) {
+  if (isa<loomt::MapOp, loomt::ReduceOp>(op))
+    return lowerScalar(emitter, memory, &op);
+  if (isa<loomt::ContractOp, loomt::ConvOp>(op))
+    return lowerProduct(emitter, memory, &op);
+  if (auto copy = dyn_cast<loomt::CopyOp>(op))
+    return lowerCopy(emitter, memory, copy);
+  if (isa<loomt::ViewOp, loomt::ConstantOp, func::ReturnOp>(op))
+    return success();
+  return op.emitError() << "'" << op.getName().getStringRef()
+                        << "' is not an operation of loomt";
+}
+
+LogicalResult Lowering::run() {
+  materialiseResults();
+  builder.setInsertionPointAfter(func);
+  auto lowered = func::FuncOp::create(builder, func.getLoc(), func.getName(),
+                                      builder.getFunctionType({}, {}));
+  builder.setInsertionPointToStart(lowered.addEntryBlock());
+  placeArguments();
+  placeResults();
+  if (failed(placeConstants())) {
+    lowered.erase();
+    return failure();
+  }
+  placeScratch();
+  bool ok = true;
+  for (Operation &op : func.getBody().front())
+    ok &= succeeded(lower(op));
+  npu::HaltOp::create(builder, func.getLoc());
+  func::ReturnOp::create(builder, func.getLoc());
+  if (!ok) {
+    lowered.erase();
+    return failure();
+  }
+  SmallVector<Attribute> table;
+  for (const Tensor &tensor : tensors)
+    table.push_back(builder.getDictionaryAttr(
+        {builder.getNamedAttr("slot", builder.getI64IntegerAttr(tensor.slot)),
+         builder.getNamedAttr("role", builder.getStringAttr(tensor.role)),
+         builder.getNamedAttr("name", builder.getStringAttr(tensor.name)),
+         builder.getNamedAttr("dtype",
+                              builder.getI64IntegerAttr(*loomt::npuType(
+                                  tensor.type.getElementType()))),
+         builder.getNamedAttr("dims", builder.getDenseI64ArrayAttr(
+                                          tensor.type.getShape()))}));
+  lowered->setAttr(kTensorsAttr, builder.getArrayAttr(table));
+  for (NamedAttribute attribute : func->getDiscardableAttrs())
+    lowered->setAttr(attribute.getName(), attribute.getValue());
+  func.erase();
+  return success();
+}
+
+LogicalResult mlir::loom::convertLoomTToLoom(func::FuncOp func,
+                                             const loom_target &target) {
+  return Lowering(func, target).run();
+}

@@ -1,0 +1,309 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Convolutions and matrix products: one loop nest over pixel tiles, channel tiles
+// and chunks of k. Accumulators stay in the array over all chunks.
+
+#include "Emitter.h"
+
+#include "loom/Scheduler/Tiling.h"
+#include "loom_timing.h"
+
+#include "llvm/ADT/bit.h"
+
+using namespace mlir;
+using namespace mlir::loom;
+using program::ProductShape;
+using program::ProductTiling;
+
+namespace {
+/// Operands with one meaning a dimension, whatever the operation was.
+struct Product {
+  Box input;  // g, b, y, x, c
+  Box filter; // g, ky, kx, c, n
+  Box bias;   // g, n
+  Box out;    // g, b, y, x, n
+  ProductShape shape;
+  int64_t py = 0, px = 0;
+  unsigned outType = 0;
+  std::optional<std::pair<uint32_t, uint32_t>> clamp;
+};
+
+class Loops {
+public:
+  Loops(Emitter &emitter, Operation *op, Product product, ProductTiling tiling)
+      : e(emitter), b(emitter.builder), loc(op->getLoc()), p(std::move(product)),
+        s(p.shape), t(tiling),
+        aRing(b, loc, t.aBufs, t.aBytes), bRing(b, loc, t.bBufs, t.bBytes),
+        outRing(b, loc, t.outBufs, t.outBytes) {
+    if (s.bias)
+      biasRing = Ring(b, loc, 2, t.tn * 4);
+  }
+  void run();
+
+private:
+  struct Pixels {
+    int64_t b0, nb, y0, ny, x0, nx;
+  };
+  struct Chunk {
+    int64_t ky, nky, kx, nkx, c, nc;
+  };
+  struct Patch { // of A in SRAM
+    Value buf;
+    Layout layout;
+    int64_t yLo, rows, xLo, columns;
+  };
+  void tile(int64_t g, const Pixels &pixels, int64_t n0, int64_t nn);
+  Patch loadInput(int64_t g, const Pixels &pixels, const Chunk &chunk);
+
+  Emitter &e;
+  OpBuilder &b;
+  Location loc;
+  Product p;
+  const ProductShape &s;
+  const ProductTiling t;
+  Ring aRing, bRing, outRing, biasRing;
+};
+} // namespace
+
+/// Inputs that outputs [o0, o0 + n) touch, clipped; at least one.
+static std::pair<int64_t, int64_t> touched(int64_t o0, int64_t n, int64_t stride,
+                                           int64_t k, int64_t dilation,
+                                           int64_t pad, int64_t limit) {
+  int64_t lo = std::clamp<int64_t>(o0 * stride - pad, 0, limit - 1);
+  int64_t hi = std::min(limit - 1, (o0 + n - 1) * stride + (k - 1) * dilation - pad);
+  return {lo, std::max<int64_t>(1, hi - lo + 1)};
+}
+
+Loops::Patch Loops::loadInput(int64_t g, const Pixels &px, const Chunk &chunk) {
+  Patch patch;
+  std::tie(patch.yLo, patch.rows) =
+      touched(px.y0, px.ny, s.sy, s.kh, s.dy, p.py, s.h);
+  std::tie(patch.xLo, patch.columns) =
+      touched(px.x0, px.nx, s.sx, s.kw, s.dx, p.px, s.w);
+  Box box = p.input;
+  const int64_t at[5] = {g, px.b0, patch.yLo, patch.xLo, chunk.c};
+  for (unsigned d = 0; d < 5; ++d)
+    box.offset += at[d] * box.stride[d];
+  box.n = {1, px.nb, patch.rows, patch.columns, chunk.nc};
+  patch.layout = layoutAsInMemory(box);
+  bool fresh;
+  patch.buf = aRing.get(
+      {g, px.b0, px.nb, px.y0, px.ny, px.x0, px.nx, chunk.c, chunk.nc}, fresh);
+  if (fresh)
+    e.load(loc, box.mem, patch.buf, patch.layout);
+  return patch;
+}
+
+void Loops::tile(int64_t g, const Pixels &px, int64_t n0, int64_t nn) {
+  Value out = outRing.next(), bias;
+  bool fresh;
+  if (s.bias) {
+    bias = biasRing.get({g, n0}, fresh);
+    Box box = p.bias;
+    box.offset += g * box.stride[0] + n0 * box.stride[1];
+    box.n = {1, nn};
+    if (fresh)
+      e.load(loc, box.mem, bias, layoutDense(box));
+  }
+  SmallVector<Chunk> chunks;
+  for (int64_t ky = 0; ky < s.kh; ky += t.tky)
+    for (int64_t kx = 0; kx < s.kw; kx += t.tkx)
+      for (int64_t c = 0; c < s.c; c += t.tc)
+        chunks.push_back({ky, std::min(t.tky, s.kh - ky), kx,
+                          std::min(t.tkx, s.kw - kx), c,
+                          std::min(t.tc, s.c - c)});
+  for (const Chunk &k : chunks) {
+    Patch patch = loadInput(g, px, k);
+    Box box = p.filter;
+    const int64_t at[5] = {g, k.ky, k.kx, k.c, n0};
+    for (unsigned d = 0; d < 5; ++d)
+      box.offset += at[d] * box.stride[d];
+    box.n = {1, k.nky, k.nkx, k.nc, nn};
+    // One tap may keep its order in memory; more must be one run of k.
+    Layout layout = k.nky * k.nkx == 1 ? layoutAsInMemory(box) : layoutDense(box);
+    Value weights = bRing.get({g, k.ky, k.kx, k.c, n0}, fresh);
+    if (fresh)
+      e.load(loc, box.mem, weights, layout);
+    const bool last = &k == &chunks.back();
+    const int64_t oe = s.outElem, taps = k.nky * k.nkx;
+    const int64_t sk = taps == 1 ? layout.stride[3] : nn * s.elem;
+    auto array = [&](ArrayRef<int64_t> v) { return b.getDenseI64ArrayAttr(v); };
+    DenseI64ArrayAttr clamp;
+    if (last && p.clamp)
+      clamp = array({p.clamp->first, p.clamp->second});
+    const ArrayRef<int64_t> as = patch.layout.stride;
+    npu::MxuOp::create(
+        b, loc, patch.buf, weights, last ? out : Value(),
+        last ? bias : Value(), array({s.type, p.outType}),
+        array({&k == &chunks.front() ? LOOM_ACC_ZERO : LOOM_ACC_KEEP, 0, t.tn}),
+        array({patch.layout.sramOffset, patch.rows, patch.columns, as[2], as[3],
+               as[4]}),
+        array({k.nky, k.nkx, k.nc, s.sy, s.sx, s.dy, s.dx,
+               p.py - px.y0 * s.sy + patch.yLo - k.ky * s.dy,
+               p.px - px.x0 * s.sx + patch.xLo - k.kx * s.dx}),
+        array({layout.sramOffset, sk, layout.stride[4]}),
+        array({px.ny, px.nx, nn}),
+        array({px.nb, 1, as[1], 0, 0, 0, px.ny * px.nx * nn * oe, 0}),
+        array({0, px.nx * nn * oe, nn * oe, oe}), b.getI64IntegerAttr(0), clamp,
+        nullptr, nullptr);
+  }
+  Box box = p.out;
+  const int64_t at[5] = {g, px.b0, px.y0, px.x0, n0};
+  for (unsigned d = 0; d < 5; ++d)
+    box.offset += at[d] * box.stride[d];
+  box.n = {1, px.nb, px.ny, px.nx, nn};
+  e.store(loc, out, box.mem, layoutDense(box));
+}
+
+void Loops::run() {
+  SmallVector<Pixels> pixels;
+  for (int64_t b0 = 0; b0 < s.b; b0 += t.tb)
+    for (int64_t y = 0; y < s.oh; y += t.ty)
+      for (int64_t x = 0; x < s.ow; x += t.tx)
+        pixels.push_back({b0, std::min(t.tb, s.b - b0), y,
+                          std::min(t.ty, s.oh - y), x,
+                          std::min(t.tx, s.ow - x)});
+  auto channels = [&](auto body) {
+    for (int64_t n = 0; n < s.n; n += t.tn)
+      body(n, std::min(t.tn, s.n - n));
+  };
+  for (int64_t g = 0; g < s.g; ++g) {
+    if (t.nOuter)
+      channels([&](int64_t n, int64_t nn) {
+        for (const Pixels &px : pixels)
+          tile(g, px, n, nn);
+      });
+    else
+      for (const Pixels &px : pixels)
+        channels([&](int64_t n, int64_t nn) { tile(g, px, n, nn); });
+  }
+}
+
+/// Bytes that lie together at the end of a box's dimensions.
+static int64_t runOf(const Box &box) {
+  return layoutAsInMemory(box).inner;
+}
+
+static unsigned mxuType(Type element) {
+  return element.isF32()    ? LOOM_MXU_F32
+         : element.isBF16() ? LOOM_MXU_BF16
+                            : LOOM_MXU_INT8;
+}
+
+static void setEpilogue(Product &p, std::optional<APFloat> lo,
+                        std::optional<APFloat> hi) {
+  if (lo)
+    p.clamp = {uint32_t(lo->bitcastToAPInt().getZExtValue()),
+               uint32_t(hi->bitcastToAPInt().getZExtValue())};
+}
+
+static Box reorder(const Box &box, ArrayRef<int> dims) {
+  Box result{box.mem, box.offset, box.elem, {}, {}};
+  for (int d : dims) {
+    result.n.push_back(d < 0 ? 1 : box.n[d]);
+    result.stride.push_back(d < 0 ? 0 : box.stride[d]);
+  }
+  return result;
+}
+
+static Product productOf(const Memory &memory, loomt::ContractOp op) {
+  Product p;
+  // [g, m, k] is a map of one row; [g, k, n] a kernel of one tap.
+  p.input = reorder(memory.box(op.getLhs()), {0, -1, -1, 1, 2});
+  p.filter = reorder(memory.box(op.getRhs()), {0, -1, -1, 1, 2});
+  p.out = reorder(memory.box(op.getResult()), {0, -1, -1, 1, 2});
+  if (op.getBias())
+    p.bias = reorder(memory.box(op.getBias()), {-1, 0});
+  ProductShape &s = p.shape;
+  s.g = p.input.n[0];
+  s.w = s.ow = p.input.n[3];
+  s.c = p.input.n[4];
+  s.n = p.filter.n[4];
+  s.bias = bool(op.getBias());
+  setEpilogue(p, op.getLo(), op.getHi());
+  return p;
+}
+
+static Product productOf(const Memory &memory, loomt::ConvOp op) {
+  Product p;
+  const int64_t groups = op.getGroups();
+  p.input = reorder(memory.box(op.getInput()), {-1, 0, 1, 2, 3});
+  p.filter = reorder(memory.box(op.getFilter()), {-1, 0, 1, 2, 3});
+  p.out = reorder(memory.box(op.getResult()), {-1, 0, 1, 2, 3});
+  // A group is a range of channels.
+  auto group = [&](Box &box) {
+    box.n[0] = groups;
+    box.n.back() /= groups;
+    box.stride[0] = box.n.back() * box.stride.back();
+  };
+  group(p.input);
+  group(p.filter);
+  group(p.out);
+  if (op.getBias()) {
+    p.bias = reorder(memory.box(op.getBias()), {-1, 0});
+    group(p.bias);
+  }
+  ProductShape &s = p.shape;
+  s.g = groups;
+  s.b = p.input.n[1];
+  s.h = p.input.n[2];
+  s.w = p.input.n[3];
+  s.c = p.input.n[4];
+  s.kh = p.filter.n[1];
+  s.kw = p.filter.n[2];
+  s.n = p.filter.n[4];
+  s.oh = p.out.n[2];
+  s.ow = p.out.n[3];
+  ArrayRef<int64_t> w = op.getWindow();
+  s.sy = w[0];
+  s.sx = w[1];
+  s.dy = w[2];
+  s.dx = w[3];
+  p.py = w[4];
+  p.px = w[5];
+  s.bias = bool(op.getBias());
+  setEpilogue(p, op.getLo(), op.getHi());
+  return p;
+}
+
+LogicalResult mlir::loom::lowerProduct(Emitter &emitter, const Memory &memory,
+                                       Operation *op) {
+  auto conv = dyn_cast<loomt::ConvOp>(op);
+  Product p = conv ? productOf(memory, conv)
+                   : productOf(memory, cast<loomt::ContractOp>(op));
+  Value lhs = op->getOperand(0), result = op->getResult(0);
+  ProductShape &s = p.shape;
+  auto element = [](Value v) {
+    return cast<RankedTensorType>(v.getType()).getElementType();
+  };
+  s.type = mxuType(element(lhs));
+  s.elem = elementBytesOf(lhs.getType());
+  s.outElem = elementBytesOf(result.getType());
+  p.outType = *loomt::npuType(element(result));
+  s.aRun = runOf(p.input);
+  s.bRun = runOf(p.filter);
+  ProductTiling tiling;
+  if (!tileProduct(s, emitter.target, tiling))
+    return op->emitError()
+           << "'" << op->getName().getStringRef() << "' of shape "
+           << shapeText(result.getType())
+           << " does not fit the target: not even its smallest tile does, with "
+           << emitter.target.sram_bytes << " bytes of SRAM; choose a larger "
+           << "target or smaller strides";
+  const int64_t compulsory =
+      s.g * (s.b * s.h * s.w * s.c + s.kh * s.kw * s.c * s.n) * s.elem +
+      s.g * s.b * s.oh * s.ow * s.n * s.outElem;
+  const uint64_t array =
+      loom_ceil_div(uint64_t(s.macs()) * 64,
+                    loom_mxu_peak64(&emitter.target, s.type));
+  const uint64_t memoryCycles =
+      loom_ceil_div(uint64_t(compulsory) * 64,
+                    loom_mem_bandwidth64(&emitter.target.mem[0]));
+  emitter.layer(op->getLoc(), conv ? "conv" : "matmul",
+                shapeText(lhs.getType()) + " * " +
+                    shapeText(op->getOperand(1).getType()),
+                tiling.text(s), tiling.bound(), s.macs(), tiling.bytes,
+                std::max(array, memoryCycles));
+  Loops(emitter, op, std::move(p), tiling).run();
+  return success();
+}

@@ -1,0 +1,356 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Maps and reductions on the vector unit: the domain is cut along its kept
+// dimensions; each tile is loaded, computed by one record and stored.
+
+#include "Emitter.h"
+
+#include "loom_timing.h"
+
+using namespace mlir;
+using namespace mlir::loom;
+using loomt::Program;
+
+namespace {
+constexpr int64_t kMaxCount = 65535;
+/// A tile below this many elements does not pay for its record.
+constexpr int64_t kMinTile = 4096;
+constexpr int64_t kWantedTiles = 8;
+
+struct View {
+  Box box; // over the whole domain
+  bool isOut = false;
+  unsigned dtype = 0;
+  Ring ring;
+};
+
+class Scalar {
+public:
+  Scalar(Emitter &emitter, Operation *op) : e(emitter), op(op) {}
+  LogicalResult run(const Memory &memory);
+
+private:
+  void coalesce();
+  int64_t tileBytes(ArrayRef<int64_t> tile, SmallVectorImpl<int64_t> *each);
+  bool chooseTile();
+  void emitTile(ArrayRef<int64_t> at);
+  void buildProgram();
+  size_t kept() const { return n.size() - reduced; }
+  Box boxOf(const View &view, ArrayRef<int64_t> at, ArrayRef<int64_t> size);
+
+  Emitter &e;
+  Operation *op;
+  SmallVector<int64_t> n; // the domain, reduced dimensions last
+  size_t reduced = 0;
+  SmallVector<int64_t> tile;
+  std::vector<View> views; // the result is the last
+  Program program;
+  int32_t reducer = 0;
+  SmallVector<int32_t> uops;
+};
+} // namespace
+
+/// Drops dimensions of size 1 and merges neighbours that every view walks as one.
+void Scalar::coalesce() {
+  SmallVector<int64_t> size;
+  std::vector<SmallVector<int64_t>> strides(views.size());
+  size_t keptDims = 0;
+  for (size_t d = 0; d < n.size(); ++d) {
+    const bool isReduced = d >= kept();
+    if (n[d] == 1)
+      continue;
+    const bool sameKind = !size.empty() && (isReduced == (size.size() > keptDims));
+    bool merge = sameKind && size.back() * n[d] <= INT32_MAX;
+    for (size_t v = 0; merge && v < views.size(); ++v)
+      merge = strides[v].back() == views[v].box.stride[d] * n[d];
+    if (merge) {
+      size.back() *= n[d];
+      for (size_t v = 0; v < views.size(); ++v)
+        strides[v].back() = views[v].box.stride[d];
+      continue;
+    }
+    size.push_back(n[d]);
+    for (size_t v = 0; v < views.size(); ++v)
+      strides[v].push_back(views[v].box.stride[d]);
+    if (!isReduced)
+      keptDims = size.size();
+  }
+  if (reduced && size.size() == keptDims) {
+    size.push_back(1);
+    for (auto &list : strides)
+      list.push_back(0);
+  }
+  reduced = size.size() - keptDims;
+  n = size;
+  for (size_t v = 0; v < views.size(); ++v) {
+    views[v].box.n = size;
+    views[v].box.stride = strides[v];
+  }
+}
+
+Box Scalar::boxOf(const View &view, ArrayRef<int64_t> at,
+                  ArrayRef<int64_t> size) {
+  Box box = view.box;
+  for (size_t d = 0; d < n.size(); ++d)
+    box.offset += at[d] * box.stride[d];
+  box.n.assign(size.begin(), size.end());
+  if (view.isOut)
+    for (size_t d = kept(); d < n.size(); ++d)
+      box.n[d] = 1;
+  return box;
+}
+
+/// SRAM that a tile needs, two buffers a view that moves with the tiles.
+int64_t Scalar::tileBytes(ArrayRef<int64_t> size, SmallVectorImpl<int64_t> *each) {
+  SmallVector<int64_t> zero(n.size(), 0);
+  int64_t total = 0;
+  for (const View &view : views) {
+    const int64_t bytes =
+        llvm::alignTo(layoutAsInMemory(boxOf(view, zero, size)).bytes, 64);
+    bool moves = false;
+    for (size_t d = 0; d < kept(); ++d)
+      moves |= size[d] != n[d] && view.box.stride[d] != 0;
+    if (each)
+      each->push_back(moves ? bytes : -bytes);
+    total += moves ? 2 * bytes : bytes;
+  }
+  return total;
+}
+
+bool Scalar::chooseTile() {
+  tile.assign(n.begin(), n.end());
+  int64_t all = 1, inner = 1;
+  for (int64_t count : n)
+    all *= count;
+  for (size_t d = kept(); d < n.size(); ++d) {
+    inner *= n[d];
+    if (n[d] > kMaxCount)
+      return false;
+  }
+  const int64_t wanted =
+      std::max<int64_t>(kMinTile, (all + kWantedTiles - 1) / kWantedTiles);
+  auto elements = [&] {
+    int64_t count = 1;
+    for (int64_t t : tile)
+      count *= t;
+    return count;
+  };
+  auto used = [&] {
+    return llvm::count_if(tile, [](int64_t t) { return t > 1; });
+  };
+  // Shrinks the outermost dimension that is still larger than 1.
+  for (size_t d = 0; d < kept();) {
+    const bool fits =
+        tile[d] <= kMaxCount && elements() <= int64_t(LOOM_CAP_VPU_ELEMS) &&
+        elements() <= std::max(wanted, inner) && used() <= 6 &&
+        tileBytes(tile, nullptr) <= int64_t(e.target.sram_bytes);
+    if (fits)
+      break;
+    if (tile[d] == 1 || used() > 6) {
+      tile[d] = 1;
+      ++d;
+      continue;
+    }
+    const int64_t count = (n[d] + tile[d] - 1) / tile[d];
+    tile[d] = count >= n[d] ? 1 : (n[d] + count) / (count + 1);
+  }
+  int64_t rank = 0;
+  for (int64_t t : tile)
+    rank += t > 1;
+  return rank <= 6 && elements() <= int64_t(LOOM_CAP_VPU_ELEMS) &&
+         tileBytes(tile, nullptr) <= int64_t(e.target.sram_bytes);
+}
+
+/// SSA groups to registers; the last value is stored or reduced.
+void Scalar::buildProgram() {
+  const SmallVector<int32_t> registers = *program.registers();
+  auto operand = [&](int32_t v) {
+    return v >= 0 ? uint32_t(registers[v]) : LOOM_UOP_IMM(uint32_t(-1 - v));
+  };
+  for (auto [i, group] : llvm::enumerate(program.ops)) {
+    const uint32_t dst = registers[i];
+    if (group.op == LOOM_UOP_LOAD) {
+      uops.push_back(LOOM_UOP(group.op, dst, group.a, 0, 0));
+      continue;
+    }
+    const int count = Program::operands(group.op);
+    uops.push_back(LOOM_UOP(group.op, dst, count > 0 ? operand(group.a) : 0,
+                            count > 1 ? operand(group.b) : 0,
+                            count > 2 ? operand(group.c) : 0));
+  }
+  uops.push_back(LOOM_UOP(reducer ? reducer : int32_t(LOOM_UOP_STORE),
+                          views.size() - 1, registers.back(), 0, 0));
+}
+
+void Scalar::emitTile(ArrayRef<int64_t> at) {
+  SmallVector<int64_t> size;
+  for (size_t d = 0; d < n.size(); ++d)
+    size.push_back(std::min(tile[d], n[d] - at[d]));
+  SmallVector<Value> bufs;
+  SmallVector<Layout> layouts;
+  for (View &view : views) {
+    Box box = boxOf(view, at, size);
+    Layout layout = layoutAsInMemory(box);
+    Value buf;
+    if (view.isOut) {
+      buf = view.ring.next();
+    } else {
+      SmallVector<int64_t> key{layout.memOffset, layout.bytes, layout.inner};
+      bool fresh;
+      buf = view.ring.get(key, fresh);
+      if (fresh)
+        e.load(op->getLoc(), box.mem, buf, layout);
+    }
+    bufs.push_back(buf);
+    layouts.push_back(layout);
+  }
+  // Six dimensions; those of one element need no place.
+  SmallVector<int64_t> counts;
+  SmallVector<size_t> dims;
+  int64_t mask = 0;
+  for (size_t d = 0; d < n.size(); ++d)
+    if (size[d] > 1 || (d + 1 == n.size() && reduced))
+      dims.push_back(d);
+  if (dims.size() > 6) // the last reduced dimension is one of size 1
+    dims.pop_back();
+  const size_t pad = 6 - dims.size();
+  counts.assign(pad, 1);
+  for (auto [i, d] : llvm::enumerate(dims)) {
+    counts.push_back(size[d]);
+    if (d >= kept())
+      mask |= int64_t(1) << (pad + i);
+  }
+  SmallVector<int64_t> encoded;
+  for (auto [v, view] : llvm::enumerate(views)) {
+    encoded.append({layouts[v].sramOffset, int64_t(view.dtype),
+                    view.isOut ? int64_t(LOOM_VIEW_OUT) : 0});
+    encoded.append(pad, 0);
+    for (size_t d : dims)
+      encoded.push_back(view.isOut && d >= kept() ? 0 : layouts[v].stride[d]);
+  }
+  OpBuilder &b = e.builder;
+  npu::VpuOp::create(b, op->getLoc(), bufs, b.getDenseI64ArrayAttr(counts),
+                     b.getI64IntegerAttr(mask), b.getDenseI64ArrayAttr(encoded),
+                     b.getDenseI32ArrayAttr(uops),
+                     b.getDenseI32ArrayAttr(program.imms), nullptr, nullptr);
+  const View &out = views.back();
+  e.store(op->getLoc(), bufs.back(), out.box.mem, layouts.back());
+}
+
+LogicalResult Scalar::run(const Memory &memory) {
+  auto reduce = dyn_cast<loomt::ReduceOp>(op);
+  auto map = dyn_cast<loomt::MapOp>(op);
+  program = reduce ? Program(reduce.getProgram(), reduce.getImms())
+                   : Program(map.getProgram(), map.getImms());
+  auto element = [](Value v) {
+    return cast<RankedTensorType>(v.getType()).getElementType();
+  };
+  for (Value input : op->getOperands())
+    views.push_back(
+        {memory.box(input), false, *loomt::npuType(element(input)), {}});
+  Value result = op->getResult(0);
+  View out{memory.box(result), true, *loomt::npuType(element(result)), {}};
+  auto domain = op->getNumOperands()
+                    ? cast<RankedTensorType>(op->getOperand(0).getType())
+                    : cast<RankedTensorType>(result.getType());
+  n.assign(domain.getShape().begin(), domain.getShape().end());
+  if (reduce) {
+    reduced = reduce.getReduced();
+    reducer = reduce.getReducer();
+    out.box.stride.append(reduced, 0);
+  }
+  views.push_back(out);
+  coalesce();
+  if (n.empty()) { // a scalar
+    n.push_back(1);
+    for (View &view : views)
+      view.box.stride.push_back(0);
+  }
+  if (!chooseTile())
+    return op->emitError()
+           << "'" << op->getName().getStringRef() << "' of shape "
+           << shapeText(domain)
+           << " does not fit the target: its smallest tile needs more than "
+           << e.target.sram_bytes << " bytes of SRAM, 65535 elements a "
+           << "reduced dimension or six dimensions; choose a larger target or "
+              "reduce in two steps";
+  buildProgram();
+  SmallVector<int64_t> each;
+  tileBytes(tile, &each);
+  uint64_t passes = 0;
+  for (int32_t uop : uops)
+    passes += loom_uop_passes(LOOM_UOP_OP(uint32_t(uop)));
+  const int64_t elements = domain.getNumElements();
+  int64_t bytes = 0;
+  for (const View &view : views) {
+    SmallVector<int64_t> zero(n.size(), 0);
+    bytes += layoutAsInMemory(boxOf(view, zero, n)).bytes;
+  }
+  const uint64_t vpu = loom_ceil_div(elements * passes, e.target.vpu_lanes);
+  const uint64_t memoryCycles = loom_ceil_div(
+      uint64_t(bytes) * 64, loom_mem_bandwidth64(&e.target.mem[0]));
+  int64_t perTile = 1;
+  for (int64_t t : tile)
+    perTile *= t;
+  e.layer(op->getLoc(), reduce ? "reduce" : "map", shapeText(domain),
+          Twine(perTile) + " elements", vpu >= memoryCycles ? "VPU" : "memory",
+          0, bytes, std::max(vpu, memoryCycles));
+  for (auto [view, size] : llvm::zip(views, each))
+    view.ring = Ring(e.builder, op->getLoc(), size < 0 ? 1 : 2, std::abs(size));
+  SmallVector<int64_t> at(n.size(), 0);
+  while (true) {
+    emitTile(at);
+    size_t d = kept();
+    while (d-- > 0) {
+      at[d] += tile[d];
+      if (at[d] < n[d])
+        break;
+      at[d] = 0;
+    }
+    if (d == size_t(-1))
+      return success();
+  }
+}
+
+LogicalResult mlir::loom::lowerScalar(Emitter &emitter, const Memory &memory,
+                                      Operation *op) {
+  return Scalar(emitter, op).run(memory);
+}
+
+LogicalResult mlir::loom::lowerCopy(Emitter &e, const Memory &memory,
+                                    loomt::CopyOp op) {
+  Box out = memory.box(op.getResult());
+  const int64_t total = op.getType().getNumElements() * out.elem;
+  const uint64_t cycles = loom_ceil_div(
+      2ull * total * 64, loom_mem_bandwidth64(&e.target.mem[0]));
+  e.layer(op.getLoc(), "copy", shapeText(op.getType()), "-", "memory", 0,
+          2 * total, cycles);
+  if (op.getFill())
+    e.fill(op.getLoc(), out.mem, out.offset, total, *op.getFill(), out.elem);
+  for (auto [input, offset, attr] :
+       llvm::zip(op.getInputs(), op.getOffsets(), op.getStrides())) {
+    Box box = memory.box(input);
+    auto strides = cast<DenseI64ArrayAttr>(attr).asArrayRef();
+    int64_t inner = box.elem;
+    SmallVector<Layout::Loop> loops;
+    for (size_t d = box.n.size(); d-- > 0;) {
+      if (box.n[d] == 1)
+        continue;
+      Layout::Loop loop{box.n[d], box.stride[d], strides[d] * box.elem};
+      if (loops.empty() && loop.memStride == inner && loop.sramStride == inner) {
+        inner *= loop.count;
+        continue;
+      }
+      if (!loops.empty() &&
+          loop.memStride == loops.front().count * loops.front().memStride &&
+          loop.sramStride == loops.front().count * loops.front().sramStride) {
+        loops.front().count *= loop.count;
+        continue;
+      }
+      loops.insert(loops.begin(), loop);
+    }
+    e.copy(op.getLoc(), box.mem, out.mem, box.offset,
+           out.offset + offset * box.elem, inner, loops);
+  }
+  return success();
+}

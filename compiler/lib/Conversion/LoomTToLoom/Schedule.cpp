@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// What makes records out of placeless ones: SRAM offsets, then semaphores; and
+// the verifier of the result.
+
+#include "loom/Conversion/LoomTToLoom.h"
+
+#include "loom/Dialect/Loom/Loom.h"
+#include "loom/Scheduler/Semaphores.h"
+#include "loom/Target/Program/Verifier.h"
+
+#include "mlir/IR/Verifier.h"
+
+using namespace mlir;
+using namespace mlir::loom;
+
+static constexpr int64_t kAlign = 64;
+
+/// A layer's buffers lie together, after those of the layer before, so that its
+/// first loads need not wait; round at the end of SRAM.
+LogicalResult mlir::loom::allocateSram(func::FuncOp func,
+                                       const loom_target &target) {
+  SmallVector<SmallVector<npu::BufOp>> layers(1);
+  for (Operation &op : func.getBody().front()) {
+    if (isa<npu::LayerOp>(op))
+      layers.emplace_back();
+    if (auto buf = dyn_cast<npu::BufOp>(op))
+      layers.back().push_back(buf);
+  }
+  OpBuilder builder(func.getContext());
+  int64_t next = 0;
+  for (ArrayRef<npu::BufOp> layer : layers) {
+    int64_t total = 0;
+    for (npu::BufOp buf : layer)
+      total += llvm::alignTo(npu::bytesOf(buf.getBuf().getType()), kAlign);
+    if (total > int64_t(target.sram_bytes))
+      return func.emitError() << "a layer's buffers take " << total << " bytes, "
+                              << "SRAM has " << target.sram_bytes;
+    if (next + total > int64_t(target.sram_bytes))
+      next = 0;
+    for (npu::BufOp buf : layer) {
+      buf.setOffset(next);
+      next += llvm::alignTo(npu::bytesOf(buf.getBuf().getType()), kAlign);
+    }
+  }
+  return success();
+}
+
+static SmallVector<Operation *> recordsOf(func::FuncOp func) {
+  SmallVector<Operation *> ops;
+  for (Operation &op : func.getBody().front())
+    if (npu::isRecord(&op))
+      ops.push_back(&op);
+  return ops;
+}
+
+LogicalResult mlir::loom::assignSemaphores(func::FuncOp func) {
+  SmallVector<Operation *> ops = recordsOf(func);
+  std::vector<program::Record> records;
+  for (Operation *op : ops)
+    records.push_back(npu::encodeRecord(op, 0));
+  std::vector<program::Sync> syncs = program::assignSemaphores(records);
+  OpBuilder builder(func.getContext());
+  auto words = [&](const std::vector<program::SyncRef> &refs) {
+    SmallVector<int32_t> list;
+    for (const program::SyncRef &ref : refs)
+      list.append({ref.sem, ref.count});
+    return builder.getDenseI32ArrayAttr(list);
+  };
+  for (auto [op, sync] : llvm::zip(ops, syncs)) {
+    if (sync.fenceBefore) {
+      builder.setInsertionPoint(op);
+      npu::FenceOp::create(builder, op->getLoc());
+    }
+    if (!sync.waits.empty())
+      op->setAttr("wait", words(sync.waits));
+    if (!sync.signals.empty())
+      op->setAttr("signal", words(sync.signals));
+  }
+  return success();
+}
+
+LogicalResult mlir::loom::verifyLoom(func::FuncOp func,
+                                     const loom_target &target) {
+  if (failed(mlir::verify(func)))
+    return failure();
+  std::vector<program::SlotLimits> slots;
+  for (auto slot : func.getOps<npu::SlotOp>())
+    slots.push_back({slot.getLabel().str(),
+                     uint64_t(npu::bytesOf(slot.getMem().getType())),
+                     uint32_t(slot.getRights())});
+  SmallVector<Operation *> ops = recordsOf(func);
+  std::vector<program::Record> records;
+  std::vector<uint32_t> units;
+  uint32_t unit = 0;
+  for (Operation *op : ops) {
+    records.push_back(npu::encodeRecord(op, 0));
+    units.push_back(unit);
+    unit += records.back().bytes.size() / LOOM_UNIT_BYTES;
+  }
+  std::vector<program::Problem> problems =
+      program::verifyRecords(records, slots, target);
+  for (const program::Problem &problem : problems) {
+    const size_t at = llvm::lower_bound(units, problem.unit) - units.begin();
+    emitError(at < ops.size() ? ops[at]->getLoc() : func.getLoc())
+        << "record at unit " << problem.unit << " " << problem.text;
+  }
+  return success(problems.empty());
+}

@@ -1,0 +1,283 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "loom/Target/Encoder.h"
+
+#include "loom/Conversion/LoomTToLoom.h"
+#include "loom/Dialect/Loom/Loom.h"
+#include "loom/Dialect/StableHLO/Elements.h"
+#include "loom/Frontend/SourceNames.h"
+#include "loom/Scheduler/Plan.h"
+#include "loom/Target/Program/Container.h"
+
+#include "loom_timing.h"
+
+#include "llvm/ADT/StringSwitch.h"
+
+using namespace mlir;
+using namespace mlir::loom;
+using program::Container;
+
+namespace {
+/// A budget is a guard against a wrong estimate, not a limit on a right one.
+constexpr uint64_t kBudgetFactor = 4, kBudgetSlack = 1000000;
+constexpr uint64_t kMaxSlotBytes = 1ull << 30;
+
+class Encoder {
+public:
+  Encoder(func::FuncOp func, const loom_target &target, CompiledProgram &out)
+      : func(func), target(target), out(out), container(target) {}
+  LogicalResult run(const std::string &entry);
+
+private:
+  LogicalResult addSlots();
+  LogicalResult addTensors(loom_prog_entry &entry);
+  LogicalResult addConstantTensors();
+  void addRecords();
+  void addLayers();
+  uint32_t locationOf(Location loc);
+
+  func::FuncOp func;
+  const loom_target &target;
+  CompiledProgram &out;
+  Container container;
+  DenseMap<Location, uint32_t> locations;
+  std::vector<program::Record> records;
+  std::vector<uint32_t> units;
+  struct Layer {
+    npu::LayerOp op;
+    size_t first, last; // records
+  };
+  std::vector<Layer> layers;
+};
+} // namespace
+
+/// "dot_general" of "jit(f)/MLP/Dense_0/dot_general".
+static std::string primitiveOf(Location loc) {
+  std::string name;
+  loc->walk([&](Location part) {
+    auto named = dyn_cast<NameLoc>(part);
+    if (!named || !named.getName().getValue().contains('/'))
+      return WalkResult::advance();
+    name = named.getName().getValue().rsplit('/').second.str();
+    return WalkResult::interrupt();
+  });
+  return name;
+}
+
+uint32_t Encoder::locationOf(Location loc) {
+  auto [it, fresh] = locations.try_emplace(loc, 0);
+  if (!fresh)
+    return it->second;
+  std::string source = sourceLine(loc), module = modulePath(loc);
+  uint32_t line = 0, column = 0;
+  StringRef file = source;
+  auto [beforeColumn, columnText] = file.rsplit(':');
+  auto [path, lineText] = beforeColumn.rsplit(':');
+  if (!columnText.getAsInteger(10, column) && !lineText.getAsInteger(10, line))
+    file = path;
+  else
+    line = column = 0;
+  return it->second = container.location(module, file.str(), line, column,
+                                         primitiveOf(loc));
+}
+
+LogicalResult Encoder::addSlots() {
+  for (auto slot : func.getOps<npu::SlotOp>()) {
+    loom_prog_slot row;
+    memset(&row, 0, sizeof(row));
+    row.name = container.string(slot.getLabel().str());
+    row.kind = slot.getKind();
+    row.rights = slot.getRights();
+    row.bytes = npu::bytesOf(slot.getMem().getType());
+    if (row.bytes > kMaxSlotBytes)
+      return slot.emitError()
+             << "tensor '" << slot.getLabel() << "' takes " << row.bytes
+             << " bytes; a slot ends at 1 GiB: split it or lower the batch";
+    if (row.kind == LOOM_SLOT_SCRATCH)
+      out.scratchBytes += row.bytes;
+    if (row.kind == LOOM_SLOT_CONST) {
+      std::optional<stablehlo::ElementBytes> bytes =
+          slot.getValue() ? stablehlo::ElementBytes::get(*slot.getValue())
+                          : std::nullopt;
+      if (!bytes)
+        return slot.emitError() << "constant '" << slot.getLabel()
+                                << "' has no readable value";
+      if (bytes->isSplat()) {
+        std::vector<char> expanded(row.bytes);
+        const size_t width = bytes->elementWidth();
+        for (size_t at = 0; at + width <= expanded.size(); at += width)
+          memcpy(expanded.data() + at, bytes->bytes().data(), width);
+        row.const_offset = container.constant(expanded.data(), row.bytes);
+      } else {
+        row.const_offset =
+            container.constant(bytes->bytes().data(), row.bytes);
+      }
+      out.constBytes += row.bytes;
+    }
+    container.slots.push_back(row);
+  }
+  if (out.constBytes > LOOM_PROG_MAX_CONST)
+    return func.emitError() << "the constants take " << out.constBytes
+                            << " bytes; 1 GiB is the limit: pass some as inputs";
+  return success();
+}
+
+static void addTensor(Container &container, StringRef name, uint32_t slot,
+                      unsigned dtype, unsigned role, ArrayRef<int64_t> dims,
+                      uint64_t bytes) {
+  loom_prog_tensor row;
+  memset(&row, 0, sizeof(row));
+  row.name = container.string(name.str());
+  row.slot = slot;
+  row.dtype = dtype;
+  row.rank = dims.size();
+  row.role = role;
+  row.bytes = bytes;
+  for (auto [d, n] : llvm::enumerate(dims))
+    row.dims[d] = n;
+  container.tensors.push_back(row);
+}
+
+LogicalResult Encoder::addTensors(loom_prog_entry &entry) {
+  auto table = func->getAttrOfType<ArrayAttr>(kTensorsAttr);
+  if (!table)
+    return func.emitError() << "has no table of tensors";
+  for (Attribute attribute : table) {
+    auto row = cast<DictionaryAttr>(attribute);
+    auto dims = cast<DenseI64ArrayAttr>(row.get("dims")).asArrayRef();
+    StringRef name = cast<StringAttr>(row.get("name")).getValue();
+    if (dims.size() > LOOM_PROG_MAX_RANK)
+      return func.emitError() << "tensor '" << name << "' has rank "
+                              << dims.size() << "; 8 is the limit";
+    const unsigned role =
+        llvm::StringSwitch<unsigned>(cast<StringAttr>(row.get("role")).getValue())
+            .Case("output", LOOM_ROLE_OUTPUT)
+            .Case("param", LOOM_ROLE_PARAM)
+            .Case("state", LOOM_ROLE_STATE)
+            .Case("rng", LOOM_ROLE_RNG)
+            .Default(LOOM_ROLE_INPUT);
+    const int64_t slot = cast<IntegerAttr>(row.get("slot")).getInt();
+    addTensor(container, name, slot,
+              cast<IntegerAttr>(row.get("dtype")).getInt(), role, dims,
+              container.slots[slot].bytes);
+  }
+  entry.n_tensors = container.tensors.size();
+  return success();
+}
+
+LogicalResult Encoder::addConstantTensors() {
+  for (auto slot : func.getOps<npu::SlotOp>()) {
+    if (slot.getKind() != LOOM_SLOT_CONST)
+      continue;
+    auto type = cast<RankedTensorType>(slot.getValue()->getShapedType());
+    if (type.getRank() > int64_t(LOOM_PROG_MAX_RANK))
+      continue; // not of the model: a folded one
+    Type element = type.getElementType();
+    unsigned dtype = LOOM_F32;
+    if (element.isBF16())
+      dtype = LOOM_BF16;
+    else if (element.isF16())
+      dtype = LOOM_F16;
+    else if (auto integer = dyn_cast<IntegerType>(element)) {
+      const bool u = integer.isUnsigned();
+      dtype = integer.getWidth() == 32   ? (u ? LOOM_U32 : LOOM_I32)
+              : integer.getWidth() == 16 ? (u ? LOOM_U16 : LOOM_I16)
+              : integer.getWidth() == 8  ? (u ? LOOM_U8 : LOOM_I8)
+                                         : LOOM_I1;
+    }
+    addTensor(container, slot.getLabel(), slot.getIndex(), dtype,
+              LOOM_ROLE_PARAM, type.getShape(),
+              npu::bytesOf(slot.getMem().getType()));
+  }
+  return success();
+}
+
+void Encoder::addRecords() {
+  uint32_t unit = 0;
+  for (Operation &op : func.getBody().front()) {
+    if (auto layer = dyn_cast<npu::LayerOp>(op)) {
+      layers.push_back({layer, records.size(), records.size()});
+      continue;
+    }
+    if (!npu::isRecord(&op))
+      continue;
+    records.push_back(npu::encodeRecord(&op, locationOf(op.getLoc())));
+    units.push_back(unit);
+    unit += records.back().bytes.size() / LOOM_UNIT_BYTES;
+    const std::vector<uint8_t> &bytes = records.back().bytes;
+    container.code.insert(container.code.end(), bytes.begin(), bytes.end());
+    if (!layers.empty() && !isa<npu::HaltOp>(op))
+      layers.back().last = records.size();
+  }
+  units.push_back(unit);
+  out.records = records.size();
+  out.units = unit;
+}
+
+void Encoder::addLayers() {
+  program::Plan plan = program::planRecords(records, target);
+  out.cycles = plan.cycles;
+  out.mxuBusy = plan.mxuBusy;
+  uint64_t before = 0;
+  for (const Layer &layer : layers) {
+    npu::LayerOp op = layer.op;
+    uint64_t end = before;
+    for (size_t r = layer.first; r < layer.last; ++r)
+      end = std::max(end, plan.records[r].end);
+    loom_prog_layer row;
+    memset(&row, 0, sizeof(row));
+    row.loc = locationOf(op.getLoc());
+    row.first_unit = units[layer.first];
+    row.n_units = units[layer.last] - units[layer.first];
+    row.macs = op.getMacs();
+    row.bytes = op.getBytes();
+    row.ideal = op.getIdeal();
+    row.cycles = end - before;
+    container.layers.push_back(row);
+    out.layers.push_back({op.getKind().str(), op.getShape().str(),
+                          modulePath(op.getLoc()), sourceLine(op.getLoc()),
+                          op.getTiling().str(), op.getBound().str(), row.macs,
+                          row.bytes, row.ideal, row.cycles,
+                          uint32_t(layer.last - layer.first)});
+    out.macs += row.macs;
+    before = end;
+  }
+  out.utilisation = out.cycles ? double(out.mxuBusy) / double(out.cycles) : 0;
+}
+
+LogicalResult Encoder::run(const std::string &name) {
+  container.producer = "loomc 0.1.0";
+  loom_prog_entry entry;
+  memset(&entry, 0, sizeof(entry));
+  entry.name = container.string(name);
+  if (failed(addSlots()) || failed(addTensors(entry)) ||
+      failed(addConstantTensors()))
+    return failure();
+  addRecords();
+  if (out.units > LOOM_MAX_CODE_UNITS)
+    return func.emitError()
+           << "the program has " << out.units << " units of code; "
+           << LOOM_MAX_CODE_UNITS
+           << " is the limit: choose a target with more SRAM or split the model";
+  addLayers();
+  entry.n_segments = 1;
+  entry.macs = out.macs;
+  entry.cycles = out.cycles;
+  loom_prog_segment segment;
+  memset(&segment, 0, sizeof(segment));
+  segment.engine = LOOM_ENGINE_NPU;
+  segment.count = out.units;
+  segment.insn_budget = records.size();
+  segment.cycle_budget = kBudgetFactor * out.cycles + kBudgetSlack;
+  container.segments.push_back(segment);
+  container.entries.push_back(entry);
+  out.file = container.finish();
+  return success();
+}
+
+LogicalResult mlir::loom::encodeProgram(func::FuncOp func,
+                                        const loom_target &target,
+                                        const std::string &entry,
+                                        CompiledProgram &out) {
+  return Encoder(func, target, out).run(entry);
+}

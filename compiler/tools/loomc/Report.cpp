@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "Report.h"
+
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <cstdio>
+
+using mlir::loom::CompiledProgram;
+using mlir::loom::LayerPlan;
+
+static std::string percent(uint64_t part, uint64_t whole) {
+  char text[32];
+  snprintf(text, sizeof(text), "%5.1f",
+           whole ? 100.0 * double(part) / double(whole) : 0.0);
+  return text;
+}
+
+std::string reportTable(const CompiledProgram &program,
+                        const std::string &target) {
+  std::vector<std::vector<std::string>> rows{
+      {"layer", "op", "shape", "module", "tiles", "bound", "records", "planned",
+       "ideal", "%"}};
+  for (const LayerPlan &layer : program.layers)
+    rows.push_back({std::to_string(rows.size() - 1), layer.kind, layer.shape,
+                    layer.module.empty() ? layer.source : layer.module,
+                    layer.tiling, layer.bound, std::to_string(layer.records),
+                    std::to_string(layer.cycles), std::to_string(layer.ideal),
+                    percent(layer.ideal, layer.cycles)});
+  std::vector<size_t> width(rows[0].size(), 0);
+  for (const auto &row : rows)
+    for (size_t c = 0; c < row.size(); ++c)
+      width[c] = std::max(width[c], row[c].size());
+  std::string text;
+  for (const auto &row : rows) {
+    std::string line;
+    for (size_t c = 0; c < row.size(); ++c) {
+      const std::string pad(width[c] - row[c].size(), ' ');
+      line += (c ? "  " : "") + (c >= 6 ? pad + row[c] : row[c] + pad);
+    }
+    line.erase(line.find_last_not_of(' ') + 1);
+    text += line + "\n";
+  }
+  char total[256];
+  snprintf(total, sizeof(total),
+           "%s: %llu cycles planned, %llu products, array busy %.1f %%, %llu "
+           "records, %llu bytes of code, %llu constants, %llu scratch\n",
+           target.c_str(), (unsigned long long)program.cycles,
+           (unsigned long long)program.macs, 100 * program.utilisation,
+           (unsigned long long)program.records,
+           (unsigned long long)program.units * 32,
+           (unsigned long long)program.constBytes,
+           (unsigned long long)program.scratchBytes);
+  return text + total;
+}
+
+std::string reportJson(const CompiledProgram &program, const std::string &target,
+                       const std::string &output) {
+  nlohmann::json root;
+  root["target"] = target;
+  root["output"] = output;
+  root["cycles"] = program.cycles;
+  root["macs"] = program.macs;
+  root["utilisation"] = program.utilisation;
+  root["records"] = program.records;
+  root["code_bytes"] = program.units * 32;
+  root["const_bytes"] = program.constBytes;
+  root["scratch_bytes"] = program.scratchBytes;
+  root["file_bytes"] = program.file.size();
+  root["layers"] = nlohmann::json::array();
+  for (const LayerPlan &layer : program.layers)
+    root["layers"].push_back({{"op", layer.kind},
+                              {"shape", layer.shape},
+                              {"module", layer.module},
+                              {"source", layer.source},
+                              {"tiles", layer.tiling},
+                              {"bound", layer.bound},
+                              {"records", layer.records},
+                              {"macs", layer.macs},
+                              {"bytes", layer.bytes},
+                              {"ideal", layer.ideal},
+                              {"cycles", layer.cycles}});
+  return root.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) +
+         "\n";
+}

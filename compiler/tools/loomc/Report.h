@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#ifndef LOOM_TOOLS_LOOMC_REPORT_H
+#define LOOM_TOOLS_LOOMC_REPORT_H
+
+#include "loom/Target/Encoder.h"
+
+#include <string>
+
+/// One row a layer, then totals.
+std::string reportTable(const mlir::loom::CompiledProgram &program,
+                        const std::string &target);
+
+/// The same as one line of JSON.
+std::string reportJson(const mlir::loom::CompiledProgram &program,
+                       const std::string &target, const std::string &output);
+
+#endif // LOOM_TOOLS_LOOMC_REPORT_H

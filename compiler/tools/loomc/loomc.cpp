@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// The model compiler's command line: a bundle in, a .loom out.
+
+#include "Report.h"
+#include "TargetSource.h"
+
+#include "loom/Frontend/SourceNames.h"
+#include "loom/Pipelines/Back.h"
+#include "loom/Pipelines/Import.h"
+#include "loom/Target/Program/Container.h"
+#include "loom/Target/Program/Targets.h"
+
+#include "mlir/IR/Diagnostics.h"
+#include "mlir/IR/MLIRContext.h"
+
+// CLI11 uses exceptions; this file alone is compiled with them.
+#include <CLI/CLI.hpp>
+
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/raw_ostream.h"
+
+#include <cstdio>
+
+using namespace mlir;
+using namespace mlir::loom;
+
+namespace {
+struct Options {
+  std::string input, entry, target = LOOM_DEFAULT_TARGET, output, emit = "program";
+  bool report = false, json = false;
+};
+} // namespace
+
+static void sayError(llvm::StringRef message) {
+  llvm::errs() << "loomc: error: " << message << "\n";
+}
+
+/// "cnn.py:12:4: CNN/Conv_0: what; remedy", and its notes.
+static std::string describe(Diagnostic &diagnostic) {
+  std::string text, source = sourceLine(diagnostic.getLocation()),
+                    module = modulePath(diagnostic.getLocation());
+  llvm::raw_string_ostream stream(text);
+  if (!source.empty())
+    stream << source << ": ";
+  if (!module.empty())
+    stream << module << ": ";
+  stream << diagnostic.str();
+  for (Diagnostic &note : diagnostic.getNotes())
+    stream << "\n  " << note.str();
+  return text;
+}
+
+static OwningOpRef<ModuleOp> import(MLIRContext &context,
+                                    const Options &options, std::string &entry) {
+  ImportOptions importOptions;
+  auto sink = [](llvm::StringRef message) { sayError(message); };
+  const llvm::StringRef input = options.input;
+  if (!llvm::sys::fs::is_directory(input) && !input.ends_with(".json")) {
+    if (!options.entry.empty()) {
+      sayError(options.input + ": --entry names an entry point of a bundle, and "
+                               "this is a single artifact; leave it out");
+      return {};
+    }
+    entry = "main";
+    return importArtifact(context, input, sink, importOptions);
+  }
+  llvm::Expected<Bundle> bundle = Bundle::open(input);
+  if (!bundle) {
+    sayError(llvm::toString(bundle.takeError()));
+    return {};
+  }
+  entry = options.entry;
+  if (entry.empty())
+    entry = bundle->findEntry("__call__") ? "__call__"
+                                          : bundle->entryPoints().front().name;
+  if (!bundle->findEntry(entry)) {
+    sayError(options.input + ": has no entry point '" + entry +
+             "'; it has: " + bundle->listEntries());
+    return {};
+  }
+  return importBundleEntry(context, *bundle, entry, sink, importOptions);
+}
+
+static bool writeText(const Options &options, ModuleOp module) {
+  std::string text;
+  llvm::raw_string_ostream stream(text);
+  OpPrintingFlags flags;
+  flags.enableDebugInfo().elideLargeElementsAttrs(16).elideLargeResourceString(64);
+  module->print(stream, flags);
+  text += "\n";
+  if (options.output.empty() || options.output == "-") {
+    llvm::outs() << text;
+    return true;
+  }
+  std::string error = program::writeFileAtomically(options.output, text.data(),
+                                                   text.size());
+  if (!error.empty())
+    sayError(error + "; choose a writable place with -o");
+  return error.empty();
+}
+
+static Stage stageOf(const std::string &emit) {
+  return emit == "stablehlo" ? Stage::StableHLO
+         : emit == "loomt"   ? Stage::LoomT
+         : emit == "loom"    ? Stage::Loom
+                             : Stage::Program;
+}
+
+static int compile(const Options &options) {
+  loom_target target;
+  if (std::string error = readTarget(options.target, target); !error.empty()) {
+    sayError("--target " + error);
+    return 1;
+  }
+  const Stage stage = stageOf(options.emit);
+  if (stage == Stage::Program && options.output.empty()) {
+    sayError("no output file; give -o FILE.loom");
+    return 1;
+  }
+  DialectRegistry registry;
+  registerFrontDialects(registry);
+  registerBackDialects(registry);
+  MLIRContext context(registry, MLIRContext::Threading::DISABLED);
+  unsigned errors = 0;
+  ScopedDiagnosticHandler handler(&context, [&](Diagnostic &diagnostic) {
+    if (diagnostic.getSeverity() != DiagnosticSeverity::Error)
+      return success();
+    ++errors;
+    sayError(describe(diagnostic));
+    return success();
+  });
+  std::string entry;
+  OwningOpRef<ModuleOp> module = import(context, options, entry);
+  if (!module)
+    return 1;
+  CompiledProgram compiled;
+  if (failed(compileModule(*module, target, entry, stage, compiled))) {
+    if (!errors)
+      sayError(options.input + ": not compiled, and nothing said why; this is a "
+                               "defect of loomc, please report it");
+    return 1;
+  }
+  if (stage != Stage::Program)
+    return writeText(options, *module) ? 0 : 1;
+  std::string error = program::writeFileAtomically(
+      options.output, compiled.file.data(), compiled.file.size());
+  if (!error.empty()) {
+    sayError(error + "; choose a writable place with -o");
+    return 1;
+  }
+  if (options.report)
+    llvm::outs() << reportTable(compiled, options.target);
+  if (options.json)
+    llvm::outs() << reportJson(compiled, options.target, options.output);
+  return 0;
+}
+
+int main(int argc, char **argv) {
+  Options options;
+  CLI::App app{"loomc: compiles a model for the Loom NPU"};
+  app.add_option("model", options.input,
+                 "bundle directory that loom.export wrote, or an artifact "
+                 "(.vhlo.bc)")
+      ->required();
+  app.add_option("--entry", options.entry,
+                 "entry point of the bundle (default: __call__)");
+  app.add_option("--target", options.target,
+                 "one of " + program::targetNames() +
+                     ", a .json file, or /dev/accel/accelN")
+      ->capture_default_str();
+  app.add_option("-o,--output", options.output, "file to write");
+  app.add_flag("--report", options.report, "print a table of layers");
+  app.add_flag("--json", options.json, "print the report as one line of JSON");
+  app.add_option("--emit", options.emit, "how far to go")
+      ->check(CLI::IsMember({"stablehlo", "loomt", "loom", "program"}))
+      ->capture_default_str();
+  app.set_version_flag("--version", "loomc 0.1.0");
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError &e) {
+    return app.exit(e) ? 2 : 0;
+  }
+  return compile(options);
+}

@@ -1,0 +1,326 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Hand-written stablehlo, compiled for several targets and run on the model,
+// against loops written out here.
+
+#include "ModelRunner.h"
+
+#include "loom/Dialect/StableHLO/StableHLO.h"
+#include "loom/Pipelines/Back.h"
+#include "loom/Target/Program/Targets.h"
+
+#include "mlir/Parser/Parser.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+using namespace mlir;
+using namespace mlir::loom;
+
+namespace {
+const char *const kTargets[] = {"npu8", "npu16", "npu64"};
+
+class CompileAndRun : public ::testing::Test {
+protected:
+  CompileAndRun() {
+    DialectRegistry registry;
+    registerBackDialects(registry);
+    context.appendDialectRegistry(registry);
+    context.loadAllAvailableDialects();
+    context.getDiagEngine().registerHandler([&](Diagnostic &diagnostic) {
+      messages += diagnostic.str() + "\n";
+      return success();
+    });
+  }
+
+  bool compile(StringRef text, StringRef targetName, CompiledProgram &out) {
+    OwningOpRef<ModuleOp> module = parseSourceString<ModuleOp>(text, &context);
+    loom_target target;
+    if (!module || !program::namedTarget(targetName.str(), target))
+      return false;
+    return succeeded(
+        compileModule(*module, target, "main", Stage::Program, out));
+  }
+
+  /// Runs on every target; all must agree bit for bit. The outputs.
+  std::vector<std::vector<uint8_t>>
+  run(StringRef text, const std::vector<std::vector<uint8_t>> &inputs) {
+    std::vector<std::vector<uint8_t>> first;
+    for (const char *name : kTargets) {
+      CompiledProgram compiled;
+      EXPECT_TRUE(compile(text, name, compiled)) << name << ": " << messages;
+      if (compiled.file.empty())
+        return {};
+      loom_test::RunResult result =
+          loom_test::runProgram(compiled.file, inputs);
+      EXPECT_EQ(result.error, "") << name;
+      if (first.empty())
+        first = result.outputs;
+      EXPECT_EQ(first, result.outputs) << name << " gives other bits";
+    }
+    return first;
+  }
+
+  MLIRContext context{MLIRContext::Threading::DISABLED};
+  std::string messages;
+};
+
+std::vector<float> values(size_t n, unsigned seed) {
+  std::vector<float> v(n);
+  for (float &x : v) {
+    seed = seed * 1664525u + 1013904223u;
+    x = float(int(seed >> 16 & 0x3ff) - 512) / 256.0f;
+  }
+  return v;
+}
+
+template <typename T> std::vector<uint8_t> bytes(const std::vector<T> &v) {
+  const auto *p = reinterpret_cast<const uint8_t *>(v.data());
+  return {p, p + v.size() * sizeof(T)};
+}
+
+template <typename T> std::vector<T> as(const std::vector<uint8_t> &raw) {
+  std::vector<T> v(raw.size() / sizeof(T));
+  memcpy(v.data(), raw.data(), v.size() * sizeof(T));
+  return v;
+}
+
+uint32_t bits(float f) {
+  uint32_t b;
+  memcpy(&b, &f, 4);
+  return b;
+}
+
+void expectBits(const std::vector<float> &have, const std::vector<float> &want) {
+  ASSERT_EQ(have.size(), want.size());
+  for (size_t i = 0; i < have.size(); ++i)
+    ASSERT_EQ(bits(have[i]), bits(want[i]))
+        << "element " << i << ": " << have[i] << ", not " << want[i];
+}
+} // namespace
+
+TEST_F(CompileAndRun, MatmulBiasRelu) {
+  const int m = 70, k = 300, n = 90;
+  std::vector<float> a = values(m * k, 1), b = values(k * n, 2),
+                     bias = values(n, 3), want(m * n);
+  auto out = run(R"mlir(
+func.func @main(%a: tensor<70x300xf32>, %b: tensor<300x90xf32>, %c: tensor<90xf32>) -> tensor<70x90xf32> {
+  %0 = "stablehlo.dot_general"(%a, %b) <{lhs_batching_dimensions = array<i64>, rhs_batching_dimensions = array<i64>, lhs_contracting_dimensions = array<i64: 1>, rhs_contracting_dimensions = array<i64: 0>}> : (tensor<70x300xf32>, tensor<300x90xf32>) -> tensor<70x90xf32>
+  %1 = "stablehlo.broadcast_in_dim"(%c) <{broadcast_dimensions = array<i64: 1>}> : (tensor<90xf32>) -> tensor<70x90xf32>
+  %2 = "stablehlo.add"(%0, %1) : (tensor<70x90xf32>, tensor<70x90xf32>) -> tensor<70x90xf32>
+  %z = "stablehlo.constant"() <{value = dense<0.0> : tensor<70x90xf32>}> : () -> tensor<70x90xf32>
+  %3 = "stablehlo.maximum"(%2, %z) : (tensor<70x90xf32>, tensor<70x90xf32>) -> tensor<70x90xf32>
+  return %3 : tensor<70x90xf32>
+})mlir",
+                 {bytes(a), bytes(b), bytes(bias)});
+  ASSERT_EQ(out.size(), 1u);
+  for (int i = 0; i < m; ++i)
+    for (int j = 0; j < n; ++j) {
+      float acc = 0;
+      for (int t = 0; t < k; ++t)
+        acc = std::fma(a[i * k + t], b[t * n + j], acc);
+      acc = acc + bias[j];
+      want[i * n + j] = acc > 0 ? acc : 0.0f;
+    }
+  expectBits(as<float>(out[0]), want);
+}
+
+TEST_F(CompileAndRun, BatchedTransposedProduct) {
+  // lhs [b, k, m], rhs [b, n, k]
+  const int g = 3, m = 9, k = 20, n = 11;
+  std::vector<float> a = values(g * k * m, 4), b = values(g * n * k, 5),
+                     want(g * m * n);
+  auto out = run(R"mlir(
+func.func @main(%a: tensor<3x20x9xf32>, %b: tensor<3x11x20xf32>) -> tensor<3x9x11xf32> {
+  %0 = "stablehlo.dot_general"(%a, %b) <{lhs_batching_dimensions = array<i64: 0>, rhs_batching_dimensions = array<i64: 0>, lhs_contracting_dimensions = array<i64: 1>, rhs_contracting_dimensions = array<i64: 2>}> : (tensor<3x20x9xf32>, tensor<3x11x20xf32>) -> tensor<3x9x11xf32>
+  return %0 : tensor<3x9x11xf32>
+})mlir",
+                 {bytes(a), bytes(b)});
+  ASSERT_EQ(out.size(), 1u);
+  for (int q = 0; q < g; ++q)
+    for (int i = 0; i < m; ++i)
+      for (int j = 0; j < n; ++j) {
+        float acc = 0;
+        for (int t = 0; t < k; ++t)
+          acc = std::fma(a[(q * k + t) * m + i], b[(q * n + j) * k + t], acc);
+        want[(q * m + i) * n + j] = acc;
+      }
+  expectBits(as<float>(out[0]), want);
+}
+
+TEST_F(CompileAndRun, ConvolutionStridedPaddedDilated) {
+  const int N = 2, H = 11, W = 9, C = 5, KH = 3, KW = 2, O = 7, SY = 2, SX = 1,
+            DY = 2, DX = 3, PY = 2, PX = 1, OH = 6, OW = 8;
+  std::vector<float> x = values(N * H * W * C, 6), w = values(KH * KW * C * O, 7),
+                     want(N * OH * OW * O);
+  auto out = run(R"mlir(
+func.func @main(%x: tensor<2x11x9x5xf32>, %w: tensor<3x2x5x7xf32>) -> tensor<2x6x8x7xf32> {
+  %0 = "stablehlo.convolution"(%x, %w) <{window_strides = array<i64: 2, 1>, padding = array<i64: 2, 2, 1, 1>, lhs_dilation = array<i64: 1, 1>, rhs_dilation = array<i64: 2, 3>, window_reversal = array<i1: false, false>, input_batch_dimension = 0 : i64, input_feature_dimension = 3 : i64, input_spatial_dimensions = array<i64: 1, 2>, kernel_input_feature_dimension = 2 : i64, kernel_output_feature_dimension = 3 : i64, kernel_spatial_dimensions = array<i64: 0, 1>, output_batch_dimension = 0 : i64, output_feature_dimension = 3 : i64, output_spatial_dimensions = array<i64: 1, 2>, feature_group_count = 1 : i64, batch_group_count = 1 : i64}> : (tensor<2x11x9x5xf32>, tensor<3x2x5x7xf32>) -> tensor<2x6x8x7xf32>
+  return %0 : tensor<2x6x8x7xf32>
+})mlir",
+                 {bytes(x), bytes(w)});
+  ASSERT_EQ(out.size(), 1u);
+  for (int n = 0; n < N; ++n)
+    for (int oy = 0; oy < OH; ++oy)
+      for (int ox = 0; ox < OW; ++ox)
+        for (int o = 0; o < O; ++o) {
+          float acc = 0;
+          for (int ky = 0; ky < KH; ++ky)
+            for (int kx = 0; kx < KW; ++kx)
+              for (int c = 0; c < C; ++c) {
+                const int iy = oy * SY + ky * DY - PY, ix = ox * SX + kx * DX - PX;
+                const bool in = iy >= 0 && iy < H && ix >= 0 && ix < W;
+                acc = std::fma(in ? x[((n * H + iy) * W + ix) * C + c] : 0.0f,
+                               w[((ky * KW + kx) * C + c) * O + o], acc);
+              }
+          want[((n * OH + oy) * OW + ox) * O + o] = acc;
+        }
+  expectBits(as<float>(out[0]), want);
+}
+
+TEST_F(CompileAndRun, Int8Product) {
+  const int m = 33, k = 70, n = 20;
+  std::vector<int8_t> a(m * k), b(k * n);
+  for (size_t i = 0; i < a.size(); ++i)
+    a[i] = int8_t(i * 37 + 11);
+  for (size_t i = 0; i < b.size(); ++i)
+    b[i] = int8_t(i * 91 + 5);
+  auto out = run(R"mlir(
+func.func @main(%a: tensor<33x70xi8>, %b: tensor<70x20xi8>) -> tensor<33x20xi32> {
+  %0 = "stablehlo.dot_general"(%a, %b) <{lhs_batching_dimensions = array<i64>, rhs_batching_dimensions = array<i64>, lhs_contracting_dimensions = array<i64: 1>, rhs_contracting_dimensions = array<i64: 0>}> : (tensor<33x70xi8>, tensor<70x20xi8>) -> tensor<33x20xi32>
+  return %0 : tensor<33x20xi32>
+})mlir",
+                 {bytes(a), bytes(b)});
+  ASSERT_EQ(out.size(), 1u);
+  std::vector<int32_t> have = as<int32_t>(out[0]);
+  for (int i = 0; i < m; ++i)
+    for (int j = 0; j < n; ++j) {
+      int32_t acc = 0;
+      for (int t = 0; t < k; ++t)
+        acc += a[i * k + t] * b[t * n + j];
+      ASSERT_EQ(have[i * n + j], acc);
+    }
+}
+
+TEST_F(CompileAndRun, MaxPoolOverlappingPadded) {
+  const int N = 2, H = 9, W = 7, C = 3, OH = 5, OW = 4;
+  std::vector<float> x = values(N * H * W * C, 8), want(N * OH * OW * C);
+  auto out = run(R"mlir(
+func.func @main(%x: tensor<2x9x7x3xf32>) -> tensor<2x5x4x3xf32> {
+  %i = "stablehlo.constant"() <{value = dense<0xFF800000> : tensor<f32>}> : () -> tensor<f32>
+  %0 = "stablehlo.reduce_window"(%x, %i) <{window_dimensions = array<i64: 1, 3, 3, 1>, window_strides = array<i64: 1, 2, 2, 1>, base_dilations = array<i64: 1, 1, 1, 1>, window_dilations = array<i64: 1, 1, 1, 1>, padding = array<i64: 0, 0, 1, 1, 1, 1, 0, 0>}> ({
+  ^bb0(%p: tensor<f32>, %q: tensor<f32>):
+    %m = "stablehlo.maximum"(%p, %q) : (tensor<f32>, tensor<f32>) -> tensor<f32>
+    "stablehlo.return"(%m) : (tensor<f32>) -> ()
+  }) : (tensor<2x9x7x3xf32>, tensor<f32>) -> tensor<2x5x4x3xf32>
+  return %0 : tensor<2x5x4x3xf32>
+})mlir",
+                 {bytes(x)});
+  ASSERT_EQ(out.size(), 1u);
+  for (int n = 0; n < N; ++n)
+    for (int oy = 0; oy < OH; ++oy)
+      for (int ox = 0; ox < OW; ++ox)
+        for (int c = 0; c < C; ++c) {
+          float best = -INFINITY;
+          for (int ky = 0; ky < 3; ++ky)
+            for (int kx = 0; kx < 3; ++kx) {
+              const int iy = oy * 2 + ky - 1, ix = ox * 2 + kx - 1;
+              if (iy >= 0 && iy < H && ix >= 0 && ix < W)
+                best = std::max(best, x[((n * H + iy) * W + ix) * C + c]);
+            }
+          want[((n * OH + oy) * OW + ox) * C + c] = best;
+        }
+  expectBits(as<float>(out[0]), want);
+}
+
+TEST_F(CompileAndRun, ElementwiseChainOnTransposedAndBroadcast) {
+  const int a = 40, b = 130;
+  std::vector<float> x = values(a * b, 9), y = values(a, 10), want(b * a);
+  auto out = run(R"mlir(
+func.func @main(%x: tensor<40x130xf32>, %y: tensor<40xf32>) -> tensor<130x40xf32> {
+  %t = "stablehlo.transpose"(%x) <{permutation = array<i64: 1, 0>}> : (tensor<40x130xf32>) -> tensor<130x40xf32>
+  %u = "stablehlo.broadcast_in_dim"(%y) <{broadcast_dimensions = array<i64: 1>}> : (tensor<40xf32>) -> tensor<130x40xf32>
+  %three = "stablehlo.constant"() <{value = dense<3.0> : tensor<130x40xf32>}> : () -> tensor<130x40xf32>
+  %0 = "stablehlo.subtract"(%t, %u) : (tensor<130x40xf32>, tensor<130x40xf32>) -> tensor<130x40xf32>
+  %1 = "stablehlo.divide"(%0, %three) : (tensor<130x40xf32>, tensor<130x40xf32>) -> tensor<130x40xf32>
+  %2 = "stablehlo.abs"(%1) : (tensor<130x40xf32>) -> tensor<130x40xf32>
+  %3 = "stablehlo.sqrt"(%2) : (tensor<130x40xf32>) -> tensor<130x40xf32>
+  return %3 : tensor<130x40xf32>
+})mlir",
+                 {bytes(x), bytes(y)});
+  ASSERT_EQ(out.size(), 1u);
+  for (int i = 0; i < b; ++i)
+    for (int j = 0; j < a; ++j)
+      want[i * a + j] = std::sqrt(std::fabs((x[j * b + i] - y[j]) / 3.0f));
+  expectBits(as<float>(out[0]), want);
+}
+
+TEST_F(CompileAndRun, NormalisationGoesIntoWeights) {
+  const int m = 6, k = 8, n = 4;
+  std::vector<float> x = values(m * k, 11);
+  auto out = run(R"mlir(
+func.func @main(%x: tensor<6x8xf32>) -> tensor<6x4xf32> {
+  %w = "stablehlo.constant"() <{value = dense<0.5> : tensor<8x4xf32>}> : () -> tensor<8x4xf32>
+  %s = "stablehlo.constant"() <{value = dense<[1.0, 2.0, 4.0, 8.0]> : tensor<4xf32>}> : () -> tensor<4xf32>
+  %b = "stablehlo.constant"() <{value = dense<[3.0, 5.0, 7.0, 9.0]> : tensor<4xf32>}> : () -> tensor<4xf32>
+  %0 = "stablehlo.dot_general"(%x, %w) <{lhs_batching_dimensions = array<i64>, rhs_batching_dimensions = array<i64>, lhs_contracting_dimensions = array<i64: 1>, rhs_contracting_dimensions = array<i64: 0>}> : (tensor<6x8xf32>, tensor<8x4xf32>) -> tensor<6x4xf32>
+  %sb = "stablehlo.broadcast_in_dim"(%s) <{broadcast_dimensions = array<i64: 1>}> : (tensor<4xf32>) -> tensor<6x4xf32>
+  %bb = "stablehlo.broadcast_in_dim"(%b) <{broadcast_dimensions = array<i64: 1>}> : (tensor<4xf32>) -> tensor<6x4xf32>
+  %1 = "stablehlo.subtract"(%0, %bb) : (tensor<6x4xf32>, tensor<6x4xf32>) -> tensor<6x4xf32>
+  %2 = "stablehlo.multiply"(%1, %sb) : (tensor<6x4xf32>, tensor<6x4xf32>) -> tensor<6x4xf32>
+  return %2 : tensor<6x4xf32>
+})mlir",
+                 {bytes(x)});
+  ASSERT_EQ(out.size(), 1u);
+  std::vector<float> have = as<float>(out[0]);
+  const float scale[] = {1, 2, 4, 8}, offset[] = {3, 5, 7, 9};
+  for (int i = 0; i < m; ++i)
+    for (int j = 0; j < n; ++j) {
+      float acc = 0;
+      for (int t = 0; t < k; ++t)
+        acc += x[i * k + t] * 0.5f;
+      EXPECT_NEAR(have[i * n + j], (acc - offset[j]) * scale[j], 1e-4);
+    }
+  CompiledProgram compiled;
+  ASSERT_TRUE(compile(R"mlir(
+func.func @main(%x: tensor<6x8xf32>) -> tensor<6x4xf32> {
+  %w = "stablehlo.constant"() <{value = dense<0.5> : tensor<8x4xf32>}> : () -> tensor<8x4xf32>
+  %s = "stablehlo.constant"() <{value = dense<2.0> : tensor<6x4xf32>}> : () -> tensor<6x4xf32>
+  %0 = "stablehlo.dot_general"(%x, %w) <{lhs_batching_dimensions = array<i64>, rhs_batching_dimensions = array<i64>, lhs_contracting_dimensions = array<i64: 1>, rhs_contracting_dimensions = array<i64: 0>}> : (tensor<6x8xf32>, tensor<8x4xf32>) -> tensor<6x4xf32>
+  %2 = "stablehlo.multiply"(%0, %s) : (tensor<6x4xf32>, tensor<6x4xf32>) -> tensor<6x4xf32>
+  return %2 : tensor<6x4xf32>
+})mlir", "npu16", compiled));
+  EXPECT_EQ(compiled.layers.size(), 1u) << "the scale is a layer of its own";
+}
+
+TEST_F(CompileAndRun, PadsConcatenatesAndReturnsArguments) {
+  std::vector<float> x = values(6, 12), y = values(9, 13);
+  auto out = run(R"mlir(
+func.func @main(%x: tensor<2x3xf32>, %y: tensor<3x3xf32>) -> (tensor<5x6xf32>, tensor<2x3xf32>) {
+  %c = "stablehlo.concatenate"(%x, %y) <{dimension = 0 : i64}> : (tensor<2x3xf32>, tensor<3x3xf32>) -> tensor<5x3xf32>
+  %v = "stablehlo.constant"() <{value = dense<7.0> : tensor<f32>}> : () -> tensor<f32>
+  %p = "stablehlo.pad"(%c, %v) <{edge_padding_low = array<i64: 0, 1>, edge_padding_high = array<i64: 0, 0>, interior_padding = array<i64: 0, 1>}> : (tensor<5x3xf32>, tensor<f32>) -> tensor<5x6xf32>
+  return %p, %x : tensor<5x6xf32>, tensor<2x3xf32>
+})mlir",
+                 {bytes(x), bytes(y)});
+  ASSERT_EQ(out.size(), 2u);
+  std::vector<float> want(30, 7.0f);
+  for (int i = 0; i < 5; ++i)
+    for (int j = 0; j < 3; ++j)
+      want[i * 6 + 1 + 2 * j] = i < 2 ? x[i * 3 + j] : y[(i - 2) * 3 + j];
+  expectBits(as<float>(out[0]), want);
+  expectBits(as<float>(out[1]), x);
+}
+
+TEST_F(CompileAndRun, ListsEverythingThatCannotRun) {
+  CompiledProgram compiled;
+  EXPECT_FALSE(compile(R"mlir(
+func.func @main(%x: tensor<4xf32>, %i: tensor<4xi32>) -> (tensor<4xf32>, tensor<4xf32>) {
+  %0 = "stablehlo.exponential"(%x) : (tensor<4xf32>) -> tensor<4xf32>
+  %1 = "stablehlo.tanh"(%x) : (tensor<4xf32>) -> tensor<4xf32>
+  return %0, %1 : tensor<4xf32>, tensor<4xf32>
+})mlir", "npu16", compiled));
+  EXPECT_NE(messages.find("stablehlo.exponential"), std::string::npos);
+  EXPECT_NE(messages.find("stablehlo.tanh"), std::string::npos);
+}
