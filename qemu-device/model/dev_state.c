@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later OR MIT
 /*
- * Saved state of the device: a header, registers and counters, the region table of the job that runs, the NPU. Nothing is
- * taken from guest memory on load but what the job reads as it goes on.
+ * Saved state of the device: a header, registers and counters, the region table of the job that runs, the NPU.
+ * Nothing is taken from guest memory on load but what the job reads as it goes on.
  */
 #include <string.h>
 
