@@ -31,14 +31,6 @@ enum zone {
   Z_RAW,
   Z_COUNT
 };
-enum slot_number : uint32_t {
-  S_IN,
-  S_OUT,
-  S_INOUT,
-  S_CONST,
-  S_SCRATCH,
-  S_STATE
-};
 
 struct base_register {
   unsigned reg = 0;

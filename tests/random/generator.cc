@@ -321,16 +321,10 @@ float odd_float(rng &r) {
   }
 }
 
-program generate(uint64_t seed, const std::string &target_name,
-                 const loom_target &target) {
-  rng r(seed);
-  program_builder b;
-  program p;
-  const int n_segments = r.chance(60) ? 1 : static_cast<int>(r.between(2, 5));
-  const int64_t dump = window + 2 * side_bytes,
-                out_bytes = side_bytes + n_segments * dump;
-  emitter e(b, r);
+namespace {
 
+// Slots and their declarations; the constants behind them.
+void declare(program_builder &b, rng &r, int64_t out_bytes) {
   b.constants = random_bytes(r, 2 * side_bytes);
   b.slot("in", LOOM_SLOT_ARG, Z_COUNT * zone_bytes, LOOM_RIGHT_READ);
   b.slot("out", LOOM_SLOT_ARG, static_cast<uint64_t>(out_bytes),
@@ -349,33 +343,75 @@ program generate(uint64_t seed, const std::string &target_name,
           "random");
   if (r.chance(30))
     b.slots[S_CONST].mem_class = 1;
+}
 
+program finish(program_builder &b, rng &r, int64_t out_bytes) {
+  program p;
+  std::vector<uint8_t> in;
+  for (int z = 0; z < Z_COUNT; z++)
+    fill_zone(r, in, z);
+  const auto constants = b.constants.begin();
+  p.contents = {in, std::vector<uint8_t>(static_cast<size_t>(out_bytes)),
+                random_bytes(r, side_bytes)};
+  p.contents.emplace_back(constants, constants + side_bytes);
+  p.contents.emplace_back(side_bytes);
+  p.contents.emplace_back(constants + side_bytes, constants + 2 * side_bytes);
+  p.code = b.code;
+  p.segments = b.segments;
+  p.slots = b.slots;
+  return p;
+}
+
+constexpr int64_t dump_bytes = window + 2 * side_bytes; // after each segment
+
+} // namespace
+
+program generate(uint64_t seed, const std::string &target_name,
+                 const loom_target &target) {
+  rng r(seed);
+  program_builder b;
+  const int n_segments = r.chance(60) ? 1 : static_cast<int>(r.between(2, 5));
+  const int64_t out_bytes = side_bytes + n_segments * dump_bytes;
+  emitter e(b, r);
+
+  declare(b, r, out_bytes);
   for (int s = 0; s < n_segments; s++) {
     emit_start(e, s == 0);
     emit_block(
         e,
         static_cast<int>(n_segments > 1 ? r.between(3, 10) : r.between(8, 24)),
         0);
-    emit_end(e, side_bytes + s * dump);
+    emit_end(e, side_bytes + s * dump_bytes);
   }
-
-  std::vector<uint8_t> in;
-  for (int z = 0; z < Z_COUNT; z++)
-    fill_zone(r, in, z);
+  program p = finish(b, r, out_bytes);
   p.seed = seed;
   p.target_name = target_name;
   p.target = target;
-  p.contents = {in, std::vector<uint8_t>(static_cast<size_t>(out_bytes)),
-                random_bytes(r, side_bytes)};
-  p.contents.emplace_back(b.constants.begin(),
-                          b.constants.begin() + side_bytes);
-  p.contents.emplace_back(side_bytes);
-  p.contents.emplace_back(b.constants.begin() + side_bytes,
-                          b.constants.begin() + 2 * side_bytes);
   p.file = b.build(target);
-  p.code = b.code;
-  p.segments = b.segments;
-  p.slots = b.slots;
+  return p;
+}
+
+program
+generate_around(uint64_t seed, const std::string &target_name,
+                const loom_target &target,
+                const std::function<void(program_builder &, rng &)> &middle) {
+  rng r(seed);
+  program_builder b;
+  const int64_t out_bytes = side_bytes + dump_bytes;
+  emitter e(b, r);
+
+  declare(b, r, out_bytes);
+  emit_start(e, true);
+  emit_block(e, static_cast<int>(r.between(0, 3)), 0);
+  close_block(e);
+  middle(b, r);
+  e.order.fence();
+  emit_end(e, side_bytes);
+  program p = finish(b, r, out_bytes);
+  p.seed = seed;
+  p.target_name = target_name;
+  p.target = target;
+  p.file = b.build(target);
   return p;
 }
 
