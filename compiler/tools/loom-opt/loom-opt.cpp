@@ -4,6 +4,7 @@
 
 #include "loom/Conversion/VHLOToStableHLO/Passes.h"
 #include "loom/Dialect/StableHLO/Passes.h"
+#include "loom/Pipelines/Back.h"
 #include "loom/Pipelines/Import.h"
 
 #include "mlir/Tools/mlir-opt/MlirOptMain.h"
@@ -12,10 +13,12 @@
 int main(int argc, char **argv) {
   mlir::DialectRegistry registry;
   mlir::loom::registerFrontDialects(registry);
+  mlir::loom::registerBackDialects(registry);
   mlir::registerTransformsPasses();
   mlir::loom::registerVHLOToStableHLOPasses();
   mlir::loom::stablehlo::registerStableHLOPasses();
   mlir::loom::registerFrontPipelines();
+  mlir::loom::registerBackPasses();
   return mlir::asMainReturnCode(
       mlir::MlirOptMain(argc, argv, "Loom optimizer driver\n", registry));
 }
