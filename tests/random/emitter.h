@@ -16,7 +16,6 @@ namespace loom_random {
 constexpr int64_t window =
     24 << 10; // bytes of SRAM that programs use; dumped after every segment
 constexpr int64_t zone_bytes = 4096;
-constexpr uint32_t accumulators = 4096; // elements that every target has
 
 // Slot "in" is made of zones, each of one kind of data.
 enum zone {
@@ -54,7 +53,8 @@ struct operand {
 
 class emitter {
 public:
-  emitter(loom_test::program_builder &b, rng &r) : b(b), r(r), order(b, r) {}
+  emitter(loom_test::program_builder &b, rng &r, const loom_target &target)
+      : b(b), r(r), order(b, r), accumulators(target.acc_bytes / 4) {}
 
   base_register any_base() {
     if (bases.empty() || r.chance(65))
@@ -99,6 +99,7 @@ public:
   loom_test::program_builder &b;
   rng &r;
   tracker order;
+  const uint32_t accumulators;      // elements
   std::vector<base_register> bases; // with known values, multiples of 64
 };
 

@@ -372,7 +372,7 @@ program generate(uint64_t seed, const std::string &target_name,
   program_builder b;
   const int n_segments = r.chance(60) ? 1 : static_cast<int>(r.between(2, 5));
   const int64_t out_bytes = side_bytes + n_segments * dump_bytes;
-  emitter e(b, r);
+  emitter e(b, r, target);
 
   declare(b, r, out_bytes);
   for (int s = 0; s < n_segments; s++) {
@@ -398,7 +398,7 @@ generate_around(uint64_t seed, const std::string &target_name,
   rng r(seed);
   program_builder b;
   const int64_t out_bytes = side_bytes + dump_bytes;
-  emitter e(b, r);
+  emitter e(b, r, target);
 
   declare(b, r, out_bytes);
   emit_start(e, true);

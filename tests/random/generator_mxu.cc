@@ -19,6 +19,21 @@ zone float_zone(rng &r, bool half) {
   return half ? (odd ? Z_BF16_ODD : Z_BF16) : (odd ? Z_F32_ODD : Z_F32);
 }
 
+// Enough rows and products that the model cuts the record into blocks and
+// shares them among threads; B is a band that repeats itself, to be small.
+void choose_large(rng &r, loom_mxu &m) {
+  m.outer[0] = m.outer[1] = m.sy = m.sx = m.dy = m.dx = 1;
+  m.kh = m.kw = 6;
+  m.kc = static_cast<uint16_t>(r.between(8, 9));
+  m.oh = 8;
+  m.ow = 16;
+  m.n = 32;
+  m.ih = static_cast<uint16_t>(r.between(9, 12));
+  m.iw = static_cast<uint16_t>(r.between(16, 18));
+  m.py = static_cast<int16_t>(r.between(-1, 3));
+  m.px = static_cast<int16_t>(r.between(-1, 3));
+}
+
 void choose_shape(rng &r, loom_mxu &m) {
   const bool conv = r.chance(55), big = r.chance(6);
   m.outer[0] = static_cast<uint16_t>(r.chance(78) ? 1 : r.between(2, 3));
@@ -65,7 +80,7 @@ operand operand_a(emitter &e, loom_mxu &m, unsigned size) {
   return o;
 }
 
-operand operand_b(emitter &e, loom_mxu &m, unsigned size) {
+operand operand_b(emitter &e, loom_mxu &m, unsigned size, bool large) {
   operand o;
   o.hi = o.align = size;
   o.base = e.any_base();
@@ -73,6 +88,8 @@ operand operand_b(emitter &e, loom_mxu &m, unsigned size) {
   auto s = unique_strides(e.r, {m.outer[0], m.outer[1], k, m.n}, size);
   if (e.r.chance(30))
     s[0] = s[1] = 0;
+  if (large)
+    s[2] = s[3] = static_cast<int32_t>(size);
   m.b_so[0] = s[0];
   m.b_so[1] = s[1];
   m.b_sk = s[2];
@@ -228,7 +245,11 @@ void emit_mxu(emitter &e) {
   operand out, res;
   bool have_res = false;
 
-  choose_shape(r, m);
+  const bool large = r.chance(5);
+  if (large)
+    choose_large(r, m);
+  else
+    choose_shape(r, m);
   m.type = r.pick<uint8_t>(
       {LOOM_MXU_F32, LOOM_MXU_BF16, LOOM_MXU_INT8, LOOM_MXU_INT8});
   m.acc = r.pick<uint8_t>(
@@ -239,12 +260,13 @@ void emit_mxu(emitter &e) {
                                  (epi ? LOOM_MXU_EPI : 0));
   const uint32_t pixels =
       static_cast<uint32_t>(m.outer[0]) * m.outer[1] * m.oh * m.ow;
-  m.acc_pitch = static_cast<uint16_t>(m.n + (r.chance(40) ? r.below(5) : 0));
+  m.acc_pitch =
+      static_cast<uint16_t>(m.n + (r.chance(40) && !large ? r.below(5) : 0));
   const uint32_t acc_used = (pixels - 1) * m.acc_pitch + m.n;
-  if (acc_used > accumulators)
+  if (acc_used > e.accumulators)
     return;
   m.acc_base = static_cast<uint16_t>(
-      r.chance(50) ? 0 : r.below((accumulators - acc_used) / 16 + 1));
+      r.chance(50) ? 0 : r.below((e.accumulators - acc_used) / 16 + 1));
   if (m.py || m.px || m.kh > 1 || m.kw > 1)
     m.pad_value =
         m.type == LOOM_MXU_F32
@@ -253,7 +275,7 @@ void emit_mxu(emitter &e) {
                                   : r.below(256);
 
   const unsigned size = type_bytes[m.type];
-  operand a = operand_a(e, m, size), b = operand_b(e, m, size);
+  operand a = operand_a(e, m, size), b = operand_b(e, m, size, large);
   if (!e.place(a, taken) || !e.place(b, taken))
     return;
   m.a_base = static_cast<uint32_t>(a.field);
@@ -269,6 +291,8 @@ void emit_mxu(emitter &e) {
         integer ? (epi && r.chance(65) ? static_cast<uint8_t>(LOOM_I8)
                                        : static_cast<uint8_t>(LOOM_I32))
                 : r.pick<uint8_t>({LOOM_F32, LOOM_F32, LOOM_BF16, LOOM_F16});
+    if (large && m.out_type == LOOM_F32 && r.chance(60))
+      m.out_type = LOOM_BF16;
     out = operand_out(e, m);
     if (!e.place(out, taken))
       return;

@@ -26,6 +26,8 @@ void oracle::cover_mxu(const loom_mxu &m, const loom_epi *e) {
   const bool conv = m.kh > 1 || m.kw > 1 || m.py || m.px;
   count("mxu " + t + (conv ? " conv" : " gemm"));
   count("mxu " + t + " acc " + std::to_string(m.acc));
+  if (m.oh * m.ow > 96 && m.oh * m.ow * m.n >= 4096 && m.kh * m.kw * m.kc > 256)
+    count("mxu large");
   if (m.outer[0] > 1 || m.outer[1] > 1)
     count("mxu outer");
   if (m.dy > 1 || m.dx > 1)
