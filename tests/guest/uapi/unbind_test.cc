@@ -238,8 +238,8 @@ TEST_F(UnbindTest, JobThatWaitsForAForeignFence) {
 }
 
 // Submits for as long as it can. 0: all that it saw was success, or a cancelled
-// job, and in the end ENODEV.
-int load() {
+// job, and in the end ENODEV. Says through `ready` that it has begun.
+int load(int ready) {
   Device dev;
   Runner r(dev, spin_program(dev.target(), 2000));
   Job job(r.inst);
@@ -255,15 +255,27 @@ int load() {
     }
     if (error)
       return error == ENODEV ? 0 : error;
+    if (ready >= 0 && write(ready, "x", 1) == 1) {
+      close(ready);
+      ready = -1;
+    }
   }
 }
 
+// Returns when the first jobs have run.
 pid_t start_load() {
+  int ready[2];
+  char c;
+  EXPECT_EQ(pipe(ready), 0);
   const pid_t child = fork();
-  if (child)
+  if (child) {
+    close(ready[1]);
+    EXPECT_EQ(read(ready[0], &c, 1), 1) << "the load did not begin";
+    close(ready[0]);
     return child;
+  }
   try {
-    _exit(load());
+    _exit(load(ready[1]));
   } catch (...) {
     _exit(255);
   }
