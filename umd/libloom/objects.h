@@ -30,6 +30,9 @@ public:
 // A checked container, its constants, and what a backend hangs on it.
 class program {
 public:
+	program() = default;
+	// Moved, never copied: view points into meta.
+	program(program &&) = default;
 	virtual ~program() = default;
 	std::vector<uint64_t> meta; // header and sections; uint64_t for alignment
 	loom_prog_view view{};
