@@ -76,7 +76,7 @@ loom_mxu small_product(context &c) {
 
 // One view in, one out, moved by the caller.
 void vector_record(context &c, uint32_t in, uint32_t out, uint16_t count,
-                   int32_t stride, uint32_t op = 0) {
+                   int32_t stride, uint32_t op = 0, uint16_t regsel = 0) {
   struct {
     loom_vpu v;
     loom_view views[2];
@@ -84,6 +84,7 @@ void vector_record(context &c, uint32_t in, uint32_t out, uint16_t count,
   } record{};
   record.v.h = header(LOOM_OP_VPU, sizeof(loom_vpu) + 2 * 32 + 8);
   record.v.h.loc = 1;
+  record.v.h.regsel = regsel;
   std::fill(record.v.n, record.v.n + 6, 1);
   record.v.n[5] = count;
   record.v.nviews = 2;
@@ -202,6 +203,12 @@ const offence offences[] = {
        auto m = small_product(c);
        m.h.regsel = static_cast<uint16_t>(15u << 4 * nibble);
        add(c, m);
+     }},
+    {"register: vector view", true, LOOM_FAULT_SRAM_BOUNDS,
+     [](context &c) {
+       add(c, seq(LOOM_OP_LDI, 15, 0, 0,
+                  (c.r.chance(50) ? 4 : -4) * (1ll << c.r.between(25, 60))));
+       vector_record(c, 0, 64, 4, 4, 0, c.r.chance(50) ? 0x000f : 0x00f0);
      }},
     {"SRAM: copy past the end", true, LOOM_FAULT_SRAM_BOUNDS,
      [](context &c) {

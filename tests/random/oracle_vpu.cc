@@ -268,12 +268,15 @@ void oracle::vpu(const uint8_t *record) {
   loom_vpu v;
   std::memcpy(&v, record, sizeof(v));
   std::vector<loom_view> views(v.nviews);
-  std::vector<uint32_t> imms(v.nimms), ops(v.nops);
+  std::vector<uint32_t> imms, ops;
   const uint8_t *p = record + sizeof(v);
   std::memcpy(views.data(), p, views.size() * sizeof(loom_view));
   p += views.size() * sizeof(loom_view);
-  std::memcpy(imms.data(), p, imms.size() * 4);
-  std::memcpy(ops.data(), p + imms.size() * 4, ops.size() * 4);
+  for (unsigned k = 0; k < v.nimms + v.nops; k++, p += 4) {
+    uint32_t word;
+    std::memcpy(&word, p, sizeof(word));
+    (k < v.nimms ? imms : ops).push_back(word);
+  }
 
   const auto address = [&](unsigned view, const std::array<uint32_t, 6> &i) {
     int64_t a = static_cast<int64_t>(views[view].base) +
