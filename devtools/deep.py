@@ -38,7 +38,7 @@ def kasan(seed: int) -> tuple[Report, dict[str, Any]]:
     config = guest.Config(kernel="kasan",
                           programs={f"/bin/{binary.name}": binary})
     with guest.Guest(config) as g:
-        g.load_driver("hang_ms=2000")
+        g.load_driver("hang_ms=500")
         report = runners.guest_gtest(g, f"/bin/{binary.name}", timeout=3000,
                                      args=f"--gtest_random_seed={seed % 99999}")
         leaks = leaked(g)
@@ -55,6 +55,35 @@ def leaked(g: guest.Guest) -> str:
           "echo scan > /sys/kernel/debug/kmemleak", 300.0)
     text = g.run("cat /sys/kernel/debug/kmemleak").stdout
     return text if "loom" in text else ""
+
+
+@suite("random")
+def random_programs(seed: int) -> tuple[Report, dict[str, Any]]:
+    """Random programs against the scalar oracle, and ten thousand that aim
+    outside, with a new seed."""
+    host.build(host.HOST)
+    report = Report()
+    for program, count in (("random_programs", 2000),
+                           ("random_escapes", 100000)):
+        args = ["--seed", str(seed % (1 << 31)), "--count", str(count)]
+        try:
+            util.run([host.find_program(program), *args], f"deep-{program}",
+                     append=False)
+            report.passed += count
+        except DevError as e:
+            report.failed.append(str(e))
+    return report, {"random_programs": 2000, "random_escapes": 100000}
+
+
+@suite("faults")
+def faults(seed: int) -> tuple[Report, dict[str, Any]]:
+    """A thousand faults of each kind, while others work."""
+    folder = tests.folder_of("loom_fault_test")
+    report = runners.counted(
+        ["/usr/bin/python3", ROOT / "tests" / "guest" / "faults.py",
+         "--programs", folder, "--count", "1000"], "deep-faults",
+        timeout=14400)
+    return report, {"faults_each": 1000}
 
 
 @suite("fuzz")

@@ -223,6 +223,30 @@ def guest_uapi() -> Report:
     return runners.guest_suite(binary, guest.Config(), "hang_ms=500")
 
 
+def folder_of(program: str) -> Path:
+    return prepared(program).parent
+
+
+@check("guest-faults", "T2")
+def guest_faults() -> Report:
+    """Hang, lost interrupt, failed DMA, a hundred times each; unbind in use."""
+    driver_exists()
+    return runners.counted(
+        ["/usr/bin/python3", ROOT / "tests" / "guest" / "faults.py",
+         "--programs", folder_of("loom_fault_test")], "test-guest-faults",
+        timeout=3000)
+
+
+@check("guest-random", "T2")
+def guest_random() -> Report:
+    """Random programs and escapes in QEMU: the hashes and cycles in-process."""
+    driver_exists()
+    return runners.counted(
+        ["/usr/bin/python3", ROOT / "tests" / "random" / "guest.py",
+         "--programs", folder_of("random_programs")], "test-guest-random",
+        timeout=3000)
+
+
 @check("models-sim", "T2")
 def models_sim() -> Report:
     """Every required model on each target in-process, compared with JAX."""
