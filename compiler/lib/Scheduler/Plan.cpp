@@ -5,6 +5,7 @@
 #include "loom_timing.h"
 
 #include <algorithm>
+#include <array>
 #include <deque>
 
 using namespace mlir::loom::program;
@@ -66,56 +67,159 @@ uint64_t mlir::loom::program::recordCycles(const Record &record,
   }
 }
 
+namespace {
+/// Five queues in time. A DMA first waits for memory, then moves bytes; two that
+/// move at once get half the bandwidth each. Time is in half cycles, so that the
+/// halves are whole numbers.
+class Simulator {
+public:
+  Simulator(const std::vector<Record> &records, const loom_target &target)
+      : records(records), target(target) {
+    plan.records.resize(records.size());
+  }
+  Plan run();
+
+private:
+  struct Queue {
+    std::deque<size_t> waiting; // dispatched, not begun
+    size_t current = ~size_t(0);
+    uint64_t fixed = 0; // half cycles until the moving part begins
+    uint64_t move = 0;  // quarter cycles of moving left, alone: half rate is 1
+    uint64_t free = 0;  // time it last became idle
+    bool busy() const { return current != ~size_t(0); }
+  };
+  bool dispatch();
+  bool begin(unsigned q);
+  void finish(unsigned q);
+  bool advance();
+  bool idle() const {
+    for (const Queue &queue : queues)
+      if (queue.busy() || !queue.waiting.empty())
+        return false;
+    return true;
+  }
+
+  const std::vector<Record> &records;
+  const loom_target &target;
+  Plan plan;
+  std::array<Queue, LOOM_NUM_QUEUES> queues;
+  std::array<std::deque<uint64_t>, LOOM_NUM_SEMS> tokens; // time of each
+  size_t next = 0;
+  uint64_t now = 2 * LOOM_T_JOB_START, seqFree = 2 * LOOM_T_JOB_START;
+};
+} // namespace
+
+/// SEQ hands over one record if it may.
+bool Simulator::dispatch() {
+  if (next == records.size() || seqFree > now)
+    return false;
+  const unsigned q = queueOf(records[next].header().op);
+  if (q == LOOM_Q_SEQ) {
+    if (!idle())
+      return false;
+    plan.records[next] = {now / 2, now / 2 + LOOM_T_SEQ};
+  } else if (queues[q].waiting.size() < LOOM_QUEUE_DEPTH) {
+    queues[q].waiting.push_back(next);
+  } else {
+    return false;
+  }
+  ++next;
+  seqFree = now + 2 * LOOM_T_SEQ;
+  return true;
+}
+
+bool Simulator::begin(unsigned q) {
+  Queue &queue = queues[q];
+  if (queue.busy() || queue.waiting.empty())
+    return false;
+  const size_t r = queue.waiting.front();
+  const loom_hdr &header = records[r].header();
+  for (const loom_semref &wait : header.wait)
+    if (wait.n && (tokens[wait.sem].size() < wait.n ||
+                   tokens[wait.sem][wait.n - 1] + 2 * LOOM_T_SEM > now))
+      return false;
+  for (const loom_semref &wait : header.wait)
+    for (unsigned n = 0; n < wait.n; ++n)
+      tokens[wait.sem].pop_front();
+  queue.waiting.pop_front();
+  queue.current = r;
+  uint64_t bus = 0;
+  const uint64_t cycles = recordCycles(records[r], target, bus);
+  const uint64_t move =
+      bus ? loom_ceil_div(bus * 64, loom_mem_bandwidth64(&target.mem[0])) : 0;
+  queue.fixed = 2 * (cycles - std::min(cycles, move));
+  queue.move = 4 * std::min(cycles, move);
+  plan.records[r].start = now / 2;
+  if (q == LOOM_Q_MXU)
+    plan.mxuBusy += loom_cost_mxu(&target, &records[r].as<loom_mxu>()).busy;
+  return true;
+}
+
+void Simulator::finish(unsigned q) {
+  Queue &queue = queues[q];
+  plan.records[queue.current].end = (now + 1) / 2;
+  for (const loom_semref &signal : records[queue.current].header().signal)
+    for (unsigned n = 0; n < signal.n; ++n)
+      tokens[signal.sem].push_back(now);
+  queue.current = ~size_t(0);
+}
+
+/// To the next moment at which something changes. False if nothing can.
+bool Simulator::advance() {
+  unsigned moving = 0;
+  for (const Queue &queue : queues)
+    moving += queue.busy() && !queue.fixed && queue.move;
+  const uint64_t rate = moving > 1 ? 1 : 2; // quarter cycles a half cycle
+  uint64_t step = ~uint64_t(0);
+  for (const Queue &queue : queues) {
+    if (queue.busy())
+      step = std::min<uint64_t>(step, queue.fixed ? queue.fixed
+                                        : loom_ceil_div(queue.move, rate));
+    else if (!queue.waiting.empty())
+      for (const loom_semref &wait :
+           records[queue.waiting.front()].header().wait)
+        if (wait.n && tokens[wait.sem].size() >= wait.n &&
+            tokens[wait.sem][wait.n - 1] + 2 * LOOM_T_SEM > now)
+          step = std::min(step,
+                          tokens[wait.sem][wait.n - 1] + 2 * LOOM_T_SEM - now);
+  }
+  if (seqFree > now)
+    step = std::min(step, seqFree - now);
+  if (step == ~uint64_t(0))
+    return false;
+  now += step;
+  for (unsigned q = LOOM_Q_LD; q < LOOM_NUM_QUEUES; ++q) {
+    Queue &queue = queues[q];
+    if (!queue.busy())
+      continue;
+    if (queue.fixed)
+      queue.fixed -= step;
+    else
+      queue.move -= std::min(queue.move, step * rate);
+    if (!queue.fixed && !queue.move)
+      finish(q);
+  }
+  return true;
+}
+
+Plan Simulator::run() {
+  while (true) {
+    bool progress = true;
+    while (progress) {
+      progress = dispatch();
+      for (unsigned q = LOOM_Q_LD; q < LOOM_NUM_QUEUES; ++q)
+        progress |= begin(q);
+    }
+    if (next == records.size() && idle())
+      break;
+    if (!advance())
+      break; // a deadlock: the verifier says where
+  }
+  plan.cycles = now / 2 + LOOM_T_JOB_END;
+  return std::move(plan);
+}
+
 Plan mlir::loom::program::planRecords(const std::vector<Record> &records,
                                       const loom_target &target) {
-  Plan plan;
-  plan.records.resize(records.size());
-  std::array<std::deque<uint64_t>, LOOM_NUM_SEMS> tokens;
-  std::array<uint64_t, LOOM_NUM_QUEUES> free{};
-  std::array<std::deque<uint64_t>, LOOM_NUM_QUEUES> starts; // for queue depth
-  uint64_t seq = LOOM_T_JOB_START, memory = 0;
-  for (size_t i = 0; i < records.size(); ++i) {
-    const Record &record = records[i];
-    const unsigned queue = queueOf(record.header().op);
-    seq += LOOM_T_SEQ;
-    if (queue == LOOM_Q_SEQ) {
-      for (uint64_t end : free)
-        seq = std::max(seq, end);
-      plan.records[i] = {seq, seq + 1};
-      continue;
-    }
-    // SEQ stands still while the queue is full.
-    auto &pending = starts[queue];
-    if (pending.size() == LOOM_QUEUE_DEPTH + 1) {
-      seq = std::max(seq, pending.front());
-      pending.pop_front();
-    }
-    uint64_t start = std::max(seq, free[queue]);
-    for (const loom_semref &wait : record.header().wait)
-      for (unsigned n = 0; n < wait.n && !tokens[wait.sem].empty(); ++n) {
-        start = std::max(start, tokens[wait.sem].front() + LOOM_T_SEM);
-        tokens[wait.sem].pop_front();
-      }
-    uint64_t bus = 0;
-    uint64_t end = start + recordCycles(record, target, bus);
-    if (bus) {
-      const uint64_t bw = loom_mem_bandwidth64(&target.mem[0]);
-      const uint64_t move = loom_ceil_div(bus * 64, bw);
-      const uint64_t ready = end - move;
-      memory = std::max(memory, ready) + move;
-      end = memory;
-    }
-    if (queue == LOOM_Q_MXU)
-      plan.mxuBusy += loom_cost_mxu(&target, &record.as<loom_mxu>()).busy;
-    plan.records[i] = {start, end};
-    pending.push_back(start);
-    free[queue] = end;
-    for (const loom_semref &signal : record.header().signal)
-      for (unsigned n = 0; n < signal.n; ++n)
-        tokens[signal.sem].push_back(end);
-  }
-  for (uint64_t end : free)
-    seq = std::max(seq, end);
-  plan.cycles = seq + LOOM_T_JOB_END;
-  return plan;
+  return Simulator(records, target).run();
 }

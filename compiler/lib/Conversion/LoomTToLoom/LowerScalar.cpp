@@ -152,7 +152,8 @@ bool Scalar::chooseTile() {
       continue;
     }
     const int64_t count = (n[d] + tile[d] - 1) / tile[d];
-    tile[d] = count >= n[d] ? 1 : (n[d] + count) / (count + 1);
+    // One tile more, all of about one size.
+    tile[d] = std::min(tile[d] - 1, (n[d] + count) / (count + 1));
   }
   int64_t rank = 0;
   for (int64_t t : tile)

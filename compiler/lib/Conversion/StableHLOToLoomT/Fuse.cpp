@@ -568,6 +568,7 @@ LogicalResult mlir::loom::fuseLoomT(func::FuncOp func) {
   dropUnused(func);
   for (auto map : llvm::make_early_inc_range(func.getOps<loomt::MapOp>()))
     fuseProducers(map);
+  dropUnused(func);
   SmallVector<Operation *> products;
   for (Operation &op : func.getBody().front())
     if (isa<loomt::ConvOp, loomt::ContractOp>(op))
@@ -579,6 +580,7 @@ LogicalResult mlir::loom::fuseLoomT(func::FuncOp func) {
   dropUnused(func);
   for (auto map : llvm::make_early_inc_range(func.getOps<loomt::MapOp>()))
     fuseProducers(map);
+  dropUnused(func);
   for (auto reduce : llvm::make_early_inc_range(func.getOps<loomt::ReduceOp>()))
     fuseProducers(reduce);
   dropUnused(func);
