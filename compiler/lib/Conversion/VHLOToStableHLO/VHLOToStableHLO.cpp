@@ -543,6 +543,17 @@ LogicalResult Converter::convertAttributes(Operation *op,
   return success();
 }
 
+/// A negative dimension of sort counts from the end; here it never is negative.
+static void normalise(Operation *op) {
+  auto sort = dyn_cast<stablehlo::SortOp>(op);
+  if (!sort || sort.getInputs().empty())
+    return;
+  auto type = dyn_cast<RankedTensorType>(sort.getInputs().front().getType());
+  int64_t dim = sort.getDimensionAttr() ? sort.getDimension() : 0;
+  if (type && dim < 0 && dim >= -type.getRank())
+    sort.setDimension(dim + type.getRank());
+}
+
 LogicalResult Converter::convertOp(Operation *op, bool isFunctionBody) {
   std::optional<StringRef> name = baseName(op);
   if (!name)
@@ -577,7 +588,9 @@ LogicalResult Converter::convertOp(Operation *op, bool isFunctionBody) {
                             /*isFunctionBody=*/false)))
       return failure();
   }
-  finish(op, builder.create(state));
+  Operation *created = builder.create(state);
+  normalise(created);
+  finish(op, created);
   return success();
 }
 

@@ -37,11 +37,17 @@
 // CHECK-LABEL: @old
 // CHECK: stablehlo.dot_general{{.*}}lhs_contracting_dimensions = array<i64: 1>{{.*}}rhs_contracting_dimensions = array<i64: 0>
 // CHECK: stablehlo.broadcast_in_dim{{.*}}broadcast_dimensions = array<i64: 1, 2>
+// CHECK: stablehlo.sort{{.*}}dimension = 1 : i64, is_stable = true
 // CHECK: stablehlo.gather{{.*}}operand_batching_dims = array<i64>
 "vhlo.func_v1"() ({
 ^bb0(%a: tensor<2x3xf32>, %b: tensor<3xf32>, %i: tensor<5x1xi32>):
   %0 = "vhlo.dot_v1"(%a, %b) {precision_config = []} : (tensor<2x3xf32>, tensor<3xf32>) -> tensor<2xf32>
   %1 = "vhlo.broadcast_v1"(%a) {broadcast_sizes = dense<4> : tensor<1xi64>} : (tensor<2x3xf32>) -> tensor<4x2x3xf32>
+  %s = "vhlo.sort_v1"(%a) ({
+  ^bb0(%x: tensor<f32>, %y: tensor<f32>):
+    %c = "vhlo.compare_v1"(%x, %y) {comparison_direction = "LT", compare_type = "NOTYPE"} : (tensor<f32>, tensor<f32>) -> tensor<i1>
+    "vhlo.return_v1"(%c) : (tensor<i1>) -> ()
+  }) {dimension = -1 : i64, is_stable = true} : (tensor<2x3xf32>) -> tensor<2x3xf32>
   %2 = "vhlo.gather_v1"(%a, %i) {collapsed_slice_dims = dense<0> : tensor<1xi64>, index_vector_dim = 1 : i64, indices_are_sorted = false, offset_dims = dense<1> : tensor<1xi64>, slice_sizes = dense<[1, 3]> : tensor<2xi64>, start_index_map = dense<0> : tensor<1xi64>} : (tensor<2x3xf32>, tensor<5x1xi32>) -> tensor<5x3xf32>
   "vhlo.return_v1"(%2) : (tensor<5x3xf32>) -> ()
 }) {sym_name = "old", sym_visibility = "", function_type = (tensor<2x3xf32>, tensor<3xf32>, tensor<5x1xi32>) -> tensor<5x3xf32>, arg_attrs = [], res_attrs = []} : () -> ()
