@@ -21,7 +21,7 @@ volatile sig_atomic_t stop;
 // Runs jobs until told to stop; 0 if its memory is as it was.
 int neighbour(const std::string &node) {
   const loom_cpp::device device(node.c_str());
-  const program p = make_neighbour(device.target());
+  const program p = make_neighbour(device.target(), true);
   loom_cpp::program loaded(device.get(), p.file.data(), p.file.size());
   std::vector<loom_cpp::buffer> buffers;
   for (int i = 0; i < 8; i++) {

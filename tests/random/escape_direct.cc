@@ -160,6 +160,13 @@ private:
   std::unique_ptr<loom_npu, closer> npu;
 };
 
+// Faults that are a record's own; offences give theirs a source.
+bool names_source(uint32_t fault) {
+  return fault != LOOM_FAULT_OPCODE && fault != LOOM_FAULT_FETCH &&
+         fault != LOOM_FAULT_SEM_LEFT && fault != LOOM_FAULT_BUDGET_INSNS &&
+         fault != LOOM_FAULT_BUDGET_CYCLES;
+}
+
 std::string judge(const escape &e, const loom_completion &end,
                   const arena &memory) {
   if (!memory.complaint.empty())
@@ -167,6 +174,8 @@ std::string judge(const escape &e, const loom_completion &end,
   if (e.expected != any_fault && end.fault != e.expected)
     return std::string("fault ") + loom_fault_name(end.fault) + ", expected " +
            loom_fault_name(static_cast<uint32_t>(e.expected));
+  if (e.expected > 0 && names_source(end.fault) && (end.loc < 1 || end.loc > 3))
+    return "the fault names no source";
   if (has_canary(&end, sizeof(end)))
     return "a canary in the completion record";
   if (std::memcmp(&memory.report().end, &end, sizeof(end)))
@@ -198,12 +207,13 @@ int escape_in_process(uint64_t seed, uint64_t count) {
   const loom_cpp::device device("sim:npu8");
   const loom_target &target = device.target();
   machine plain(target, false), direct(target, true);
-  const program neighbour = make_neighbour(target);
+  const program neighbours[] = {make_neighbour(target, true),
+                                make_neighbour(target, false)};
   for (uint64_t i = 0; i < count; i++) {
     const escape e = make_escape(seed, i, "npu8", target);
     machine &m = i % 2 ? direct : plain;
     t.kind(e);
-    const auto other = m.run(neighbour, false);
+    const auto other = m.run(neighbours[i / 2 % 2], false);
     if (other.fault != LOOM_FAULT_SEM_LEFT)
       t.fail(e, i, "the neighbour did not fill the machine");
     const auto end = m.run(e.p, true);

@@ -451,19 +451,11 @@ escape make_escape(uint64_t seed, uint64_t i, const std::string &target_name,
   return e;
 }
 
-program make_neighbour(const loom_target &target) {
-  program p;
-  program_builder b;
-  const auto acc = static_cast<uint16_t>(
-      std::min<uint32_t>(target.acc_bytes / 4 / 16, 1024));
-  b.slot("secret", LOOM_SLOT_ARG, target.sram_bytes, LOOM_RIGHT_READ);
-  for (uint8_t reg = 1; reg < 16; reg++)
-    b.add(seq(LOOM_OP_LDI, reg, 0, 0,
-              static_cast<int64_t>(canary_words[1]) << 32 | canary_words[0]));
-  for (uint32_t at = 0; at < target.sram_bytes; at += LOOM_CAP_DMA_BYTES)
-    b.add(copy(LOOM_OP_LD_COPY, LOOM_ADDR(0, at), LOOM_ADDR(LOOM_SLOT_SRAM, at),
-               std::min(LOOM_CAP_DMA_BYTES, target.sram_bytes - at)));
-  // One, times a row of the canary: accumulators that hold it.
+namespace {
+
+// One, times a row of the canary: accumulators that hold it.
+void fill_accumulators(program_builder &b, const loom_target &target) {
+  const auto rows = std::min<uint32_t>(target.acc_bytes / 4 / 16, 1024);
   auto one = copy(LOOM_OP_LD_FILL, 0, LOOM_ADDR(LOOM_SLOT_SRAM, 0), 4);
   one.elem = 4;
   one.idx_or_fill = std::bit_cast<uint32_t>(1.0f);
@@ -472,14 +464,32 @@ program make_neighbour(const loom_target &target) {
   loom_mxu m{};
   m.h = header(LOOM_OP_MXU, sizeof(m));
   m.h.wait[0] = {1, 1};
-  m.h.signal[0] = {5, 1}; // left behind: the job ends with SEM_LEFT
   m.ih = m.kh = m.kw = m.kc = m.oh = m.sy = m.sx = m.dy = m.dx = 1;
   m.outer[0] = m.outer[1] = 1;
-  m.iw = m.ow = acc;
+  m.iw = m.ow = static_cast<uint16_t>(rows);
   m.n = m.acc_pitch = 16;
   m.b_base = 1024;
   m.b_sn = 4;
   b.add(m);
+}
+
+} // namespace
+
+program make_neighbour(const loom_target &target, bool with_array) {
+  program p;
+  program_builder b;
+  b.slot("secret", LOOM_SLOT_ARG, target.sram_bytes, LOOM_RIGHT_READ);
+  for (uint8_t reg = 1; reg < 16; reg++)
+    b.add(seq(LOOM_OP_LDI, reg, 0, 0,
+              static_cast<int64_t>(canary_words[1]) << 32 | canary_words[0]));
+  for (uint32_t at = 0; at < target.sram_bytes; at += LOOM_CAP_DMA_BYTES)
+    b.add(copy(LOOM_OP_LD_COPY, LOOM_ADDR(0, at), LOOM_ADDR(LOOM_SLOT_SRAM, at),
+               std::min(LOOM_CAP_DMA_BYTES, target.sram_bytes - at)));
+  if (with_array)
+    fill_accumulators(b, target);
+  auto mark = seq(LOOM_OP_MARK);
+  mark.h.signal[0] = {5, 1}; // left behind
+  b.add(mark);
   b.add(halt());
   b.segment();
   p.target = target;

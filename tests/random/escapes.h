@@ -25,9 +25,9 @@ struct escape {
 escape make_escape(uint64_t seed, uint64_t i, const std::string &target_name,
                    const loom_target &target);
 
-// The neighbour: fills SRAM, accumulators, registers and a semaphore with the
-// canary that its slot 0 holds, as far as a job can.
-program make_neighbour(const loom_target &target);
+// The neighbour: fills SRAM, registers and a semaphore with the canary that its
+// slot 0 holds, and with_array the accumulators too. It ends with SEM_LEFT.
+program make_neighbour(const loom_target &target, bool with_array);
 
 // True if the canary is anywhere in the bytes.
 bool has_canary(const void *bytes, size_t n);
