@@ -105,7 +105,8 @@ private:
   std::array<Queue, LOOM_NUM_QUEUES> queues;
   std::array<std::deque<uint64_t>, LOOM_NUM_SEMS> tokens; // time of each
   size_t next = 0;
-  uint64_t now = 2 * LOOM_T_JOB_START, seqFree = 2 * LOOM_T_JOB_START;
+  // The first record has been dispatched.
+  uint64_t now = 2 * (LOOM_T_JOB_START + LOOM_T_SEQ), seqFree = now;
 };
 } // namespace
 
@@ -215,7 +216,7 @@ Plan Simulator::run() {
     if (!advance())
       break; // a deadlock: the verifier says where
   }
-  plan.cycles = now / 2 + LOOM_T_JOB_END;
+  plan.cycles = now / 2 + LOOM_T_SEQ + LOOM_T_JOB_END; // HALT's own cycle
   return std::move(plan);
 }
 

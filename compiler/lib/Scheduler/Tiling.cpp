@@ -176,7 +176,9 @@ void Search::chunked(ProductTiling t) {
   const int64_t k = t.tky * t.tkx * t.tc;
   if (acc > int64_t(target.acc_bytes) ||
       t.tb * t.ty * t.tx * t.tn * k > int64_t(LOOM_CAP_MXU_MACS) ||
-      t.tc > kMax16 || t.tn > kMax16 || t.tx > kMax16 || t.columns(s) > kMax16)
+      t.tc > kMax16 || t.tn > kMax16 || t.tx > kMax16 || t.ty > kMax16 ||
+      t.tb > kMax16 || t.tky > kMax16 || t.tkx > kMax16 ||
+      t.columns(s) > kMax16 || t.rows(s) > kMax16)
     return;
   t.aBytes = t.tb * t.rows(s) * t.columns(s) * t.tc * s.elem;
   t.bBytes = k * t.tn * s.elem;

@@ -63,6 +63,10 @@ static LogicalResult inside(Operation *op, StringRef what, Value place,
                            << box.hi << " of " << bytesOf(place.getType());
 }
 
+static bool inRange(ArrayRef<int64_t> values, int64_t lo, int64_t hi) {
+  return llvm::all_of(values, [&](int64_t v) { return v >= lo && v <= hi; });
+}
+
 static LogicalResult shape(Operation *op) {
   std::string why = program::checkRecord(encodeRecord(op, 0));
   if (why.empty())
@@ -74,6 +78,11 @@ LogicalResult DmaOp::verify() {
   if (getCounts().size() != 4 || getSrcStrides().size() != 4 ||
       getDstStrides().size() != 4)
     return emitOpError("needs four counts and strides");
+  if (!inRange(getCounts(), 1, UINT32_MAX) ||
+      !inRange(getSrcStrides(), INT32_MIN, INT32_MAX) ||
+      !inRange(getDstStrides(), INT32_MIN, INT32_MAX) ||
+      !inRange({int64_t(getInner())}, 1, UINT32_MAX))
+    return emitOpError("a number does not fit its field of the record");
   if (getQueue() != LOOM_Q_LD && getQueue() != LOOM_Q_ST)
     return emitOpError("queue must be 1 (LD) or 2 (ST)");
   if (bool(getSrc()) == bool(getFill()) || (getFill() && getFill()->size() != 2))
@@ -97,6 +106,18 @@ LogicalResult MxuOp::verify() {
       getOuter().size() != 8 || getOutStrides().size() != 4 ||
       (getClamp() && getClamp()->size() != 2))
     return emitOpError("an attribute has a wrong number of entries");
+  ArrayRef<int64_t> w = getWindow();
+  if (!inRange({getA()[1], getA()[2], w[0], w[1], w[2], getSize()[0],
+                getSize()[1], getSize()[2], getOuter()[0], getOuter()[1],
+                getAcc()[1], getAcc()[2]},
+               0, UINT16_MAX) ||
+      !inRange(w.slice(3, 4), 0, UINT8_MAX) ||
+      !inRange(w.slice(7, 2), INT16_MIN, INT16_MAX) ||
+      !inRange(getOuter().drop_front(2), INT32_MIN, INT32_MAX) ||
+      !inRange(getA(), INT32_MIN, INT32_MAX) ||
+      !inRange(getB(), INT32_MIN, INT32_MAX) ||
+      !inRange(getOutStrides(), INT32_MIN, INT32_MAX))
+    return emitOpError("a number does not fit its field of the record");
   if (failed(shape(*this)))
     return failure();
   const program::Record record = encodeRecord(*this, 0);
@@ -126,6 +147,12 @@ LogicalResult MxuOp::verify() {
 LogicalResult VpuOp::verify() {
   if (getCounts().size() != 6 || getViews().size() != getBufs().size() * 9)
     return emitOpError("needs six counts, and nine numbers a view");
+  if (!inRange(getCounts(), 1, UINT16_MAX) ||
+      !inRange(getViews(), INT32_MIN, INT32_MAX) ||
+      getBufs().size() > LOOM_VPU_MAX_VIEWS ||
+      getUops().size() > LOOM_VPU_MAX_OPS ||
+      getImms().size() > LOOM_VPU_MAX_IMMS)
+    return emitOpError("a number does not fit its field of the record");
   if (failed(shape(*this)))
     return failure();
   for (auto [i, buf] : llvm::enumerate(getBufs())) {

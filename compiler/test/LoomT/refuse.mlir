@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+// RUN: not loom-opt %s --loom-convert-stablehlo-to-loomt 2>&1 | FileCheck %s
+
+// All of them, not the first only; what depends on them is not reported.
+// CHECK: 'stablehlo.exponential' cannot run on the NPU: this release has no form of it on the NPU
+// CHECK: 'stablehlo.sort' cannot run on the NPU
+// CHECK-NOT: stablehlo.negate
+// CHECK: 'stablehlo.dot_general' cannot run on the NPU: the operands differ in type; convert one of them
+func.func @main(%x: tensor<4xf32>, %y: tensor<4xbf16>) -> (tensor<4xf32>, tensor<4xf32>, tensor<f32>) {
+  %0 = "stablehlo.exponential"(%x) : (tensor<4xf32>) -> tensor<4xf32>
+  %1 = "stablehlo.sort"(%x) <{dimension = 0 : i64}> ({
+  ^bb0(%a: tensor<f32>, %b: tensor<f32>):
+    %c = "stablehlo.compare"(%a, %b) <{comparison_direction = #stablehlo<comparison_direction LT>}> : (tensor<f32>, tensor<f32>) -> tensor<i1>
+    "stablehlo.return"(%c) : (tensor<i1>) -> ()
+  }) : (tensor<4xf32>) -> tensor<4xf32>
+  %2 = "stablehlo.negate"(%0) : (tensor<4xf32>) -> tensor<4xf32>
+  %3 = "stablehlo.dot_general"(%x, %y) <{lhs_batching_dimensions = array<i64>, rhs_batching_dimensions = array<i64>, lhs_contracting_dimensions = array<i64: 0>, rhs_contracting_dimensions = array<i64: 0>}> : (tensor<4xf32>, tensor<4xbf16>) -> tensor<f32>
+  return %2, %1, %3 : tensor<4xf32>, tensor<4xf32>, tensor<f32>
+}
