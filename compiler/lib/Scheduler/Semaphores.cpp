@@ -33,7 +33,12 @@ class Assigner {
 public:
   Assigner(const std::vector<Record> &records, const std::set<uint32_t> &forced)
       : records(records), forced(forced), syncs(records.size()),
-        clocks(records.size()), indexInQueue(records.size()) {}
+        clocks(records.size()), indexInQueue(records.size()) {
+    for (const Record &record : records)
+      for (const Access &access : accessesOf(record))
+        if (access.write)
+          written.insert(access.space);
+  }
 
   /// Returns the record before which a fence is missing, or records.size().
   uint32_t run();
@@ -48,6 +53,7 @@ private:
 
   const std::vector<Record> &records;
   const std::set<uint32_t> &forced;
+  std::set<uint32_t> written; // spaces; others cannot conflict
   std::vector<Sync> syncs;
   std::vector<Clock> clocks;          // at the start of each record
   std::vector<uint32_t> indexInQueue; // position of a record in its queue
@@ -155,7 +161,7 @@ void Assigner::remember(uint32_t r, const std::vector<Access> &accesses) {
       if (q != p)
         everyone[p] = std::min(everyone[p], known[q][p]);
   for (const Access &access : accesses) {
-    if (access.space == kAccSpace)
+    if (access.space == kAccSpace || !written.count(access.space))
       continue;
     auto it = std::find(spaces.begin(), spaces.end(), access.space);
     if (it == spaces.end()) {

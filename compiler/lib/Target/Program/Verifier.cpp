@@ -261,13 +261,20 @@ void Checker::checkConflicts() {
     Access access;
   };
   std::vector<std::vector<Touch>> lists(slots.size() + 1);
+  std::vector<bool> written(slots.size() + 1); // others cannot conflict
+  auto indexOf = [&](uint32_t space) -> size_t {
+    return space == kSramSpace ? slots.size() : space;
+  };
+  for (const auto &list : accesses)
+    for (const Access &access : list)
+      if (access.write && access.space != kAccSpace)
+        written[indexOf(access.space)] = true;
   for (uint32_t r = 0; r < records.size(); ++r) {
     const unsigned self = queueOf(records[r].header().op);
     for (const Access &access : accesses[r]) {
-      if (access.space == kAccSpace)
+      if (access.space == kAccSpace || !written[indexOf(access.space)])
         continue;
-      auto &list = lists[access.space == kSramSpace ? slots.size()
-                                                    : access.space];
+      auto &list = lists[indexOf(access.space)];
       for (const Touch &touch : list) {
         const unsigned q = queueOf(records[touch.record].header().op);
         if (q == self || clocks[r][q] > position[touch.record] ||
