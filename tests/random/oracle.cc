@@ -18,25 +18,17 @@ template <class T> T read(const uint8_t *p) {
 }
 
 const char *op_name(unsigned op) {
-  switch (op) {
 #define NAME(x)                                                                \
-  case LOOM_OP_##x:                                                            \
-    return #x;
-    NAME(HALT)
-    NAME(LDI)
-    NAME(ADD)
-    NAME(SUB)
-    NAME(MUL)
-    NAME(SHL)
-    NAME(SHR)
-    NAME(AND)
-    NAME(OR)
-    NAME(MIN) NAME(MAX) NAME(CLAMP) NAME(CMP) NAME(LD) NAME(ST) NAME(LOOP)
-        NAME(BR) NAME(FENCE) NAME(MARK) NAME(LD_COPY) NAME(LD_FILL)
-            NAME(ST_COPY) NAME(ST_FILL) NAME(MXU) NAME(VPU)
+  { LOOM_OP_##x, #x }
+  static const std::map<unsigned, const char *> names = {
+      NAME(HALT),    NAME(LDI),     NAME(ADD),     NAME(SUB),  NAME(MUL),
+      NAME(SHL),     NAME(SHR),     NAME(AND),     NAME(OR),   NAME(MIN),
+      NAME(MAX),     NAME(CLAMP),   NAME(CMP),     NAME(LD),   NAME(ST),
+      NAME(LOOP),    NAME(BR),      NAME(FENCE),   NAME(MARK), NAME(LD_COPY),
+      NAME(LD_FILL), NAME(ST_COPY), NAME(ST_FILL), NAME(MXU),  NAME(VPU)};
 #undef NAME
-  }
-  return "?";
+  const auto known = names.find(op);
+  return known == names.end() ? "?" : known->second;
 }
 
 bool holds(unsigned cond, int64_t a, int64_t b) {
