@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-// Matrix products through loom_mxu_exec() in macro tiles, without machine or DMA: what the micro-kernels give.
-// Usage: loom_gemm_bench [size]. Prints one line for each kernel set and type.
+// Matrix products through loom_mxu_exec() in macro tiles, without machine or
+// DMA: what the micro-kernels give. Usage: loom_gemm_bench [size]. Prints one
+// line for each kernel set and type.
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
@@ -34,7 +35,8 @@ struct bench {
     acc.resize(target.acc_bytes + 128);
     scratch.resize(LOOM_EXEC_SCRATCH(&target) + 64);
     const auto align = [](std::vector<uint8_t> &v) {
-      return reinterpret_cast<uint8_t *>((reinterpret_cast<uintptr_t>(v.data()) + 63) & ~uintptr_t(63));
+      return reinterpret_cast<uint8_t *>(
+          (reinterpret_cast<uintptr_t>(v.data()) + 63) & ~uintptr_t(63));
     };
     exec.target = &target;
     exec.sram = align(sram);
@@ -53,7 +55,8 @@ loom_dispatched record(unsigned type, bool first, bool last) {
   m.h.units = 4;
   m.type = uint8_t(type);
   m.acc = first ? LOOM_ACC_ZERO : LOOM_ACC_KEEP;
-  m.ih = m.kh = m.kw = m.oh = m.sy = m.sx = m.dy = m.dx = m.outer[0] = m.outer[1] = 1;
+  m.ih = m.kh = m.kw = m.oh = m.sy = m.sx = m.dy = m.dx = m.outer[0] =
+      m.outer[1] = 1;
   m.iw = m.ow = m.kc = m.n = tile;
   m.a_sw = int(tile * e);
   m.a_sc = int(e);
@@ -72,7 +75,9 @@ loom_dispatched record(unsigned type, bool first, bool last) {
 }
 
 double seconds() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+  return std::chrono::duration<double>(
+             std::chrono::steady_clock::now().time_since_epoch())
+      .count();
 }
 
 double product(bench &b, unsigned type, unsigned size) {
@@ -84,7 +89,9 @@ double product(bench &b, unsigned type, unsigned size) {
       loom_demand d;
       loom_refusal why;
       if (loom_mxu_check(&b.exec, &r, &d, &why)) {
-        std::fprintf(stderr, "gemm_bench: the model refused its own tile, fault %d\n", why.fault);
+        std::fprintf(stderr,
+                     "gemm_bench: the model refused its own tile, fault %d\n",
+                     why.fault);
         std::exit(1);
       }
       loom_mxu_exec(&b.exec, &r);
@@ -106,7 +113,8 @@ int main(int argc, char **argv) {
     const float f = float(int(i * 2654435761u >> 20) - 2048) / 2048;
     std::memcpy(b.exec.sram + i, &f, 4);
   }
-  for (const loom_host_isa isa : {LOOM_HOST_AVX512, LOOM_HOST_AVX2, LOOM_HOST_SCALAR}) {
+  for (const loom_host_isa isa :
+       {LOOM_HOST_AVX512, LOOM_HOST_AVX2, LOOM_HOST_SCALAR}) {
     b.exec.kernels = loom_kernels_select(isa);
     if (!b.exec.kernels)
       continue;
@@ -115,7 +123,8 @@ int main(int argc, char **argv) {
       const int runs = isa == LOOM_HOST_SCALAR ? 1 : 11;
       for (int i = 0; i < runs; ++i)
         best = std::min(best, product(b, type, size));
-      std::printf("%-7s %-5s %4u: %8.1f Gop/s (%.2f ms)\n", b.exec.kernels->name, types[type], size,
+      std::printf("%-7s %-5s %4u: %8.1f Gop/s (%.2f ms)\n",
+                  b.exec.kernels->name, types[type], size,
                   2.0 * size * size * size / best / 1e9, best * 1e3);
     }
   }

@@ -107,7 +107,9 @@ public:
 		struct stat st {};
 		if (fstat(fd, &st) || !S_ISREG(st.st_mode) || st.st_size == 0) {
 			close(fd);
-			throw failure(-ENOEXEC, fmt::format("{}: empty, or not a regular file; give a program made by loomc", path));
+			throw failure(-ENOEXEC,
+				      fmt::format("{}: empty, or not a regular file; give a program made by loomc",
+						  path));
 		}
 		size = static_cast<size_t>(st.st_size);
 		data = mmap(nullptr, size, PROT_READ, MAP_PRIVATE, fd, 0);
@@ -128,8 +130,8 @@ std::vector<loom::binding> bind_slots(const loom::program &p, const loom_job_des
 	for (uint32_t i = 0; i < desc.n_bindings; i++) {
 		const loom_binding &b = desc.bindings[i];
 		if (b.slot >= p.view.n_slots || p.view.slots[b.slot].kind != LOOM_SLOT_ARG)
-			throw failure(-EINVAL, fmt::format("binding {}: slot {} is not an argument of the program", i,
-							   b.slot));
+			throw failure(-EINVAL,
+				      fmt::format("binding {}: slot {} is not an argument of the program", i, b.slot));
 		const auto &d = p.view.slots[b.slot];
 		const char *name = p.string(d.name);
 		if (!b.buffer || b.rsvd || b.offset % 64)
@@ -147,7 +149,8 @@ std::vector<loom::binding> bind_slots(const loom::program &p, const loom_job_des
 	}
 	for (uint32_t i = 0; i < p.view.n_slots; i++)
 		if (p.view.slots[i].kind == LOOM_SLOT_ARG && !slots[i].memory)
-			throw failure(-EINVAL, fmt::format("slot {} ({}) is not bound", i, p.string(p.view.slots[i].name)));
+			throw failure(-EINVAL,
+				      fmt::format("slot {} ({}) is not bound", i, p.string(p.view.slots[i].name)));
 	return slots;
 }
 
@@ -248,8 +251,8 @@ int loom_program_open(loom_device *device, const char *path, loom_program **prog
 int loom_program_load(loom_device *device, const void *bytes, size_t size, loom_program **program, loom_error *error)
 {
 	return guard(error, [&] {
-		*program = new loom_program{loom::load_program(*device->object, bytes, size, "program"),
-					    device->object};
+		*program =
+			new loom_program{loom::load_program(*device->object, bytes, size, "program"), device->object};
 		return 0;
 	});
 }
@@ -326,8 +329,8 @@ int loom_submit(loom_instance *instance, const loom_job_desc *desc, loom_event *
 	return guard(error, [&] {
 		const loom::program &p = *instance->object->program;
 		if (desc->entry >= p.view.n_entries)
-			throw failure(-EINVAL, fmt::format("entry point {}: the program has {}", desc->entry,
-							   p.view.n_entries));
+			throw failure(-EINVAL,
+				      fmt::format("entry point {}: the program has {}", desc->entry, p.view.n_entries));
 		if (p.view.entries[desc->entry].n_steps)
 			throw failure(-EOPNOTSUPP, fmt::format("entry point {} has a schedule of CPU operations, which "
 							       "this release does not run",
@@ -401,7 +404,7 @@ const char *loom_fault_text(uint32_t fault)
 
 const char *loom_dtype_name(uint32_t dtype)
 {
-	static const char *const names[LOOM_NUM_DTYPES] = {"f32", "bf16", "f16", "i32", "u32", "i16", "u16", "i8",
+	static const char *const names[LOOM_NUM_DTYPES] = {"f32", "bf16", "f16", "i32", "u32", "i16", "u16",  "i8",
 							   "u8",  "i1",	  "f64", "i64", "u64", "c64", "bytes"};
 	return dtype < LOOM_NUM_DTYPES ? names[dtype] : "?";
 }

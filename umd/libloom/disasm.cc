@@ -17,16 +17,36 @@ struct op_name {
 };
 
 constexpr op_name op_names[] = {
-	{LOOM_OP_HALT, "HALT"},		{LOOM_OP_LDI, "LDI"},		{LOOM_OP_ADD, "ADD"},
-	{LOOM_OP_SUB, "SUB"},		{LOOM_OP_MUL, "MUL"},		{LOOM_OP_SHL, "SHL"},
-	{LOOM_OP_SHR, "SHR"},		{LOOM_OP_AND, "AND"},		{LOOM_OP_OR, "OR"},
-	{LOOM_OP_MIN, "MIN"},		{LOOM_OP_MAX, "MAX"},		{LOOM_OP_CLAMP, "CLAMP"},
-	{LOOM_OP_CMP, "CMP"},		{LOOM_OP_LD, "LD"},		{LOOM_OP_ST, "ST"},
-	{LOOM_OP_LOOP, "LOOP"},		{LOOM_OP_BR, "BR"},		{LOOM_OP_FENCE, "FENCE"},
-	{LOOM_OP_TRAP, "TRAP"},		{LOOM_OP_MARK, "MARK"},		{LOOM_OP_LD_COPY, "LD_COPY"},
-	{LOOM_OP_LD_FILL, "LD_FILL"},	{LOOM_OP_LD_GATHER, "LD_GATHER"}, {LOOM_OP_LD_SCATTER, "LD_SCATTER"},
-	{LOOM_OP_ST_COPY, "ST_COPY"},	{LOOM_OP_ST_FILL, "ST_FILL"},	{LOOM_OP_ST_GATHER, "ST_GATHER"},
-	{LOOM_OP_ST_SCATTER, "ST_SCATTER"}, {LOOM_OP_MXU, "MXU"},	{LOOM_OP_VPU, "VPU"},
+	{LOOM_OP_HALT, "HALT"},
+	{LOOM_OP_LDI, "LDI"},
+	{LOOM_OP_ADD, "ADD"},
+	{LOOM_OP_SUB, "SUB"},
+	{LOOM_OP_MUL, "MUL"},
+	{LOOM_OP_SHL, "SHL"},
+	{LOOM_OP_SHR, "SHR"},
+	{LOOM_OP_AND, "AND"},
+	{LOOM_OP_OR, "OR"},
+	{LOOM_OP_MIN, "MIN"},
+	{LOOM_OP_MAX, "MAX"},
+	{LOOM_OP_CLAMP, "CLAMP"},
+	{LOOM_OP_CMP, "CMP"},
+	{LOOM_OP_LD, "LD"},
+	{LOOM_OP_ST, "ST"},
+	{LOOM_OP_LOOP, "LOOP"},
+	{LOOM_OP_BR, "BR"},
+	{LOOM_OP_FENCE, "FENCE"},
+	{LOOM_OP_TRAP, "TRAP"},
+	{LOOM_OP_MARK, "MARK"},
+	{LOOM_OP_LD_COPY, "LD_COPY"},
+	{LOOM_OP_LD_FILL, "LD_FILL"},
+	{LOOM_OP_LD_GATHER, "LD_GATHER"},
+	{LOOM_OP_LD_SCATTER, "LD_SCATTER"},
+	{LOOM_OP_ST_COPY, "ST_COPY"},
+	{LOOM_OP_ST_FILL, "ST_FILL"},
+	{LOOM_OP_ST_GATHER, "ST_GATHER"},
+	{LOOM_OP_ST_SCATTER, "ST_SCATTER"},
+	{LOOM_OP_MXU, "MXU"},
+	{LOOM_OP_VPU, "VPU"},
 };
 
 enum class as { u8, s8, u16, s16, u32, s32, s64, x32, addr };
@@ -37,49 +57,53 @@ struct field {
 	as type;
 };
 
-#define F(record, member, type) {#member, offsetof(record, member), as::type}
+#define F(record, member, type)                                                                                        \
+	{                                                                                                              \
+#member, offsetof(record, member), as::type                                                            \
+	}
 #define F4(record, member, type)                                                                                       \
 	{#member "0", offsetof(record, member[0]), as::type}, {#member "1", offsetof(record, member[1]), as::type},    \
 		{#member "2", offsetof(record, member[2]), as::type},                                                  \
-		{#member "3", offsetof(record, member[3]), as::type}
+	{                                                                                                              \
+#member "3", offsetof(record, member[3]), as::type                                                     \
+	}
 #define F2(record, member, type)                                                                                       \
-	{#member "0", offsetof(record, member[0]), as::type}, {#member "1", offsetof(record, member[1]), as::type}
+	{#member "0", offsetof(record, member[0]), as::type},                                                          \
+	{                                                                                                              \
+#member "1", offsetof(record, member[1]), as::type                                                     \
+	}
 
 constexpr field seq_fields[] = {
-	F(loom_seq, rd, u8),	 F(loom_seq, ra, u8),	   F(loom_seq, rb, u8),
+	F(loom_seq, rd, u8),   F(loom_seq, ra, u8),	 F(loom_seq, rb, u8),
 	F(loom_seq, cond, u8), F(loom_seq, target, u32), F(loom_seq, imm, s64),
 };
 
 constexpr field dma_fields[] = {
-	F(loom_dma, src, addr),	     F(loom_dma, dst, addr),	     F(loom_dma, elem, u8),
-	F(loom_dma, codec, u8),	     F(loom_dma, oob, u8),	     F(loom_dma, idx_type, u8),
-	F(loom_dma, inner_bytes, u32), F4(loom_dma, n, u32),	     F4(loom_dma, sstride, s32),
-	F4(loom_dma, dstride, s32),  F(loom_dma, idx_or_fill, x32), F(loom_dma, limit, u32),
+	F(loom_dma, src, addr),	    F(loom_dma, dst, addr),	F(loom_dma, elem, u8),	       F(loom_dma, codec, u8),
+	F(loom_dma, oob, u8),	    F(loom_dma, idx_type, u8),	F(loom_dma, inner_bytes, u32), F4(loom_dma, n, u32),
+	F4(loom_dma, sstride, s32), F4(loom_dma, dstride, s32), F(loom_dma, idx_or_fill, x32), F(loom_dma, limit, u32),
 };
 
 constexpr field mxu_fields[] = {
-	F(loom_mxu, mode, u8),	    F(loom_mxu, type, u8),     F(loom_mxu, acc, u8),
-	F(loom_mxu, flags, u8),	    F(loom_mxu, pad_value, x32), F(loom_mxu, a_base, x32),
-	F(loom_mxu, ih, u16),	    F(loom_mxu, iw, u16),      F(loom_mxu, a_sh, s32),
-	F(loom_mxu, a_sw, s32),	    F(loom_mxu, a_sc, s32),    F(loom_mxu, kh, u16),
-	F(loom_mxu, kw, u16),	    F(loom_mxu, kc, u16),      F(loom_mxu, oh, u16),
-	F(loom_mxu, ow, u16),	    F(loom_mxu, n, u16),       F(loom_mxu, sy, u8),
-	F(loom_mxu, sx, u8),	    F(loom_mxu, dy, u8),       F(loom_mxu, dx, u8),
-	F(loom_mxu, py, s16),	    F(loom_mxu, px, s16),      F(loom_mxu, b_base, x32),
-	F(loom_mxu, b_sk, s32),	    F(loom_mxu, b_sn, s32),    F2(loom_mxu, outer, u16),
-	F2(loom_mxu, a_so, s32),    F2(loom_mxu, b_so, s32),   F2(loom_mxu, o_so, s32),
-	F(loom_mxu, acc_base, u16), F(loom_mxu, acc_pitch, u16), F(loom_mxu, out_base, x32),
-	F(loom_mxu, o_sy, s32),	    F(loom_mxu, o_sx, s32),    F(loom_mxu, o_sn, s32),
+	F(loom_mxu, mode, u8),	     F(loom_mxu, type, u8),    F(loom_mxu, acc, u8),	   F(loom_mxu, flags, u8),
+	F(loom_mxu, pad_value, x32), F(loom_mxu, a_base, x32), F(loom_mxu, ih, u16),	   F(loom_mxu, iw, u16),
+	F(loom_mxu, a_sh, s32),	     F(loom_mxu, a_sw, s32),   F(loom_mxu, a_sc, s32),	   F(loom_mxu, kh, u16),
+	F(loom_mxu, kw, u16),	     F(loom_mxu, kc, u16),     F(loom_mxu, oh, u16),	   F(loom_mxu, ow, u16),
+	F(loom_mxu, n, u16),	     F(loom_mxu, sy, u8),      F(loom_mxu, sx, u8),	   F(loom_mxu, dy, u8),
+	F(loom_mxu, dx, u8),	     F(loom_mxu, py, s16),     F(loom_mxu, px, s16),	   F(loom_mxu, b_base, x32),
+	F(loom_mxu, b_sk, s32),	     F(loom_mxu, b_sn, s32),   F2(loom_mxu, outer, u16),   F2(loom_mxu, a_so, s32),
+	F2(loom_mxu, b_so, s32),     F2(loom_mxu, o_so, s32),  F(loom_mxu, acc_base, u16), F(loom_mxu, acc_pitch, u16),
+	F(loom_mxu, out_base, x32),  F(loom_mxu, o_sy, s32),   F(loom_mxu, o_sx, s32),	   F(loom_mxu, o_sn, s32),
 	F(loom_mxu, out_type, u8),
 };
 
 constexpr field epi_fields[] = {
-	F(loom_epi, bias, x32),	 F(loom_epi, scale, x32),    F(loom_epi, scale_imm, x32), F(loom_epi, shift_imm, s8),
-	F(loom_epi, rq, u8),	 F(loom_epi, act, u8),	     F(loom_epi, res_type, u8),	  F(loom_epi, lo, x32),
-	F(loom_epi, hi, x32),	 F(loom_epi, zp, s16),	     F(loom_epi, res_zp, s16),	  F(loom_epi, residual, x32),
-	F(loom_epi, r_sy, s32),	 F(loom_epi, r_sx, s32),     F(loom_epi, r_sn, s32),	  F(loom_epi, m1, s32),
-	F(loom_epi, m2, s32),	 F(loom_epi, mo, s32),	     F(loom_epi, s1, s8),	  F(loom_epi, s2, s8),
-	F(loom_epi, so, s8),	 F(loom_epi, left, u8),	     F(loom_epi, lut, x32),
+	F(loom_epi, bias, x32), F(loom_epi, scale, x32), F(loom_epi, scale_imm, x32), F(loom_epi, shift_imm, s8),
+	F(loom_epi, rq, u8),	F(loom_epi, act, u8),	 F(loom_epi, res_type, u8),   F(loom_epi, lo, x32),
+	F(loom_epi, hi, x32),	F(loom_epi, zp, s16),	 F(loom_epi, res_zp, s16),    F(loom_epi, residual, x32),
+	F(loom_epi, r_sy, s32), F(loom_epi, r_sx, s32),	 F(loom_epi, r_sn, s32),      F(loom_epi, m1, s32),
+	F(loom_epi, m2, s32),	F(loom_epi, mo, s32),	 F(loom_epi, s1, s8),	      F(loom_epi, s2, s8),
+	F(loom_epi, so, s8),	F(loom_epi, left, u8),	 F(loom_epi, lut, x32),
 };
 
 template <class T> T get(const uint8_t *p)

@@ -128,8 +128,8 @@ public:
 	explicit drm_event(std::shared_ptr<node> of) : on(std::move(of))
 	{
 		if (drmSyncobjCreate(on->fd, 0, &syncobj))
-			throw failure(-errno, fmt::format("{}: creating a sync object: {}", on->path,
-							  std::strerror(errno)));
+			throw failure(-errno,
+				      fmt::format("{}: creating a sync object: {}", on->path, std::strerror(errno)));
 	}
 	~drm_event() override { drmSyncobjDestroy(on->fd, syncobj); }
 	bool wait(int64_t timeout_ns) override;
@@ -379,7 +379,9 @@ private:
 		const int major = version ? version->version_major : 0;
 		drmFreeVersion(version);
 		if (driver != "loom")
-			throw failure(-ENODEV, fmt::format("{}: its driver is \"{}\", not loom; give a /dev/accel node of loom, or use --device sim", name, driver));
+			throw failure(-ENODEV, fmt::format("{}: its driver is \"{}\", not loom; give a /dev/accel node "
+							   "of loom, or use --device sim",
+							   name, driver));
 		if (major != DRM_LOOM_VERSION_MAJOR)
 			throw failure(-ENODEV, fmt::format("{}: driver interface {}, this library speaks {}; install "
 							   "matching versions",

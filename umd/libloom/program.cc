@@ -49,7 +49,8 @@ std::shared_ptr<program> check_program(const void *bytes, size_t size, const std
 	loom_prog_header head{};
 
 	if (size < sizeof(head))
-		throw failure(-ENOEXEC, fmt::format("{}: {} bytes are too few for a Loom program: the file is cut off; copy it again or make it with loomc",
+		throw failure(-ENOEXEC, fmt::format("{}: {} bytes are too few for a Loom program: the file is cut off; "
+						    "copy it again or make it with loomc",
 						    what, size));
 	std::memcpy(&head, bytes, sizeof(head));
 	if (head.magic != LOOM_PROG_MAGIC)
@@ -60,19 +61,24 @@ std::shared_ptr<program> check_program(const void *bytes, size_t size, const std
 						    "the model again",
 						    what, head.version, LOOM_PROG_VERSION));
 	if (head.file_bytes != size || head.meta_bytes > size || head.meta_bytes < sizeof(head))
-		throw failure(-ENOEXEC, fmt::format("{}: {} bytes, but its header says {}: the file is cut off or damaged; copy it again or make it with loomc", what,
-						    size, head.file_bytes));
+		throw failure(-ENOEXEC, fmt::format("{}: {} bytes, but its header says {}: the file is cut off or "
+						    "damaged; copy it again or make it with loomc",
+						    what, size, head.file_bytes));
 	p->meta.resize((head.meta_bytes + 7) / 8);
 	std::memcpy(p->meta.data(), bytes, head.meta_bytes);
 	if (loom_prog_check(p->meta.data(), head.meta_bytes, &p->view, &e) != LOOM_PROG_OK)
 		refuse(what, e);
 	if (meta_crc(*p) != head.meta_crc)
-		throw failure(-ENOEXEC, fmt::format("{}: checksum of the tables and code differs: the file is damaged; compile the model again",
+		throw failure(-ENOEXEC, fmt::format("{}: checksum of the tables and code differs: the file is damaged; "
+						    "compile the model again",
 						    what));
 	const auto *consts = static_cast<const uint8_t *>(bytes) + head.meta_bytes;
 	if (crc32_of(consts, head.const_bytes) != head.const_crc)
-		throw failure(-ENOEXEC,
-			      fmt::format("{}: checksum of the constants differs: the file is damaged; compile the model again", what));
+		throw failure(
+			-ENOEXEC,
+			fmt::format(
+				"{}: checksum of the constants differs: the file is damaged; compile the model again",
+				what));
 	return p;
 }
 
@@ -88,9 +94,10 @@ std::shared_ptr<program> load_program(device &on, const void *bytes, size_t size
 						    what, e.what, e.value, on.name));
 	for (uint32_t i = 0; i < p->view.n_segments; i++)
 		if (p->view.segments[i].engine != LOOM_ENGINE_NPU)
-			throw failure(-EOPNOTSUPP, fmt::format("{}: segment {} is for the CPU engine, which this release "
-							       "does not have",
-							       what, i));
+			throw failure(-EOPNOTSUPP,
+				      fmt::format("{}: segment {} is for the CPU engine, which this release "
+						  "does not have",
+						  what, i));
 	if (head.const_bytes) {
 		p->consts = on.create_buffer(head.const_bytes);
 		std::memcpy(p->consts->data, static_cast<const uint8_t *>(bytes) + head.meta_bytes, head.const_bytes);

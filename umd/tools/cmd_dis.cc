@@ -26,7 +26,8 @@ int run(const options &o)
 		const unsigned units = loom_disassemble(record, v.n_units - unit, text, sizeof(text));
 		std::printf("%6u  %s", unit, text);
 		if (o.places && units)
-			std::printf("  ; %s", program.describe_loc(reinterpret_cast<const loom_hdr *>(record)->loc).c_str());
+			std::printf("  ; %s",
+				    program.describe_loc(reinterpret_cast<const loom_hdr *>(record)->loc).c_str());
 		std::printf("\n");
 		if (!units) {
 			std::fprintf(stderr, "loom dis: %s: unit %u is not an instruction\n", o.path.c_str(), unit);

@@ -19,9 +19,9 @@ struct options {
 	bool as_json = false;
 };
 
-constexpr const char *feature_names[LOOM_NUM_FEATURES] = {"conv", "dw",	  "transpose", "gather", "scatter",
-							  "scan", "reg",  "loop",      "trans",	 "bf16",
-							  "int8", "codec", "vpu",       "f32",	 "epi"};
+constexpr const char *feature_names[LOOM_NUM_FEATURES] = {"conv", "dw",	   "transpose", "gather", "scatter",
+							  "scan", "reg",   "loop",	"trans",  "bf16",
+							  "int8", "codec", "vpu",	"f32",	  "epi"};
 
 json target_json(const loom_target &t)
 {
@@ -93,12 +93,9 @@ json program_json(const loom_cpp::program &p)
 				   {"cycles", e.cycles},
 				   {"tensors", tensors}});
 	}
-	return {{"producer", v.strings + v.header->producer},
-		{"code_bytes", v.n_units * LOOM_UNIT_BYTES},
-		{"constant_bytes", v.header->const_bytes},
-		{"slots", v.n_slots},
-		{"target", target_json(*v.target)},
-		{"entry_points", entries}};
+	return {{"producer", v.strings + v.header->producer}, {"code_bytes", v.n_units * LOOM_UNIT_BYTES},
+		{"constant_bytes", v.header->const_bytes},    {"slots", v.n_slots},
+		{"target", target_json(*v.target)},	      {"entry_points", entries}};
 }
 
 void print_program(const json &j, const std::string &path)
@@ -109,8 +106,9 @@ void print_program(const json &j, const std::string &path)
 	fmt::print("target\n");
 	print_target(j["target"]);
 	for (const auto &e : j["entry_points"]) {
-		fmt::print("entry point {}: {} segments, {} products, {} cycles planned\n", e["name"].get<std::string>(),
-			   e["segments"].get<int>(), e["macs"].get<uint64_t>(), e["cycles"].get<uint64_t>());
+		fmt::print("entry point {}: {} segments, {} products, {} cycles planned\n",
+			   e["name"].get<std::string>(), e["segments"].get<int>(), e["macs"].get<uint64_t>(),
+			   e["cycles"].get<uint64_t>());
 		for (const auto &t : e["tensors"])
 			fmt::print("  {:<7}{:<40} {} {}\n", t["role"].get<std::string>(), t["name"].get<std::string>(),
 				   t["dtype"].get<std::string>(), t["text"].get<std::string>());
@@ -144,8 +142,8 @@ int run(const options &o)
 	}
 	fmt::print("{}\n", device.name());
 	print_target(j["target"]);
-	fmt::print("  jobs         {} by the driver's count, {} by the device's, {} faulted, {} resets\n", s.jobs_driver,
-		   s.jobs_device, s.jobs_faulted, s.resets);
+	fmt::print("  jobs         {} by the driver's count, {} by the device's, {} faulted, {} resets\n",
+		   s.jobs_driver, s.jobs_device, s.jobs_faulted, s.resets);
 	return 0;
 }
 

@@ -100,8 +100,10 @@ input check_input(const entry_point &e, const loom_prog_tensor &t, array a, cons
 		want[0] = a.shape[0];
 	}
 	if (a.shape != want || !jobs)
-		refuse(fmt::format("{}: input {} has shape {}{}, the file {}; reshape it, or export the model for that shape", file, name, shape_text(shape_of(t)),
-				   batched ? " (or a multiple of its first dimension)" : "", shape_text(a.shape)));
+		refuse(fmt::format(
+			"{}: input {} has shape {}{}, the file {}; reshape it, or export the model for that shape",
+			file, name, shape_text(shape_of(t)), batched ? " (or a multiple of its first dimension)" : "",
+			shape_text(a.shape)));
 	return {&t, std::move(a.bytes), jobs};
 }
 
@@ -110,8 +112,9 @@ input raw_input(const entry_point &e, const loom_prog_tensor &t, const std::stri
 	auto bytes = read_file(file);
 	const uint64_t jobs = batched && t.bytes ? bytes.size() / t.bytes : 1;
 	if (!jobs || bytes.size() != t.bytes * jobs)
-		refuse(fmt::format("{}: input {} needs {} bytes{}, the file has {}; write the array row-major in the tensor's type", file, e.name_of(t), t.bytes,
-				   batched ? " or a multiple" : "", bytes.size()));
+		refuse(fmt::format("{}: input {} needs {} bytes{}, the file has {}; write the array row-major in the "
+				   "tensor's type",
+				   file, e.name_of(t), t.bytes, batched ? " or a multiple" : "", bytes.size()));
 	return {&t, std::move(bytes), jobs};
 }
 
@@ -167,7 +170,8 @@ uint64_t jobs_of(const entry_point &e, const std::vector<input> &inputs)
 	uint64_t jobs = 1;
 	for (const input &i : inputs) {
 		if (i.jobs != 1 && jobs != 1 && i.jobs != jobs)
-			refuse(fmt::format("input {} makes {} jobs, another input {}; batch them alike", e.name_of(*i.tensor), i.jobs, jobs));
+			refuse(fmt::format("input {} makes {} jobs, another input {}; batch them alike",
+					   e.name_of(*i.tensor), i.jobs, jobs));
 		jobs = std::max(jobs, i.jobs);
 	}
 	return jobs;
@@ -198,7 +202,7 @@ private:
 
 struct outcome {
 	std::vector<std::vector<uint8_t>> outputs; // by output, jobs one after the other
-	std::vector<uint64_t> cycles; // by job
+	std::vector<uint64_t> cycles;		   // by job
 	loom_result total{};
 };
 
@@ -243,7 +247,7 @@ outcome run_jobs(const loom_cpp::device &device, const loom_cpp::program &progra
 		for (uint32_t s = 0; reports && job == 0 && event->report(s); s++) {
 			const auto *r = reinterpret_cast<const uint8_t *>(event->report(s));
 			reports->emplace_back(r, r + sizeof(loom_report) +
-						       event->report(s)->n_entries * sizeof(loom_report_entry));
+							 event->report(s)->n_entries * sizeof(loom_report_entry));
 		}
 		event.reset();
 	};
@@ -331,7 +335,8 @@ void print_report(const loom_cpp::program &p, const std::vector<std::vector<uint
 		for (uint32_t i = 0; i < r.n_entries; i++) {
 			loom_report_entry t;
 			std::memcpy(&t, reports[s].data() + sizeof(r) + i * sizeof(t), sizeof(t));
-			const auto *h = reinterpret_cast<const loom_hdr *>(p.view().npu_code + size_t{t.unit} * LOOM_UNIT_BYTES);
+			const auto *h = reinterpret_cast<const loom_hdr *>(p.view().npu_code +
+									   size_t{t.unit} * LOOM_UNIT_BYTES);
 			fmt::print("  {:>6} {:<5}{:>12}{:>12}{:>12}  {}\n", t.unit,
 				   t.queue < LOOM_NUM_QUEUES ? queues[t.queue] : "?", t.ready, t.start, t.end,
 				   p.describe_loc(h->loc));
@@ -402,7 +407,9 @@ action add_run(CLI::App &app)
 {
 	auto o = std::make_shared<options>();
 	app.add_option("program", o->program, "program (.loom)")->required();
-	app.add_option("--device", o->device, "sim (with the program's own target), sim:TARGET or /dev/accel/accelN; default: first Loom device, else "
+	app.add_option("--device", o->device,
+		       "sim (with the program's own target), sim:TARGET or /dev/accel/accelN; default: first Loom "
+		       "device, else "
 		       "sim:npu16");
 	app.add_option("--entry", o->entry, "entry point; may be left out where there is one");
 	app.add_option("--input", o->inputs, "NAME=FILE, .npy, .npz or raw bytes; may be repeated");

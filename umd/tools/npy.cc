@@ -125,7 +125,8 @@ std::vector<uint8_t> read_file(const std::string &path)
 		throw std::runtime_error(fmt::format("{}: {}", path, std::strerror(errno)));
 	const auto size = std::filesystem::file_size(path, error);
 	if (error || size > max_bytes + 4096)
-		throw std::runtime_error(fmt::format("{}: not a regular file of at most 1 GiB; split it, or use --batch-input", path));
+		throw std::runtime_error(
+			fmt::format("{}: not a regular file of at most 1 GiB; split it, or use --batch-input", path));
 	std::vector<uint8_t> bytes(size);
 	if (std::fread(bytes.data(), 1, size, f.get()) != size)
 		throw std::runtime_error(fmt::format("{}: cannot be read: {}", path, std::strerror(errno)));
@@ -143,17 +144,20 @@ std::map<std::string, array> read_npz(const std::string &path)
 	int code = 0;
 	std::unique_ptr<zip_t, void (*)(zip_t *)> zip(zip_open(path.c_str(), ZIP_RDONLY, &code), zip_discard);
 	if (!zip)
-		throw std::runtime_error(fmt::format("{}: not an .npz file that can be read; write it with numpy.savez", path));
+		throw std::runtime_error(
+			fmt::format("{}: not an .npz file that can be read; write it with numpy.savez", path));
 	std::map<std::string, array> all;
 	for (zip_int64_t i = 0; i < zip_get_num_entries(zip.get(), 0); i++) {
 		zip_stat_t st;
 		std::unique_ptr<zip_file_t, int (*)(zip_file_t *)> f(zip_fopen_index(zip.get(), zip_uint64_t(i), 0),
 								     zip_fclose);
 		if (zip_stat_index(zip.get(), zip_uint64_t(i), 0, &st) || !f || st.size > max_bytes + 4096)
-			throw std::runtime_error(fmt::format("{}: entry {} cannot be read; write it with numpy.savez", path, i));
+			throw std::runtime_error(
+				fmt::format("{}: entry {} cannot be read; write it with numpy.savez", path, i));
 		std::vector<uint8_t> bytes(st.size);
 		if (zip_fread(f.get(), bytes.data(), st.size) != zip_int64_t(st.size))
-			throw std::runtime_error(fmt::format("{}: entry {} is damaged; write it with numpy.savez", path, printable(st.name)));
+			throw std::runtime_error(fmt::format("{}: entry {} is damaged; write it with numpy.savez", path,
+							     printable(st.name)));
 		std::string name = st.name;
 		if (name.size() > 4 && name.compare(name.size() - 4, 4, ".npy") == 0)
 			name.resize(name.size() - 4);
@@ -185,8 +189,7 @@ void write_npy(const std::string &path, const array &a)
 		shape.resize(shape.size() - 2);
 	else if (a.shape.size() == 1)
 		shape.resize(shape.size() - 1);
-	std::string header =
-		fmt::format("{{'descr': '{}', 'fortran_order': False, 'shape': ({}), }}", a.descr, shape);
+	std::string header = fmt::format("{{'descr': '{}', 'fortran_order': False, 'shape': ({}), }}", a.descr, shape);
 	header.append(63 - (10 + header.size()) % 64, ' ');
 	header += '\n';
 	std::string file("\x93NUMPY\1\0", 8);

@@ -36,8 +36,8 @@ struct FunctionPass : PassWrapper<Self, OperationPass<ModuleOp>> {
     ModuleOp module = this->getOperation();
     loom_target target;
     if (!program::namedTarget(targetName, target)) {
-      module.emitError() << "no target is called '" << targetName << "'; there are "
-                         << program::targetNames();
+      module.emitError() << "no target is called '" << targetName
+                         << "'; there are " << program::targetNames();
       return this->signalPassFailure();
     }
     SmallVector<func::FuncOp> funcs(module.getOps<func::FuncOp>());

@@ -18,8 +18,8 @@ using namespace mlir;
 using namespace mlir::loom;
 
 void mlir::loom::registerFrontDialects(DialectRegistry &registry) {
-  registry.insert<func::FuncDialect, VHLODialect,
-                  stablehlo::StableHLODialect>();
+  registry
+      .insert<func::FuncDialect, VHLODialect, stablehlo::StableHLODialect>();
 }
 
 void mlir::loom::buildFrontPipeline(OpPassManager &passes) {
@@ -32,8 +32,7 @@ void mlir::loom::buildFrontPipeline(OpPassManager &passes) {
 
 void mlir::loom::registerFrontPipelines() {
   PassPipelineRegistration<>(
-      "loom-front-pipeline",
-      "inline, canonicalise, CSE, drop identities",
+      "loom-front-pipeline", "inline, canonicalise, CSE, drop identities",
       [](OpPassManager &passes) { buildFrontPipeline(passes); });
 }
 
@@ -49,8 +48,8 @@ public:
         }) {}
 
 private:
-  /// "models.py:3:1: CNN/Dense_0: message"; notes follow their error. Legality's
-  /// notes already begin that way.
+  /// "models.py:3:1: CNN/Dense_0: message"; notes follow their error.
+  /// Legality's notes already begin that way.
   static void report(Diagnostic &diagnostic, const DiagnosticSink &sink) {
     if (diagnostic.getSeverity() != DiagnosticSeverity::Error &&
         diagnostic.getSeverity() != DiagnosticSeverity::Warning)
@@ -230,8 +229,8 @@ LogicalResult Importer::bind(func::FuncOp main, const Bundle &bundle,
     ElementsAttr elements = stablehlo::makeElementsOver(
         cast<RankedTensorType>(argument.getType()), value->bytes,
         bundle.params().owner(), info.path);
-    auto constant = stablehlo::ConstantOp::create(builder, argument.getLoc(),
-                                                  elements);
+    auto constant =
+        stablehlo::ConstantOp::create(builder, argument.getLoc(), elements);
     constant->setAttr("loom.name", StringAttr::get(&context, info.path));
     argument.replaceAllUsesWith(constant);
     bound.set(index);
@@ -278,9 +277,9 @@ mlir::loom::importBundleEntry(MLIRContext &context, const Bundle &bundle,
       .run(bundle.artifactPath(*found), &bundle, found);
 }
 
-OwningOpRef<ModuleOp>
-mlir::loom::importArtifact(MLIRContext &context, StringRef path,
-                           const DiagnosticSink &sink,
-                           const ImportOptions &options) {
+OwningOpRef<ModuleOp> mlir::loom::importArtifact(MLIRContext &context,
+                                                 StringRef path,
+                                                 const DiagnosticSink &sink,
+                                                 const ImportOptions &options) {
   return Importer(context, sink, options).run(path, nullptr, nullptr);
 }

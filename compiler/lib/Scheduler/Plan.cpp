@@ -68,9 +68,9 @@ uint64_t mlir::loom::program::recordCycles(const Record &record,
 }
 
 namespace {
-/// Five queues in time. A DMA first waits for memory, then moves bytes; two that
-/// move at once get half the bandwidth each. Time is in half cycles, so that the
-/// halves are whole numbers.
+/// Five queues in time. A DMA first waits for memory, then moves bytes; two
+/// that move at once get half the bandwidth each. Time is in half cycles, so
+/// that the halves are whole numbers.
 class Simulator {
 public:
   Simulator(const std::vector<Record> &records, const loom_target &target)
@@ -174,8 +174,8 @@ bool Simulator::advance() {
   uint64_t step = ~uint64_t(0);
   for (const Queue &queue : queues) {
     if (queue.busy())
-      step = std::min<uint64_t>(step, queue.fixed ? queue.fixed
-                                        : loom_ceil_div(queue.move, rate));
+      step = std::min<uint64_t>(
+          step, queue.fixed ? queue.fixed : loom_ceil_div(queue.move, rate));
     else if (!queue.waiting.empty())
       for (const loom_semref &wait :
            records[queue.waiting.front()].header().wait)

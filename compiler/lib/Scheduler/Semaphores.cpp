@@ -108,7 +108,8 @@ bool Assigner::addToken(unsigned from, uint32_t target, uint32_t r) {
     newestProducer[from][to] = i + 1;
     auto &tokens = consumers[from][to];
     if (tokens.size() >= kMaxTokens &&
-        clocks[producer][to] <= indexInQueue[tokens[tokens.size() - kMaxTokens]])
+        clocks[producer][to] <=
+            indexInQueue[tokens[tokens.size() - kMaxTokens]])
       overflowAt = std::min(overflowAt, producer);
     tokens.push_back(r);
     Clock after = clocks[producer];

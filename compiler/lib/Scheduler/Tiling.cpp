@@ -77,13 +77,13 @@ std::string ProductTiling::text(const ProductShape &s) const {
 }
 
 void Search::judge(ProductTiling t) {
-  const int64_t pt = ceilDiv(s.b, t.tb) * ceilDiv(s.oh, t.ty) *
-                     ceilDiv(s.ow, t.tx);
+  const int64_t pt =
+      ceilDiv(s.b, t.tb) * ceilDiv(s.oh, t.ty) * ceilDiv(s.ow, t.tx);
   const int64_t nt = ceilDiv(s.n, t.tn), kt = t.chunks(s),
                 ac = ceilDiv(s.c, t.tc);
-  const int64_t sram = t.aBufs * alignUp(t.aBytes) + t.bBufs * alignUp(t.bBytes) +
-                       t.outBufs * alignUp(t.outBytes) +
-                       (s.bias ? 2 * alignUp(t.tn * 4) : 0);
+  const int64_t sram =
+      t.aBufs * alignUp(t.aBytes) + t.bBufs * alignUp(t.bBytes) +
+      t.outBufs * alignUp(t.outBytes) + (s.bias ? 2 * alignUp(t.tn * 4) : 0);
   if (sram > int64_t(target.sram_bytes))
     return;
   // A ring hits if it holds what the loops inside come back to.
@@ -98,29 +98,30 @@ void Search::judge(ProductTiling t) {
   auto move = [&](int64_t bytes) {
     return int64_t(loom_ceil_div(uint64_t(bytes) * 64, bandwidth64));
   };
-  const int64_t aBus = bus(t.aBytes, s.aRun && t.tc == s.c
-                                         ? t.columns(s) * t.tc * s.elem
-                                         : std::min(s.aRun ? s.aRun : s.elem,
-                                                    t.tc * s.elem));
+  const int64_t aBus =
+      bus(t.aBytes, s.aRun && t.tc == s.c
+                        ? t.columns(s) * t.tc * s.elem
+                        : std::min(s.aRun ? s.aRun : s.elem, t.tc * s.elem));
   const int64_t bBus =
-      bus(t.bBytes, t.tn == s.n ? t.bBytes
-                                : std::min(s.bRun ? s.bRun : s.elem,
-                                           t.tn * s.elem));
+      bus(t.bBytes, t.tn == s.n
+                        ? t.bBytes
+                        : std::min(s.bRun ? s.bRun : s.elem, t.tn * s.elem));
   const int64_t outBus =
       bus(t.outBytes, t.tn == s.n && s.g == 1 ? t.outBytes : t.tn * s.outElem);
-  const int64_t ld = aOnce * (record + move(aBus)) + bOnce * (record + move(bBus));
+  const int64_t ld =
+      aOnce * (record + move(aBus)) + bOnce * (record + move(bBus));
   const int64_t st = pt * nt * (record + move(outBus));
-  const int64_t shared = aOnce * move(aBus) + bOnce * move(bBus) +
-                         pt * nt * move(outBus);
+  const int64_t shared =
+      aOnce * move(aBus) + bOnce * move(bBus) + pt * nt * move(outBus);
   const int64_t pixelsHere = t.ty * t.tx, k = t.tky * t.tkx * t.tc;
   auto cost = [&](int drain) {
-    const loom_cost c = loom_cost_mxu_dims(&target, s.type, t.tb, pixelsHere, k,
-                                           t.tn, drain);
+    const loom_cost c =
+        loom_cost_mxu_dims(&target, s.type, t.tb, pixelsHere, k, t.tn, drain);
     return int64_t(c.busy + c.edge + c.fill);
   };
   // Tiles at the edges are smaller than the others.
-  const double fraction = double(s.b * s.oh * s.ow) /
-                          double(pt * t.tb * pixelsHere);
+  const double fraction =
+      double(s.b * s.oh * s.ow) / double(pt * t.tb * pixelsHere);
   const double kFraction = double(s.kh * s.kw * s.c) / double(kt * k);
   const double mxu = pt * nt *
                      (kt * (cost(0) - LOOM_T_RECORD) * fraction * kFraction +
@@ -142,8 +143,8 @@ void Search::judge(ProductTiling t) {
 }
 
 void Search::buffered(ProductTiling t) {
-  const int64_t pt = ceilDiv(s.b, t.tb) * ceilDiv(s.oh, t.ty) *
-                     ceilDiv(s.ow, t.tx);
+  const int64_t pt =
+      ceilDiv(s.b, t.tb) * ceilDiv(s.oh, t.ty) * ceilDiv(s.ow, t.tx);
   const int64_t nt = ceilDiv(s.n, t.tn), kt = t.chunks(s),
                 ac = ceilDiv(s.c, t.tc);
   auto options = [](int64_t panel, int64_t all) {

@@ -79,9 +79,9 @@ int main(int argc, char **argv) {
   TranslateToMLIRRegistration vhlo("import-vhlo",
                                    "read a StableHLO portable artifact",
                                    importVHLO, registerFrontDialects);
-  TranslateToMLIRRegistration artifact(
-      "import-artifact", "read an artifact into flat stablehlo", importFile,
-      registerFrontDialects);
+  TranslateToMLIRRegistration artifact("import-artifact",
+                                       "read an artifact into flat stablehlo",
+                                       importFile, registerFrontDialects);
   TranslateToMLIRRegistration bundle(
       "import-bundle", "read an entry point of a bundle into flat stablehlo",
       importBundle, registerFrontDialects);

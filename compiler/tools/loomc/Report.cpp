@@ -19,9 +19,9 @@ static std::string percent(uint64_t part, uint64_t whole) {
 
 std::string reportTable(const CompiledProgram &program,
                         const std::string &target) {
-  std::vector<std::vector<std::string>> rows{
-      {"layer", "op", "shape", "module", "tiles", "bound", "records", "planned",
-       "ideal", "%"}};
+  std::vector<std::vector<std::string>> rows{{"layer", "op", "shape", "module",
+                                              "tiles", "bound", "records",
+                                              "planned", "ideal", "%"}};
   for (const LayerPlan &layer : program.layers)
     rows.push_back({std::to_string(rows.size() - 1), layer.kind, layer.shape,
                     layer.module.empty() ? layer.source : layer.module,
@@ -55,8 +55,8 @@ std::string reportTable(const CompiledProgram &program,
   return text + total;
 }
 
-std::string reportJson(const CompiledProgram &program, const std::string &target,
-                       const std::string &output) {
+std::string reportJson(const CompiledProgram &program,
+                       const std::string &target, const std::string &output) {
   nlohmann::json root;
   root["target"] = target;
   root["output"] = output;

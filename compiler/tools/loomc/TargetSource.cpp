@@ -23,10 +23,12 @@ static std::string fromDevice(const std::string &path, loom_target &target) {
   if (fd < 0) {
     const int error = errno;
     std::string remedy =
-        error == EACCES ? "join the group that owns it"
-                        : "load the driver (modprobe loom), or name a target: " +
-                              program::targetNames();
-    return path + ": cannot open the device: " + strerror(error) + "; " + remedy;
+        error == EACCES
+            ? "join the group that owns it"
+            : "load the driver (modprobe loom), or name a target: " +
+                  program::targetNames();
+    return path + ": cannot open the device: " + strerror(error) + "; " +
+           remedy;
   }
   drm_loom_hw hw;
   static_assert(sizeof(hw) == sizeof(target), "the device speaks in targets");
@@ -70,10 +72,11 @@ static std::string fromJson(const json &root, loom_target &t) {
   }
   if (!program::namedTarget(base, t))
     return "'base' is '" + base + "'; there are " + program::targetNames();
-  static const char *known[] = {
-      "base",         "features", "rows",      "cols",      "sram_bytes",
-      "acc_bytes",    "lanes",    "int8_div",  "bf16_div",  "f32_div",
-      "bytes_per_cycle", "latency",  "outstanding", "clock_khz"};
+  static const char *known[] = {"base",        "features",        "rows",
+                                "cols",        "sram_bytes",      "acc_bytes",
+                                "lanes",       "int8_div",        "bf16_div",
+                                "f32_div",     "bytes_per_cycle", "latency",
+                                "outstanding", "clock_khz"};
   for (const auto &item : root.items())
     if (std::find(std::begin(known), std::end(known), item.key()) ==
         std::end(known))
@@ -113,8 +116,9 @@ static std::string fromFile(const std::string &path, loom_target &target) {
   text << stream.rdbuf();
   json root = json::parse(text.str(), nullptr, /*allow_exceptions=*/false);
   if (root.is_discarded())
-    return path + ": is not JSON; write an object such as {\"base\": \"npu16\", "
-                  "\"sram_bytes\": 1048576}";
+    return path +
+           ": is not JSON; write an object such as {\"base\": \"npu16\", "
+           "\"sram_bytes\": 1048576}";
   std::string error = fromJson(root, target);
   return error.empty() ? "" : path + ": " + error;
 }
@@ -130,7 +134,8 @@ std::string readTarget(const std::string &source, loom_target &target) {
     error = fromFile(source, target);
   else
     error = "no target is called '" + source + "'; there are " +
-            program::targetNames() + ", or name a .json file or /dev/accel/accelN";
+            program::targetNames() +
+            ", or name a .json file or /dev/accel/accelN";
   if (!error.empty())
     return error;
   error = program::checkTarget(target);

@@ -27,7 +27,8 @@ using namespace mlir::loom;
 
 namespace {
 struct Options {
-  std::string input, entry, target = LOOM_DEFAULT_TARGET, output, emit = "program";
+  std::string input, entry, target = LOOM_DEFAULT_TARGET, output,
+                            emit = "program";
   bool report = false, json = false;
 };
 } // namespace
@@ -51,15 +52,16 @@ static std::string describe(Diagnostic &diagnostic) {
   return text;
 }
 
-static OwningOpRef<ModuleOp> import(MLIRContext &context,
-                                    const Options &options, std::string &entry) {
+static OwningOpRef<ModuleOp>
+import(MLIRContext &context, const Options &options, std::string &entry) {
   ImportOptions importOptions;
   auto sink = [](llvm::StringRef message) { sayError(message); };
   const llvm::StringRef input = options.input;
   if (!llvm::sys::fs::is_directory(input) && !input.ends_with(".json")) {
     if (!options.entry.empty()) {
-      sayError(options.input + ": --entry names an entry point of a bundle, and "
-                               "this is a single artifact; leave it out");
+      sayError(options.input +
+               ": --entry names an entry point of a bundle, and "
+               "this is a single artifact; leave it out");
       return {};
     }
     entry = "main";
@@ -86,15 +88,16 @@ static bool writeText(const Options &options, ModuleOp module) {
   std::string text;
   llvm::raw_string_ostream stream(text);
   OpPrintingFlags flags;
-  flags.enableDebugInfo().elideLargeElementsAttrs(16).elideLargeResourceString(64);
+  flags.enableDebugInfo().elideLargeElementsAttrs(16).elideLargeResourceString(
+      64);
   module->print(stream, flags);
   text += "\n";
   if (options.output.empty() || options.output == "-") {
     llvm::outs() << text;
     return true;
   }
-  std::string error = program::writeFileAtomically(options.output, text.data(),
-                                                   text.size());
+  std::string error =
+      program::writeFileAtomically(options.output, text.data(), text.size());
   if (!error.empty())
     sayError(error + "; choose a writable place with -o");
   return error.empty();
@@ -137,8 +140,9 @@ static int compile(const Options &options) {
   CompiledProgram compiled;
   if (failed(compileModule(*module, target, entry, stage, compiled))) {
     if (!errors)
-      sayError(options.input + ": not compiled, and nothing said why; this is a "
-                               "defect of loomc, please report it");
+      sayError(options.input +
+               ": not compiled, and nothing said why; this is a "
+               "defect of loomc, please report it");
     return 1;
   }
   if (stage != Stage::Program)

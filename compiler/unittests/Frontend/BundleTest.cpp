@@ -74,8 +74,8 @@ TEST(Bundle, NamesWhatIsWrong) {
   };
   for (const Row &row : rows) {
     std::string message = errorOf(replaced(kGood, row.from, row.to));
-    EXPECT_NE(message.find(row.message), std::string::npos)
-        << row.to << "\n" << message;
+    EXPECT_NE(message.find(row.message), std::string::npos) << row.to << "\n"
+                                                            << message;
   }
   EXPECT_NE(errorOf("[]").find("not a JSON object"), std::string::npos);
 }

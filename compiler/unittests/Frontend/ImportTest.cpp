@@ -107,8 +107,8 @@ TEST_F(Import, ListsEverythingUnsupported) {
   messages.clear();
   ImportOptions options;
   options.checkLegality = false;
-  EXPECT_TRUE(importArtifact(context, fixturePath("complex.vhlo.bc"), sink(),
-                             options))
+  EXPECT_TRUE(
+      importArtifact(context, fixturePath("complex.vhlo.bc"), sink(), options))
       << messages;
 }
 

@@ -98,7 +98,8 @@ TEST(Safetensors, NamesWhatIsWrong) {
   for (const Row &row : rows) {
     std::string message = errorOf(file(row.header, 11));
     EXPECT_NE(message.find(row.message), std::string::npos)
-        << row.header << "\n" << message;
+        << row.header << "\n"
+        << message;
   }
 }
 

@@ -51,10 +51,10 @@ TEST_F(SourceNames, InlinedOperationKeepsItsLayer) {
 }
 
 TEST_F(SourceNames, NewerJaxPutsThePrimitiveOutside) {
-  EXPECT_EQ(modulePath(named("dot_general:",
-                             named("jit(f)/MLP/Dense_0/dot_general",
-                                   unknown()))),
-            "MLP/Dense_0");
+  EXPECT_EQ(
+      modulePath(named("dot_general:",
+                       named("jit(f)/MLP/Dense_0/dot_general", unknown()))),
+      "MLP/Dense_0");
 }
 
 TEST_F(SourceNames, UsersLineComesBeforeTheLibrarys) {

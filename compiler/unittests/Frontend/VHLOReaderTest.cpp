@@ -12,9 +12,9 @@ using namespace mlir;
 using namespace mlir::loom;
 
 static const char *const kArtifacts[] = {
-    "argmax",   "bf16_conv", "big_constant", "bool_constant",
-    "complex",  "composite", "dropout",      "erf",
-    "gather",   "int8_dot",  "sort",         "while"};
+    "argmax",  "bf16_conv", "big_constant", "bool_constant",
+    "complex", "composite", "dropout",      "erf",
+    "gather",  "int8_dot",  "sort",         "while"};
 
 /// Empty when the bytes were read.
 static std::string errorOf(StringRef bytes, MLIRContext &context) {
@@ -27,8 +27,7 @@ static std::string errorOf(StringRef bytes, MLIRContext &context) {
 TEST(VHLOReader, ReadsEveryFixture) {
   MLIRContext context;
   for (const char *name : kArtifacts) {
-    std::string bytes =
-        readFile(fixturePath((Twine(name) + ".vhlo.bc").str()));
+    std::string bytes = readFile(fixturePath((Twine(name) + ".vhlo.bc").str()));
     EXPECT_TRUE(isBytecode(bytes));
     EXPECT_EQ(errorOf(bytes, context), "") << name;
   }
@@ -71,8 +70,7 @@ TEST(VHLOReader, FlippedBits) {
   std::mt19937 random(1);
   unsigned errors = 0, trials = 0;
   for (const char *name : kArtifacts) {
-    std::string good =
-        readFile(fixturePath((Twine(name) + ".vhlo.bc").str()));
+    std::string good = readFile(fixturePath((Twine(name) + ".vhlo.bc").str()));
     MLIRContext context;
     for (int i = 0; i < 400; ++i) {
       std::string bytes = good;

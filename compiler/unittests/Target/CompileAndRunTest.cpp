@@ -92,7 +92,8 @@ uint32_t bits(float f) {
   return b;
 }
 
-void expectBits(const std::vector<float> &have, const std::vector<float> &want) {
+void expectBits(const std::vector<float> &have,
+                const std::vector<float> &want) {
   ASSERT_EQ(have.size(), want.size());
   for (size_t i = 0; i < have.size(); ++i)
     ASSERT_EQ(bits(have[i]), bits(want[i]))
@@ -152,8 +153,8 @@ func.func @main(%a: tensor<3x20x9xf32>, %b: tensor<3x11x20xf32>) -> tensor<3x9x1
 TEST_F(CompileAndRun, ConvolutionStridedPaddedDilated) {
   const int N = 2, H = 11, W = 9, C = 5, KH = 3, KW = 2, O = 7, SY = 2, SX = 1,
             DY = 2, DX = 3, PY = 2, PX = 1, OH = 6, OW = 8;
-  std::vector<float> x = values(N * H * W * C, 6), w = values(KH * KW * C * O, 7),
-                     want(N * OH * OW * O);
+  std::vector<float> x = values(N * H * W * C, 6),
+                     w = values(KH * KW * C * O, 7), want(N * OH * OW * O);
   auto out = run(R"mlir(
 func.func @main(%x: tensor<2x11x9x5xf32>, %w: tensor<3x2x5x7xf32>) -> tensor<2x6x8x7xf32> {
   %0 = "stablehlo.convolution"(%x, %w) <{window_strides = array<i64: 2, 1>, padding = array<i64: 2, 2, 1, 1>, lhs_dilation = array<i64: 1, 1>, rhs_dilation = array<i64: 2, 3>, window_reversal = array<i1: false, false>, input_batch_dimension = 0 : i64, input_feature_dimension = 3 : i64, input_spatial_dimensions = array<i64: 1, 2>, kernel_input_feature_dimension = 2 : i64, kernel_output_feature_dimension = 3 : i64, kernel_spatial_dimensions = array<i64: 0, 1>, output_batch_dimension = 0 : i64, output_feature_dimension = 3 : i64, output_spatial_dimensions = array<i64: 1, 2>, feature_group_count = 1 : i64, batch_group_count = 1 : i64}> : (tensor<2x11x9x5xf32>, tensor<3x2x5x7xf32>) -> tensor<2x6x8x7xf32>
@@ -169,7 +170,8 @@ func.func @main(%x: tensor<2x11x9x5xf32>, %w: tensor<3x2x5x7xf32>) -> tensor<2x6
           for (int ky = 0; ky < KH; ++ky)
             for (int kx = 0; kx < KW; ++kx)
               for (int c = 0; c < C; ++c) {
-                const int iy = oy * SY + ky * DY - PY, ix = ox * SX + kx * DX - PX;
+                const int iy = oy * SY + ky * DY - PY,
+                          ix = ox * SX + kx * DX - PX;
                 const bool in = iy >= 0 && iy < H && ix >= 0 && ix < W;
                 acc = std::fma(in ? x[((n * H + iy) * W + ix) * C + c] : 0.0f,
                                w[((ky * KW + kx) * C + c) * O + o], acc);
@@ -290,7 +292,8 @@ func.func @main(%x: tensor<6x8xf32>) -> tensor<6x4xf32> {
   %0 = "stablehlo.dot_general"(%x, %w) <{lhs_batching_dimensions = array<i64>, rhs_batching_dimensions = array<i64>, lhs_contracting_dimensions = array<i64: 1>, rhs_contracting_dimensions = array<i64: 0>}> : (tensor<6x8xf32>, tensor<8x4xf32>) -> tensor<6x4xf32>
   %2 = "stablehlo.multiply"(%0, %s) : (tensor<6x4xf32>, tensor<6x4xf32>) -> tensor<6x4xf32>
   return %2 : tensor<6x4xf32>
-})mlir", "npu16", compiled));
+})mlir",
+                      "npu16", compiled));
   EXPECT_EQ(compiled.layers.size(), 1u) << "the scale is a layer of its own";
 }
 
@@ -320,7 +323,8 @@ func.func @main(%x: tensor<4xf32>, %i: tensor<4xi32>) -> (tensor<4xf32>, tensor<
   %0 = "stablehlo.exponential"(%x) : (tensor<4xf32>) -> tensor<4xf32>
   %1 = "stablehlo.tanh"(%x) : (tensor<4xf32>) -> tensor<4xf32>
   return %0, %1 : tensor<4xf32>, tensor<4xf32>
-})mlir", "npu16", compiled));
+})mlir",
+                       "npu16", compiled));
   EXPECT_NE(messages.find("stablehlo.exponential"), std::string::npos);
   EXPECT_NE(messages.find("stablehlo.tanh"), std::string::npos);
 }

@@ -35,8 +35,7 @@ int writeSlot(void *opaque, uint32_t slot, uint64_t offset, const void *buf,
   return LOOM_FAULT_NONE;
 }
 
-void *directSlot(void *opaque, uint32_t slot, uint64_t offset, uint64_t,
-                 bool) {
+void *directSlot(void *opaque, uint32_t slot, uint64_t offset, uint64_t, bool) {
   return at(opaque, slot, offset);
 }
 } // namespace

@@ -140,8 +140,9 @@ TEST(Footprint, OverlapAgreesWithSetsOfBytes) {
 
 TEST(Semaphores, OrderEveryConflictAndNoMore) {
   // Two loads into two buffers; each is stored; then the first is loaded again.
-  std::vector<Record> records = {load(0, 64), load(64, 64), store(0, 64),
-                                 store(64, 64, 64), load(0, 64), store(0, 64, 128)};
+  std::vector<Record> records = {load(0, 64),  load(64, 64),
+                                 store(0, 64), store(64, 64, 64),
+                                 load(0, 64),  store(0, 64, 128)};
   EXPECT_EQ(problemsOf(synchronised(records)), "");
   std::vector<Sync> syncs = assignSemaphores(records);
   EXPECT_TRUE(syncs[0].waits.empty());
@@ -183,8 +184,9 @@ TEST(Semaphores, CountsStayInRange) {
 TEST(Verifier, NamesWhatIsWrong) {
   EXPECT_NE(problemsOf({load(65536 - 32, 64), halt()}).find("of SRAM"),
             std::string::npos);
-  EXPECT_NE(problemsOf({load(0, 64, (1 << 20) - 8), halt()}).find("slot 0 (in)"),
-            std::string::npos);
+  EXPECT_NE(
+      problemsOf({load(0, 64, (1 << 20) - 8), halt()}).find("slot 0 (in)"),
+      std::string::npos);
   Record foreign = dma(LOOM_OP_LD_COPY, 9, 0, LOOM_SLOT_SRAM, 0, 8);
   EXPECT_NE(problemsOf({foreign, halt()}).find("not declared"),
             std::string::npos);
@@ -216,8 +218,8 @@ TEST(Tiling, LargeProductsFillTheArray) {
     ProductTiling tiling;
     ASSERT_TRUE(tileProduct(s, t, tiling));
     const double ideal = double(s.macs()) * t.f32_div / (t.rows * t.cols);
-    EXPECT_GT(ideal / double(tiling.cycles), 0.85) << name << " "
-                                                   << tiling.text(s);
+    EXPECT_GT(ideal / double(tiling.cycles), 0.85)
+        << name << " " << tiling.text(s);
     EXPECT_LE(tiling.aBufs * tiling.aBytes + tiling.bBufs * tiling.bBytes +
                   tiling.outBufs * tiling.outBytes,
               t.sram_bytes);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-// A random driver: register accesses, pokes into rings, tables and page lists, steps, resets, injections, saving and
-// loading, on a bus of one megabyte that starts out with everything in order. The device must stay on the bus it
-// is given, come to rest after a bounded number of steps, and load what it saved.
+// A random driver: register accesses, pokes into rings, tables and page lists,
+// steps, resets, injections, saving and loading, on a bus of one megabyte that
+// starts out with everything in order. The device must stay on the bus it is
+// given, come to rest after a bounded number of steps, and load what it saved.
 #include <algorithm>
 #include <utility>
 #include <vector>
@@ -18,16 +19,21 @@ using loom::fuzz::input;
 using loom::fuzz::require;
 
 constexpr uint64_t base = 0x100000, size = 1 << 20;
-constexpr uint64_t ring = base, cq = base + 0x1000, table = base + 0x2000, code = base + 0x40000;
+constexpr uint64_t ring = base, cq = base + 0x1000, table = base + 0x2000,
+                   code = base + 0x40000;
 constexpr uint32_t entries = 8;
 
 struct bus {
   std::vector<uint8_t> memory = std::vector<uint8_t>(size);
   bool mapped = true;
 
-  template <typename T> void put(uint64_t addr, const T &v) { std::memcpy(&memory[addr - base], &v, sizeof(v)); }
+  template <typename T> void put(uint64_t addr, const T &v) {
+    std::memcpy(&memory[addr - base], &v, sizeof(v));
+  }
   uint8_t *find(uint64_t addr, uint64_t len) {
-    return addr >= base && len <= size && addr - base <= size - len ? &memory[addr - base] : nullptr;
+    return addr >= base && len <= size && addr - base <= size - len
+               ? &memory[addr - base]
+               : nullptr;
   }
 };
 
@@ -57,20 +63,24 @@ void irq(void *, unsigned vector) { require(vector < LOOM_MSIX_VECTORS); }
 loom_dev *make(bus &b) {
   loom_target t;
   require(loom_target_named("npu8", &t));
-  const loom_dev_host host = {dma_read, dma_write, dma_map, unmap, irq, nullptr, nullptr};
+  const loom_dev_host host = {dma_read, dma_write, dma_map, unmap,
+                              irq,      nullptr,   nullptr};
   loom_dev *d = loom_dev_create(&t, &host, &b);
   require(d);
   return d;
 }
 
-// Region i: page list at base + 0x10000 + i * 0x2000 (root, leaf), 4 pages of data at code + i * 0x4000.
+// Region i: page list at base + 0x10000 + i * 0x2000 (root, leaf), 4 pages of
+// data at code + i * 0x4000.
 void lay_out(bus &b) {
   for (uint64_t i = 0; i < 4; i++) {
     const uint64_t root = base + 0x10000 + i * 0x2000, leaf = root + 0x1000;
     b.put(root, leaf | LOOM_PTE_VALID);
     for (uint64_t p = 0; p < 4; p++)
-      b.put(leaf + p * 8, (code + i * 0x4000 + (p ^ 1) * 0x1000) | LOOM_PTE_VALID);
-    const loom_region r = {root, 0, 0x4000, LOOM_RIGHT_READ | LOOM_RIGHT_WRITE, uint32_t(i & 1)};
+      b.put(leaf + p * 8,
+            (code + i * 0x4000 + (p ^ 1) * 0x1000) | LOOM_PTE_VALID);
+    const loom_region r = {root, 0, 0x4000, LOOM_RIGHT_READ | LOOM_RIGHT_WRITE,
+                           uint32_t(i & 1)};
     b.put(table + i * sizeof(r), r);
   }
   loom_dma d = {};
@@ -87,7 +97,8 @@ void lay_out(bus &b) {
   s.h.units = 1;
   s.target = 4;
   s.imm = 20;
-  b.put(code + 0x1000, s); // unit 0: the first page of the region is the second in memory
+  b.put(code + 0x1000,
+        s); // unit 0: the first page of the region is the second in memory
   b.put(code + 0x1020, d);
   s = {};
   s.h.op = LOOM_OP_HALT;
@@ -115,7 +126,9 @@ void enable(loom_dev *d) {
 }
 
 void poke(input &in, bus &b) {
-  static const uint64_t places[] = {ring, cq, table, base + 0x10000, base + 0x11000, base + 0x14000, code + 0x1000};
+  static const uint64_t places[] = {
+      ring,           cq,           table, base + 0x10000, base + 0x11000,
+      base + 0x14000, code + 0x1000};
   const uint64_t at = places[in.below(7)] + in.below(256);
   b.memory[at - base] = in.take<uint8_t>();
 }
@@ -125,7 +138,8 @@ void migrate(input &in, loom_dev *&d, loom_dev *&spare) {
   loom_dev_save(d, s.data());
   const uint32_t damaged = in.below(4) ? 0 : 1 + in.below(3);
   for (uint32_t damage = damaged; damage; damage--)
-    s[in.take<uint32_t>() % (in.below(2) ? 512 : s.size())] ^= in.take<uint8_t>();
+    s[in.take<uint32_t>() % (in.below(2) ? 512 : s.size())] ^=
+        in.take<uint8_t>();
   std::vector<uint8_t> again(s.size());
   if (!loom_dev_load(spare, s.data(), s.size())) {
     loom_dev_save(spare, again.data());
@@ -139,7 +153,8 @@ void migrate(input &in, loom_dev *&d, loom_dev *&spare) {
 void act(input &in, bus &b, loom_dev *&d, loom_dev *&spare, uint32_t &tail) {
   switch (in.below(12)) {
   case 0:
-    loom_dev_mmio_write(d, in.below(0x200), in.take<uint64_t>(), in.below(2) ? 4 : 8);
+    loom_dev_mmio_write(d, in.below(0x200), in.take<uint64_t>(),
+                        in.below(2) ? 4 : 8);
     break;
   case 1:
     loom_dev_mmio_read(d, in.below(0x200), in.below(2) ? 4 : 8);
@@ -171,7 +186,9 @@ void act(input &in, bus &b, loom_dev *&d, loom_dev *&spare, uint32_t &tail) {
     loom_dev_kick(d);
     break;
   default:
-    loom_dev_mmio_write(d, LOOM_REG_CQ_HEAD, uint32_t(loom_dev_mmio_read(d, LOOM_REG_CQ_TAIL, 4)), 4);
+    loom_dev_mmio_write(d, LOOM_REG_CQ_HEAD,
+                        uint32_t(loom_dev_mmio_read(d, LOOM_REG_CQ_TAIL, 4)),
+                        4);
     break;
   }
   loom_dev_step(d, in.below(100));
@@ -192,7 +209,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n) {
   enable(d);
   for (uint32_t left = in.below(100); left; left--)
     act(in, b, d, spare, tail);
-  // A ring's worth of jobs, 500 instructions each, 64 a step, and some steps that only start or end one.
+  // A ring's worth of jobs, 500 instructions each, 64 a step, and some steps
+  // that only start or end one.
   int steps = 0;
   while (loom_dev_step(d, 64))
     require(++steps < 100000);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-// Numbers from a fuzzer's input, and after its end from a generator seeded by it: short inputs go a long way.
+// Numbers from a fuzzer's input, and after its end from a generator seeded by
+// it: short inputs go a long way.
 #pragma once
 
 #include <cstddef>
@@ -25,7 +26,8 @@ public:
     std::memcpy(to, at_, have);
     at_ += have;
     left_ -= have;
-    for (auto *p = static_cast<uint8_t *>(to) + have; p < static_cast<uint8_t *>(to) + n; p++)
+    for (auto *p = static_cast<uint8_t *>(to) + have;
+         p < static_cast<uint8_t *>(to) + n; p++)
       *p = next();
   }
   uint32_t below(uint32_t n) { return take<uint16_t>() % n; }

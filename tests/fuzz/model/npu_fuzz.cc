@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-// Random programs: mostly sound records, so that much is executed, some damaged and some wholly random. For each program the job must stay inside its slots, must give the same bits and cycles in
-// one piece and in slices with a move to another NPU, and its report must add up. Memory that belongs to
-// nobody, read or write-only, is full of a canary that must not turn up in anything that can be read.
+// Random programs: mostly sound records, so that much is executed, some damaged
+// and some wholly random. For each program the job must stay inside its slots,
+// must give the same bits and cycles in one piece and in slices with a move to
+// another NPU, and its report must add up. Memory that belongs to nobody, read
+// or write-only, is full of a canary that must not turn up in anything that can
+// be read.
 #include <algorithm>
 #include <utility>
 #include <vector>
@@ -19,18 +22,21 @@ using loom::fuzz::require;
 
 constexpr uint64_t canary = 0xc3a5f19b7e2d4681;
 constexpr uint32_t slot_bytes = 4096, n_slots = 4, gap = 4096;
-constexpr uint32_t report_at = n_slots * (slot_bytes + gap) + gap, report_bytes = 4096;
+constexpr uint32_t report_at = n_slots * (slot_bytes + gap) + gap,
+                   report_bytes = 4096;
 constexpr uint32_t arena_bytes = report_at + report_bytes + gap;
 enum : uint32_t { both, read_only, write_only, unbound };
 
-// Slots in one block with a canary before, between and behind; slots that may not be read hold it too.
+// Slots in one block with a canary before, between and behind; slots that may
+// not be read hold it too.
 struct world {
   std::vector<uint8_t> arena = std::vector<uint8_t>(arena_bytes);
   std::vector<uint8_t> code;
-  loom_npu_slot slots[n_slots] = {{slot_bytes, LOOM_RIGHT_READ | LOOM_RIGHT_WRITE, 0, 0},
-                                  {slot_bytes, LOOM_RIGHT_READ, 1, 0},
-                                  {slot_bytes, LOOM_RIGHT_WRITE, 0, 0},
-                                  {0, 0, 0, 0}};
+  loom_npu_slot slots[n_slots] = {
+      {slot_bytes, LOOM_RIGHT_READ | LOOM_RIGHT_WRITE, 0, 0},
+      {slot_bytes, LOOM_RIGHT_READ, 1, 0},
+      {slot_bytes, LOOM_RIGHT_WRITE, 0, 0},
+      {0, 0, 0, 0}};
   bool direct_allowed = true;
 
   world() {
@@ -41,21 +47,27 @@ struct world {
         arena[at(s) + i] = uint8_t(i % 64);
     std::fill_n(&arena[report_at], report_bytes, 0);
   }
-  static uint32_t at(uint32_t slot) { return slot == LOOM_NPU_REPORT ? report_at : gap + slot * (slot_bytes + gap); }
+  static uint32_t at(uint32_t slot) {
+    return slot == LOOM_NPU_REPORT ? report_at
+                                   : gap + slot * (slot_bytes + gap);
+  }
 
-  uint8_t *access(uint32_t slot, uint64_t offset, uint64_t len, uint32_t right) {
+  uint8_t *access(uint32_t slot, uint64_t offset, uint64_t len,
+                  uint32_t right) {
     const uint64_t limit = slot == LOOM_NPU_REPORT ? report_bytes : slot_bytes;
     if (slot == LOOM_NPU_REPORT) {
       require(right == LOOM_RIGHT_WRITE);
     } else {
-      require(slot < n_slots && slots[slot].bytes && slots[slot].rights & right);
+      require(slot < n_slots && slots[slot].bytes &&
+              slots[slot].rights & right);
     }
     require(offset <= limit && len <= limit - offset);
     return &arena[at(slot) + offset];
   }
 };
 
-int host_read(void *o, uint32_t slot, uint64_t offset, void *buf, uint64_t len) {
+int host_read(void *o, uint32_t slot, uint64_t offset, void *buf,
+              uint64_t len) {
   auto *w = static_cast<world *>(o);
   if (slot == LOOM_NPU_CODE) {
     require(offset <= w->code.size() && len <= w->code.size() - offset);
@@ -66,14 +78,21 @@ int host_read(void *o, uint32_t slot, uint64_t offset, void *buf, uint64_t len) 
   return LOOM_FAULT_NONE;
 }
 
-int host_write(void *o, uint32_t slot, uint64_t offset, const void *buf, uint64_t len) {
-  std::memcpy(static_cast<world *>(o)->access(slot, offset, len, LOOM_RIGHT_WRITE), buf, len);
+int host_write(void *o, uint32_t slot, uint64_t offset, const void *buf,
+               uint64_t len) {
+  std::memcpy(
+      static_cast<world *>(o)->access(slot, offset, len, LOOM_RIGHT_WRITE), buf,
+      len);
   return LOOM_FAULT_NONE;
 }
 
-void *host_direct(void *o, uint32_t slot, uint64_t offset, uint64_t len, bool write) {
+void *host_direct(void *o, uint32_t slot, uint64_t offset, uint64_t len,
+                  bool write) {
   auto *w = static_cast<world *>(o);
-  return w->direct_allowed ? w->access(slot, offset, len, write ? LOOM_RIGHT_WRITE : LOOM_RIGHT_READ) : nullptr;
+  return w->direct_allowed
+             ? w->access(slot, offset, len,
+                         write ? LOOM_RIGHT_WRITE : LOOM_RIGHT_READ)
+             : nullptr;
 }
 
 loom_target target() {
@@ -87,7 +106,8 @@ struct machine {
   loom_npu *npu = nullptr;
   machine() {
     const loom_target t = target();
-    const loom_npu_host host = {host_read, host_write, host_direct, nullptr, nullptr};
+    const loom_npu_host host = {host_read, host_write, host_direct, nullptr,
+                                nullptr};
     npu = loom_npu_create(&t, &host, &w);
     require(npu);
   }
@@ -97,10 +117,14 @@ struct machine {
 // One time in 32 anywhere, else where the bytes probably fit.
 uint64_t address(input &in, uint32_t right) {
   if (in.below(32) == 0)
-    return LOOM_ADDR(in.below(6), in.below(2) ? in.below(4200) : in.take<uint32_t>());
+    return LOOM_ADDR(in.below(6),
+                     in.below(2) ? in.below(4200) : in.take<uint32_t>());
   if (in.below(2))
     return LOOM_ADDR(LOOM_SLOT_SRAM, 8192 + in.below(32768));
-  return LOOM_ADDR(in.below(2) ? uint32_t(both) : right == LOOM_RIGHT_READ ? read_only : write_only, in.below(1024));
+  return LOOM_ADDR(in.below(2)                ? uint32_t(both)
+                   : right == LOOM_RIGHT_READ ? read_only
+                                              : write_only,
+                   in.below(1024));
 }
 
 void sound_dma(input &in, loom_dma &d, bool fill) {
@@ -167,8 +191,10 @@ void sound_vpu(input &in, uint8_t *bytes) {
 #define UOP(num, name, operands, cls, text) num,
   static const uint8_t known[] = {LOOM_UOPS(UOP)};
 #undef UOP
-  const uint32_t any = known[in.below(sizeof(known))], op = any < LOOM_UOP_RADD_F || in.below(16) == 0 ? any : 0x10u;
-  const uint32_t ops[] = {LOOM_UOP(LOOM_UOP_LOAD, 0, 0, 0, 0), in.below(16) ? op : in.take<uint32_t>(),
+  const uint32_t any = known[in.below(sizeof(known))],
+                 op = any < LOOM_UOP_RADD_F || in.below(16) == 0 ? any : 0x10u;
+  const uint32_t ops[] = {LOOM_UOP(LOOM_UOP_LOAD, 0, 0, 0, 0),
+                          in.below(16) ? op : in.take<uint32_t>(),
                           LOOM_UOP(LOOM_UOP_STORE, 1, 0, 0, 0)};
   std::memcpy(view + 2, ops, sizeof(ops));
 }
@@ -196,9 +222,11 @@ void sound_seq(input &in, loom_seq &s, uint32_t pc) {
 }
 
 std::vector<uint8_t> program(input &in) {
-  static const uint8_t ops[] = {LOOM_OP_LDI,     LOOM_OP_ADD,     LOOM_OP_MUL,     LOOM_OP_LD,  LOOM_OP_ST,
-                                LOOM_OP_LOOP,    LOOM_OP_FENCE,   LOOM_OP_LD_COPY, LOOM_OP_VPU, LOOM_OP_LD_FILL,
-                                LOOM_OP_ST_COPY, LOOM_OP_ST_FILL, LOOM_OP_MXU,     LOOM_OP_VPU};
+  static const uint8_t ops[] = {
+      LOOM_OP_LDI, LOOM_OP_ADD,     LOOM_OP_MUL,     LOOM_OP_LD,
+      LOOM_OP_ST,  LOOM_OP_LOOP,    LOOM_OP_FENCE,   LOOM_OP_LD_COPY,
+      LOOM_OP_VPU, LOOM_OP_LD_FILL, LOOM_OP_ST_COPY, LOOM_OP_ST_FILL,
+      LOOM_OP_MXU, LOOM_OP_VPU};
   std::vector<uint8_t> code;
   uint32_t given = 0;
   for (uint32_t left = in.below(60); left; left--) {
@@ -219,7 +247,8 @@ std::vector<uint8_t> program(input &in) {
       else if (h.op == LOOM_OP_VPU)
         sound_vpu(in, r);
       else
-        sound_seq(in, *reinterpret_cast<loom_seq *>(r), uint32_t(code.size() / 32));
+        sound_seq(in, *reinterpret_cast<loom_seq *>(r),
+                  uint32_t(code.size() / 32));
       if (in.below(4) == 0)
         h.signal[0] = {1, 1}, given++;
       else if (given && in.below(2))
@@ -227,9 +256,11 @@ std::vector<uint8_t> program(input &in) {
       if (in.below(64) == 0)
         h.wait[1] = {uint8_t(in.below(4)), 1};
       if (h.op >= LOOM_OP_LD_COPY && in.below(16) == 0)
-        h.regsel = h.op & 1 ? LOOM_REGSEL(0, in.below(16), 0, 0) : LOOM_REGSEL(in.below(16), in.below(16), 0, 0);
+        h.regsel = h.op & 1 ? LOOM_REGSEL(0, in.below(16), 0, 0)
+                            : LOOM_REGSEL(in.below(16), in.below(16), 0, 0);
       bytes = 32u * h.units;
-      for (uint32_t damage = in.below(64) == 0 ? 1 + in.below(3) : 0; damage; damage--)
+      for (uint32_t damage = in.below(64) == 0 ? 1 + in.below(3) : 0; damage;
+           damage--)
         r[in.below(bytes)] = in.take<uint8_t>();
     }
     code.insert(code.end(), r, r + bytes);
@@ -260,13 +291,15 @@ void check_report(const world &w, const loom_completion &c) {
   loom_report r;
   std::memcpy(&r, &w.arena[report_at], sizeof(r));
   for (const auto &q : r.queue)
-    require(q.busy + q.edge + q.fill + q.wait_mem + q.wait_dep + q.idle == c.cycles);
+    require(q.busy + q.edge + q.fill + q.wait_mem + q.wait_dep + q.idle ==
+            c.cycles);
   require(r.insns == r.n_entries + r.dropped);
 }
 
 void check_canary(const world &w) {
   auto is_foreign = [&](size_t i) { // by eights: nobody's memory
-    for (uint32_t s : {uint32_t(both), uint32_t(read_only), uint32_t(write_only)})
+    for (uint32_t s :
+         {uint32_t(both), uint32_t(read_only), uint32_t(write_only)})
       if (i >= world::at(s) && i < world::at(s) + slot_bytes)
         return false;
     return i < report_at || i >= report_at + report_bytes;
@@ -276,8 +309,9 @@ void check_canary(const world &w) {
     std::memcpy(&v, &w.arena[i], 8);
     if (i % 8 == 0 && is_foreign(i))
       require(v == canary);
-    const bool readable = (i >= world::at(both) && i + 8 <= world::at(both) + slot_bytes) ||
-                          (i >= report_at && i + 8 <= report_at + report_bytes);
+    const bool readable =
+        (i >= world::at(both) && i + 8 <= world::at(both) + slot_bytes) ||
+        (i >= report_at && i + 8 <= report_at + report_bytes);
     if (readable)
       require(v != canary);
   }
@@ -304,7 +338,8 @@ loom_completion run_in_pieces(machine *&m, machine *&spare, uint64_t slice) {
     std::vector<uint8_t> saved(loom_npu_save_bytes(m->npu));
     loom_npu_save(m->npu, saved.data());
     spare->w = m->w;
-    require(loom_npu_load(spare->npu, saved.data(), saved.size(), spare->w.slots, n_slots));
+    require(loom_npu_load(spare->npu, saved.data(), saved.size(),
+                          spare->w.slots, n_slots));
     loom_npu_abort(m->npu);
     finish(*m);
     std::swap(m, spare);
@@ -324,7 +359,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   require(loom_npu_start(whole.npu, &job) == LOOM_FAULT_NONE);
   loom_npu_run(whole.npu, 0);
   const loom_completion c = finish(whole);
-  require(c.fault < LOOM_NUM_FAULTS && c.cycles <= job.cycle_budget && c.insns <= job.insn_budget);
+  require(c.fault < LOOM_NUM_FAULTS && c.cycles <= job.cycle_budget &&
+          c.insns <= job.insn_budget);
   check_report(whole.w, c);
   check_canary(whole.w);
 

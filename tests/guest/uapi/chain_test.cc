@@ -13,7 +13,8 @@ constexpr unsigned kRw = LOOM_RIGHT_READ | LOOM_RIGHT_WRITE;
 
 // Segment k copies word k of the state to word k + 1, so that the last word is
 // right only if all ran, in order.
-ProgramBuilder ripple(const loom_target &t, unsigned segments, int trap_at = -1) {
+ProgramBuilder ripple(const loom_target &t, unsigned segments,
+                      int trap_at = -1) {
   ProgramBuilder b(t);
   b.slot(LOOM_SLOT_ARG, kRw, 64 * (segments + 1));
   for (unsigned k = 0; k < segments; k++) {
@@ -33,7 +34,8 @@ ProgramBuilder ripple(const loom_target &t, unsigned segments, int trap_at = -1)
 struct Ripple {
   Ripple(const Device &dev, unsigned segments, int trap_at = -1)
       : dev(dev), r(dev, ripple(dev.target(), segments, trap_at)),
-        bytes(64 * (segments + 1)), report(dev.bo(64 * 4096)), bo(dev.bo(bytes)),
+        bytes(64 * (segments + 1)), report(dev.bo(64 * 4096)),
+        bo(dev.bo(bytes)),
         words(static_cast<std::uint32_t *>(dev.map(bo, bytes))) {
     words[0] = 4711;
   }
@@ -127,8 +129,12 @@ TEST(Chain, ScheduleIsNotForTheKernel) {
   b.halt();
   b.segment();
   b.entry(1);
-  b.steps.push_back({.kind = LOOM_STEP_RUN, .rsvd = {}, .first = 0, .count = 1,
-                     .cond = 0, .arg = 0});
+  b.steps.push_back({.kind = LOOM_STEP_RUN,
+                     .rsvd = {},
+                     .first = 0,
+                     .count = 1,
+                     .cond = 0,
+                     .arg = 0});
   Runner r(dev, b);
   EXPECT_EQ(r.run(), -EOPNOTSUPP);
 }

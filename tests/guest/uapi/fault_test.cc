@@ -95,7 +95,8 @@ public:
         require(!std::memcmp(src_[i], dst_[i], kBytes), "wrong output");
         done++;
       } else if (culprit == kDepth) {
-        require(status == kind.error, "a fence carries " + std::to_string(status));
+        require(status == kind.error,
+                "a fence carries " + std::to_string(status));
         culprit = i;
       } else {
         require(status == -ECANCELED,
@@ -118,7 +119,8 @@ public:
       renew();
       return;
     }
-    require(inst.fault == LOOM_FAULT_DMA, "fault " + std::to_string(inst.fault));
+    require(inst.fault == LOOM_FAULT_DMA,
+            "fault " + std::to_string(inst.fault));
     drm_loom_inst_reset reset{inst_, 0};
     require(!dev_.call(DRM_IOCTL_LOOM_INST_RESET, &reset), "INST_RESET");
   }
@@ -178,8 +180,7 @@ int run(const Kind &kind, unsigned hits, const char *progress) {
   const auto s = dev.stats();
   std::printf("{\"kind\": \"%s\", \"hits\": %u, \"jobs_right\": %llu, "
               "\"resets\": %llu, \"irqs_lost\": %llu, \"killed\": %llu}\n",
-              kind.name, seen,
-              static_cast<unsigned long long>(a.done + b.done),
+              kind.name, seen, static_cast<unsigned long long>(a.done + b.done),
               static_cast<unsigned long long>(s.resets),
               static_cast<unsigned long long>(s.irqs_lost),
               static_cast<unsigned long long>(s.jobs_killed));

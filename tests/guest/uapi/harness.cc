@@ -41,7 +41,8 @@ std::string node_path() {
   if (const char *path = std::getenv("LOOM_NODE"))
     return path;
   const std::string entry = find_in(pci_path() + "/accel", "accel");
-  return entry.empty() ? "" : "/dev/accel/" + entry.substr(entry.rfind('/') + 1);
+  return entry.empty() ? ""
+                       : "/dev/accel/" + entry.substr(entry.rfind('/') + 1);
 }
 
 int write_file(const std::string &path, const std::string &text) {
@@ -75,7 +76,8 @@ int Device::call(unsigned long request, void *arg) const {
   return drmIoctl(fd, request, arg) ? errno : 0;
 }
 
-template <class T> static int query(const Device &dev, drm_loom_query type, T *out) {
+template <class T>
+static int query(const Device &dev, drm_loom_query type, T *out) {
   drm_loom_dev_query q{};
   q.type = type;
   q.size = sizeof(*out);
@@ -159,9 +161,9 @@ std::uint32_t Device::inst(std::uint32_t ctx, std::uint32_t prog) const {
 
 std::uint32_t Device::syncobj(bool signaled) const {
   std::uint32_t handle = 0;
-  EXPECT_EQ(drmSyncobjCreate(fd, signaled ? DRM_SYNCOBJ_CREATE_SIGNALED : 0,
-                             &handle),
-            0);
+  EXPECT_EQ(
+      drmSyncobjCreate(fd, signaled ? DRM_SYNCOBJ_CREATE_SIGNALED : 0, &handle),
+      0);
   return handle;
 }
 
@@ -196,10 +198,9 @@ int Device::wait(std::uint32_t syncobj, std::uint64_t point,
   clock_gettime(CLOCK_MONOTONIC, &now);
   const std::int64_t deadline =
       (now.tv_sec + seconds) * 1000000000ll + now.tv_nsec;
-  const int ret =
-      point ? drmSyncobjTimelineWait(fd, &syncobj, &point, 1, deadline, 0,
-                                     nullptr)
-            : drmSyncobjWait(fd, &syncobj, 1, deadline, 0, nullptr);
+  const int ret = point ? drmSyncobjTimelineWait(fd, &syncobj, &point, 1,
+                                                 deadline, 0, nullptr)
+                        : drmSyncobjWait(fd, &syncobj, 1, deadline, 0, nullptr);
   return ret < 0 ? -ret : 0;
 }
 

@@ -27,7 +27,8 @@ std::uint32_t state_bo(const Device &dev, std::uint32_t inst,
 
 TEST(Inst, RejectsMalformed) {
   Device dev;
-  const std::uint32_t ctx = dev.ctx(), prog = dev.prog(halt_program(dev.target()));
+  const std::uint32_t ctx = dev.ctx(),
+                      prog = dev.prog(halt_program(dev.target()));
   for (unsigned bit = 0; bit < 32; bit++) {
     drm_loom_inst_create c{ctx, prog, 1u << bit, 0};
     EXPECT_EQ(dev.call(DRM_IOCTL_LOOM_INST_CREATE, &c), EINVAL);
@@ -85,8 +86,8 @@ struct StateTest : testing::Test {
     ctx = dev.ctx();
   }
   std::uint32_t first_word(std::uint32_t inst, std::uint32_t slot) {
-    auto *p = static_cast<std::uint32_t *>(
-        dev.map(state_bo(dev, inst, slot), 4096));
+    auto *p =
+        static_cast<std::uint32_t *>(dev.map(state_bo(dev, inst, slot), 4096));
     const std::uint32_t v = p[0];
     munmap(p, 4096);
     return v;

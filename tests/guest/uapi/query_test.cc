@@ -8,7 +8,8 @@ using namespace loom_test;
 
 namespace {
 
-int query(const Device &dev, std::uint32_t type, void *to, std::uint32_t *size) {
+int query(const Device &dev, std::uint32_t type, void *to,
+          std::uint32_t *size) {
   drm_loom_dev_query q{};
   q.type = type;
   q.size = *size;

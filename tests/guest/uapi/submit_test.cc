@@ -90,7 +90,8 @@ TEST_F(SubmitTest, RefusedBuffers) {
   refused(ENOENT, "handle", [](Job &j) { j.bos[0].handle = 999; });
   refused(EINVAL, "no access", [](Job &j) { j.bos[0].access = 0; });
   for (unsigned bit = 2; bit < 32; bit++)
-    refused(EINVAL, "access bit", [&](Job &j) { j.bos[0].access |= 1u << bit; });
+    refused(EINVAL, "access bit",
+            [&](Job &j) { j.bos[0].access |= 1u << bit; });
   refused(EINVAL, "twice", [&](Job &j) { j.use(in, kRead); });
   refused(EINVAL, "read slot, write access",
           [](Job &j) { j.bos[0].access = kWrite; });
@@ -114,7 +115,8 @@ TEST_F(SubmitTest, RefusedBindings) {
   refused(EINVAL, "too small", [](Job &j) { j.bindings[0].size = 4095; });
   refused(EINVAL, "past the end", [](Job &j) { j.bindings[0].offset = 4160; });
   refused(EINVAL, "past the end", [](Job &j) { j.bindings[0].size = 8193; });
-  refused(EINVAL, "overflow", [](Job &j) { j.bindings[0].offset = ~0ull - 63; });
+  refused(EINVAL, "overflow",
+          [](Job &j) { j.bindings[0].offset = ~0ull - 63; });
   refused(EINVAL, "overflow", [](Job &j) { j.bindings[0].size = ~0ull; });
 }
 

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-// The vector unit against results that numpy and Python's integers gave (tests/golden/vpu.txt).
+// The vector unit against results that numpy and Python's integers gave
+// (tests/golden/vpu.txt).
+#include "machine.h"
+#include "vpu_record.h"
 #include <fstream>
 #include <gtest/gtest.h>
 #include <map>
 #include <sstream>
-#include "machine.h"
-#include "vpu_record.h"
 
 namespace loom::test {
 namespace {
@@ -29,7 +30,8 @@ std::map<key, std::vector<line>> read_lines() {
     std::istringstream fields(text);
     key k;
     line l{};
-    fields >> k.op >> k.source >> k.target >> std::hex >> l.a >> l.b >> l.c >> l.result;
+    fields >> k.op >> k.source >> k.target >> std::hex >> l.a >> l.b >> l.c >>
+        l.result;
     EXPECT_TRUE(bool(fields)) << text;
     all[k].push_back(l);
   }
@@ -37,10 +39,10 @@ std::map<key, std::vector<line>> read_lines() {
 }
 
 uint32_t opcode(const std::string &name, int &operands) {
-#define LOOM_TEST_UOP(num, text, count, cls, doc)                                                                      \
-  if (name == #text) {                                                                                                 \
-    operands = count;                                                                                                  \
-    return num;                                                                                                        \
+#define LOOM_TEST_UOP(num, text, count, cls, doc)                              \
+  if (name == #text) {                                                         \
+    operands = count;                                                          \
+    return num;                                                                \
   }
   LOOM_UOPS(LOOM_TEST_UOP)
 #undef LOOM_TEST_UOP
@@ -49,7 +51,10 @@ uint32_t opcode(const std::string &name, int &operands) {
 }
 
 uint32_t dtype(const std::string &name) {
-  return name == "f32" ? LOOM_F32 : name == "bf16" ? LOOM_BF16 : name == "f16" ? LOOM_F16 : LOOM_U32;
+  return name == "f32"    ? LOOM_F32
+         : name == "bf16" ? LOOM_BF16
+         : name == "f16"  ? LOOM_F16
+                          : LOOM_U32;
 }
 
 class Golden : public testing::TestWithParam<isa> {};
@@ -62,14 +67,17 @@ TEST_P(Golden, VectorUnit) {
     if (!m.usable())
       GTEST_SKIP() << "this CPU lacks " << GetParam().name;
     int operands = 0;
-    const uint32_t op = opcode(k.op, operands), in = dtype(k.source), out = dtype(k.target);
-    const uint32_t ie = in == LOOM_BF16 || in == LOOM_F16 ? 2 : 4, oe = out == LOOM_BF16 || out == LOOM_F16 ? 2 : 4;
+    const uint32_t op = opcode(k.op, operands), in = dtype(k.source),
+                   out = dtype(k.target);
+    const uint32_t ie = in == LOOM_BF16 || in == LOOM_F16 ? 2 : 4,
+                   oe = out == LOOM_BF16 || out == LOOM_F16 ? 2 : 4;
     vpu_record r({uint16_t(lines.size())});
     const int32_t pitch = int32_t(ie);
     for (uint32_t i = 0; i < 3; ++i)
       r.op(LOOM_UOP_LOAD, i, r.view(i << 14, in, {pitch}));
     const uint32_t to = r.view(3 << 14, out, {int32_t(oe)}, LOOM_VIEW_OUT);
-    r.op(op, 3, 0, operands > 1 ? 1 : 0, operands > 2 ? 2 : 0).op(LOOM_UOP_STORE, to, 3);
+    r.op(op, 3, 0, operands > 1 ? 1 : 0, operands > 2 ? 2 : 0)
+        .op(LOOM_UOP_STORE, to, 3);
     for (uint32_t i = 0; i < lines.size(); ++i) {
       const uint32_t v[3] = {lines[i].a, lines[i].b, lines[i].c};
       for (uint32_t j = 0; j < 3; ++j)
@@ -79,12 +87,15 @@ TEST_P(Golden, VectorUnit) {
     for (uint32_t i = 0; i < lines.size(); ++i) {
       uint32_t got = 0;
       std::memcpy(&got, m.sram() + (3 << 14) + i * oe, oe);
-      EXPECT_EQ(got, lines[i].result) << k.op << " " << k.source << std::hex << " " << lines[i].a << " " << lines[i].b << " " << lines[i].c;
+      EXPECT_EQ(got, lines[i].result)
+          << k.op << " " << k.source << std::hex << " " << lines[i].a << " "
+          << lines[i].b << " " << lines[i].c;
     }
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(All, Golden, testing::ValuesIn(all_isas), [](const auto &info) { return info.param.name; });
+INSTANTIATE_TEST_SUITE_P(All, Golden, testing::ValuesIn(all_isas),
+                         [](const auto &info) { return info.param.name; });
 
 } // namespace
 } // namespace loom::test

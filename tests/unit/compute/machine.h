@@ -23,13 +23,18 @@ struct isa {
 
 inline void PrintTo(const isa &i, std::ostream *os) { *os << i.name; }
 
-inline constexpr isa all_isas[] = {{LOOM_HOST_SCALAR, "scalar"}, {LOOM_HOST_AVX2, "avx2"}, {LOOM_HOST_AVX512, "avx512"}};
+inline constexpr isa all_isas[] = {{LOOM_HOST_SCALAR, "scalar"},
+                                   {LOOM_HOST_AVX2, "avx2"},
+                                   {LOOM_HOST_AVX512, "avx512"}};
 
-// SRAM, accumulators and scratch of one target, with everything outside exactly as large as promised, so that
-// the address sanitizer sees an access past the slack.
+// SRAM, accumulators and scratch of one target, with everything outside exactly
+// as large as promised, so that the address sanitizer sees an access past the
+// slack.
 class machine {
 public:
-  explicit machine(loom_host_isa isa = LOOM_HOST_AUTO, uint32_t sram_bytes = 256 << 10, uint32_t acc_bytes = 64 << 10)
+  explicit machine(loom_host_isa isa = LOOM_HOST_AUTO,
+                   uint32_t sram_bytes = 256 << 10,
+                   uint32_t acc_bytes = 64 << 10)
       : sram_(sram_bytes + 64), acc_(acc_bytes / 4 + 16) {
     target.isa_major = LOOM_ISA_MAJOR;
     target.features = LOOM_FEATURES_IMPLEMENTED;
@@ -44,7 +49,8 @@ public:
     exec.target = &target;
     exec.sram = sram_.data();
     exec.acc = acc_.data();
-    exec.scratch = reinterpret_cast<uint8_t *>((reinterpret_cast<uintptr_t>(scratch_.data()) + 63) & ~uintptr_t(63));
+    exec.scratch = reinterpret_cast<uint8_t *>(
+        (reinterpret_cast<uintptr_t>(scratch_.data()) + 63) & ~uintptr_t(63));
     exec.kernels = loom_kernels_select(isa);
     exec.host = &host;
   }
@@ -62,17 +68,21 @@ public:
     return value;
   }
 
-  template <typename T> void put(int64_t address, T value) { std::memcpy(sram_.data() + address, &value, sizeof(value)); }
+  template <typename T> void put(int64_t address, T value) {
+    std::memcpy(sram_.data() + address, &value, sizeof(value));
+  }
 
   int check(const loom_dispatched &r) {
-    return r.h.op == LOOM_OP_MXU ? loom_mxu_check(&exec, &r, &demand, &why) : loom_vpu_check(&exec, &r, &demand, &why);
+    return r.h.op == LOOM_OP_MXU ? loom_mxu_check(&exec, &r, &demand, &why)
+                                 : loom_vpu_check(&exec, &r, &demand, &why);
   }
 
   // Checks, then executes if the check lets it pass.
   int run(const loom_dispatched &r) {
     const int fault = check(r);
     if (fault == LOOM_FAULT_NONE)
-      r.h.op == LOOM_OP_MXU ? loom_mxu_exec(&exec, &r) : loom_vpu_exec(&exec, &r);
+      r.h.op == LOOM_OP_MXU ? loom_mxu_exec(&exec, &r)
+                            : loom_vpu_exec(&exec, &r);
     return fault;
   }
 
@@ -90,10 +100,12 @@ private:
 
 // f32 bits that are awkward more often than not.
 inline uint32_t awkward_f32(std::mt19937 &rng) {
-  static constexpr uint32_t special[] = {0,          0x80000000, 1,          0x80000001, 0x007fffff, 0x00800000, 0x3f800000,
-                                         0xbf800000, 0x7f7fffff, 0xff7fffff, 0x7f800000, 0xff800000, 0x7fc00000, 0xffc12345,
-                                         0x7f812345, 0x3f000000, 0x4b000000, 0x4b800001, 0x4f000000, 0xcf000000, 0x4f800000,
-                                         0x33800000, 0x477fe000, 0x477ff000, 0x38800000, 0x387fffff, 0x33000001};
+  static constexpr uint32_t special[] = {
+      0,          0x80000000, 1,          0x80000001, 0x007fffff, 0x00800000,
+      0x3f800000, 0xbf800000, 0x7f7fffff, 0xff7fffff, 0x7f800000, 0xff800000,
+      0x7fc00000, 0xffc12345, 0x7f812345, 0x3f000000, 0x4b000000, 0x4b800001,
+      0x4f000000, 0xcf000000, 0x4f800000, 0x33800000, 0x477fe000, 0x477ff000,
+      0x38800000, 0x387fffff, 0x33000001};
   switch (rng() % 4) {
   case 0:
     return special[rng() % std::size(special)];

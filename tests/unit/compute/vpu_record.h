@@ -2,9 +2,9 @@
 // Puts VPU records together.
 #pragma once
 
+#include "machine.h"
 #include <cstring>
 #include <vector>
-#include "machine.h"
 
 namespace loom::test {
 
@@ -27,7 +27,8 @@ public:
     return *this;
   }
 
-  uint32_t view(uint32_t base, uint32_t dtype, const std::vector<int32_t> &strides, uint32_t flags = 0) {
+  uint32_t view(uint32_t base, uint32_t dtype,
+                const std::vector<int32_t> &strides, uint32_t flags = 0) {
     loom_view v{};
     v.base = base;
     v.dtype = uint8_t(dtype);
@@ -42,7 +43,8 @@ public:
     return LOOM_UOP_IMM(uint32_t(imms_.size() - 1));
   }
 
-  vpu_record &op(uint32_t op, uint32_t dst, uint32_t a, uint32_t b = 0, uint32_t c = 0) {
+  vpu_record &op(uint32_t op, uint32_t dst, uint32_t a, uint32_t b = 0,
+                 uint32_t c = 0) {
     return word(LOOM_UOP(op, dst, a, b, c));
   }
 
@@ -64,7 +66,8 @@ public:
     append(views_.data(), views_.size() * sizeof(loom_view));
     append(imms_.data(), imms_.size() * 4);
     append(ops_.data(), ops_.size() * 4);
-    r_.h.units = uint8_t((at - r_.bytes + LOOM_UNIT_BYTES - 1) / LOOM_UNIT_BYTES);
+    r_.h.units =
+        uint8_t((at - r_.bytes + LOOM_UNIT_BYTES - 1) / LOOM_UNIT_BYTES);
     return r_;
   }
 

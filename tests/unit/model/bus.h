@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-// The device on a bus with a megabyte of memory, and what a driver does: rings, tables, page lists.
+// The device on a bus with a megabyte of memory, and what a driver does: rings,
+// tables, page lists.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -20,18 +21,22 @@ namespace loom::test {
 class bus {
 public:
   static constexpr uint64_t base = 0x40000000, size = 1 << 20;
-  static constexpr uint64_t ring_at = base + 0x1000, cq_at = base + 0x2000, table_at = base + 0x3000;
+  static constexpr uint64_t ring_at = base + 0x1000, cq_at = base + 0x2000,
+                            table_at = base + 0x3000;
   static constexpr uint32_t entries = 8;
 
   explicit bus(bool mapped = true) : memory(size), mapped_(mapped) {
     loom_target t;
     EXPECT_TRUE(loom_target_named("npu16", &t));
-    loom_dev_host host = {read, write, mapped ? map : nullptr, unmap, irq, nullptr, trace};
+    loom_dev_host host = {read,    write, mapped ? map : nullptr, unmap, irq,
+                          nullptr, trace};
     dev.reset(loom_dev_create(&t, &host, this));
     next_page = 0x10;
   }
 
-  uint64_t reg(uint32_t offset, unsigned bytes = 4) { return loom_dev_mmio_read(dev.get(), offset, bytes); }
+  uint64_t reg(uint32_t offset, unsigned bytes = 4) {
+    return loom_dev_mmio_read(dev.get(), offset, bytes);
+  }
   bool reg(uint32_t offset, uint64_t value, unsigned bytes) {
     return loom_dev_mmio_write(dev.get(), offset, value, bytes);
   }
@@ -53,7 +58,8 @@ public:
 
   uint64_t page() { return base + LOOM_PAGE_BYTES * next_page++; }
 
-  // A buffer of scattered pages (every second one, so that none follow each other); its page list's root.
+  // A buffer of scattered pages (every second one, so that none follow each
+  // other); its page list's root.
   struct buffer {
     uint64_t root;
     std::vector<uint64_t> pages;
@@ -64,24 +70,30 @@ public:
     for (size_t i = 0; i * LOOM_PAGE_BYTES < bytes; i++) {
       if (i % LOOM_PTE_PER_PAGE == 0) {
         leaf = page();
-        at<uint64_t>(b.root + i / LOOM_PTE_PER_PAGE * 8) = leaf | LOOM_PTE_VALID;
+        at<uint64_t>(b.root + i / LOOM_PTE_PER_PAGE * 8) =
+            leaf | LOOM_PTE_VALID;
       }
       b.pages.push_back(page());
       next_page += scattered;
-      at<uint64_t>(leaf + i % LOOM_PTE_PER_PAGE * 8) = b.pages.back() | LOOM_PTE_VALID;
+      at<uint64_t>(leaf + i % LOOM_PTE_PER_PAGE * 8) =
+          b.pages.back() | LOOM_PTE_VALID;
     }
     return b;
   }
   uint8_t &byte(const buffer &b, uint64_t offset) {
-    return at<uint8_t>(b.pages.at(offset / LOOM_PAGE_BYTES) + offset % LOOM_PAGE_BYTES);
+    return at<uint8_t>(b.pages.at(offset / LOOM_PAGE_BYTES) +
+                       offset % LOOM_PAGE_BYTES);
   }
-  void put(const buffer &b, const std::vector<uint8_t> &bytes, uint64_t offset = 0) {
+  void put(const buffer &b, const std::vector<uint8_t> &bytes,
+           uint64_t offset = 0) {
     for (size_t i = 0; i < bytes.size(); i++)
       byte(b, offset + i) = bytes[i];
   }
 
-  void region(uint32_t i, const buffer &b, uint64_t offset, uint64_t bytes, uint32_t rights, uint32_t mem_class = 0) {
-    at<loom_region>(table_at + i * sizeof(loom_region)) = {b.root, offset, bytes, rights, mem_class};
+  void region(uint32_t i, const buffer &b, uint64_t offset, uint64_t bytes,
+              uint32_t rights, uint32_t mem_class = 0) {
+    at<loom_region>(table_at + i * sizeof(loom_region)) = {
+        b.root, offset, bytes, rights, mem_class};
     n_regions = std::max(n_regions, i + 1);
   }
 
@@ -112,16 +124,19 @@ public:
       ASSERT_LT(i, 100000) << "the device never comes to rest";
   }
 
-  // Takes the next completion record as a driver does; asserts that there is one.
+  // Takes the next completion record as a driver does; asserts that there is
+  // one.
   loom_completion reap() {
-    auto c = at<loom_completion>(cq_at + cq_head % entries * sizeof(loom_completion));
+    auto c = at<loom_completion>(cq_at +
+                                 cq_head % entries * sizeof(loom_completion));
     EXPECT_EQ(c.phase, (cq_head / entries & 1) ^ 1) << "no record";
     reg(LOOM_REG_CQ_HEAD, ++cq_head, 4);
     return c;
   }
   bool completion_waits() {
-    return at<loom_completion>(cq_at + cq_head % entries * sizeof(loom_completion)).phase ==
-           ((cq_head / entries & 1) ^ 1);
+    return at<loom_completion>(cq_at +
+                               cq_head % entries * sizeof(loom_completion))
+               .phase == ((cq_head / entries & 1) ^ 1);
   }
 
   loom_completion run() {
@@ -167,9 +182,13 @@ private:
     b->writes.emplace_back(addr, len);
     return p ? 0 : -1;
   }
-  static void *map(void *o, uint64_t addr, uint64_t len, bool) { return static_cast<bus *>(o)->find(addr, len); }
+  static void *map(void *o, uint64_t addr, uint64_t len, bool) {
+    return static_cast<bus *>(o)->find(addr, len);
+  }
   static void unmap(void *) {}
-  static void irq(void *o, unsigned vector) { static_cast<bus *>(o)->irqs[vector]++; }
+  static void irq(void *o, unsigned vector) {
+    static_cast<bus *>(o)->irqs[vector]++;
+  }
   static void trace(void *o, const char *event, uint64_t, uint64_t, uint64_t) {
     static_cast<bus *>(o)->events.push_back(event);
   }

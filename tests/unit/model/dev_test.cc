@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-// The device: registers, rings, tables, page lists, interrupts, resets, injected faults, saved state.
+// The device: registers, rings, tables, page lists, interrupts, resets,
+// injected faults, saved state.
 #include "bus.h"
 
 #include <random>
@@ -86,8 +87,11 @@ TEST(registers, a_bad_ring_is_a_device_error) {
     uint32_t reg;
     uint64_t value;
     unsigned bytes;
-  } table[] = {{LOOM_REG_RING_BASE, bus::ring_at + 32, 8}, {LOOM_REG_RING_BASE, 0, 8}, {LOOM_REG_RING_ENTRIES, 0, 4},
-               {LOOM_REG_RING_ENTRIES, 12, 4},             {LOOM_REG_CQ_ENTRIES, 2048, 4},
+  } table[] = {{LOOM_REG_RING_BASE, bus::ring_at + 32, 8},
+               {LOOM_REG_RING_BASE, 0, 8},
+               {LOOM_REG_RING_ENTRIES, 0, 4},
+               {LOOM_REG_RING_ENTRIES, 12, 4},
+               {LOOM_REG_CQ_ENTRIES, 2048, 4},
                {LOOM_REG_CQ_BASE, bus::cq_at + 1, 8}};
   for (const auto &t : table) {
     bus b;
@@ -110,7 +114,8 @@ TEST(jobs, data_moves_through_scattered_pages) {
     for (uint64_t offset : {0, 64, 4032}) {
       bus b(mapped);
       const uint32_t bytes = 20000;
-      const auto in = b.make_buffer(bytes + 4096), out = b.make_buffer(bytes + 4096, mapped);
+      const auto in = b.make_buffer(bytes + 4096),
+                 out = b.make_buffer(bytes + 4096, mapped);
       for (uint32_t i = 0; i < bytes + 4096; i++)
         b.byte(in, i) = uint8_t(i * 13 + i / 256), b.byte(out, i) = 0xee;
       b.code(mover(bytes));
@@ -122,7 +127,9 @@ TEST(jobs, data_moves_through_scattered_pages) {
       EXPECT_EQ(c.seqno, 101u);
       EXPECT_EQ(c.insns, 3u);
       for (uint32_t i = 0; i < bytes + 4096; i++)
-        ASSERT_EQ(b.byte(out, i), i >= offset && i < offset + bytes ? b.byte(in, i) : 0xee) << i;
+        ASSERT_EQ(b.byte(out, i),
+                  i >= offset && i < offset + bytes ? b.byte(in, i) : 0xee)
+            << i;
       EXPECT_EQ(b.irqs[LOOM_VEC_QUEUE], 1u);
       EXPECT_EQ(b.reg(LOOM_REG_JOBS_RETIRED, 8), 1u);
       EXPECT_EQ(b.reg(LOOM_REG_JOBS_FAULTED, 8), 0u);
@@ -144,7 +151,8 @@ TEST(jobs, buffers_may_be_larger_than_one_leaf) {
   b.at<uint64_t>(leaf + 8) = in.pages[0] | LOOM_PTE_VALID;
   b.byte(in, 0) = 0x42;
   b.code(mover(64));
-  b.region(2, in, (LOOM_PTE_PER_PAGE + 1) * LOOM_PAGE_BYTES, 64, LOOM_RIGHT_READ);
+  b.region(2, in, (LOOM_PTE_PER_PAGE + 1) * LOOM_PAGE_BYTES, 64,
+           LOOM_RIGHT_READ);
   b.region(3, out, 0, 64, LOOM_RIGHT_WRITE);
   b.enable();
   EXPECT_EQ(b.run().fault, LOOM_FAULT_NONE);
@@ -179,7 +187,8 @@ TEST(jobs, a_batch_is_taken_with_one_doorbell) {
 
 TEST(jobs, record_goes_out_after_the_data_and_its_phase_last) {
   bus b(false);
-  const auto in = b.make_buffer(4096), out = b.make_buffer(4096), report = b.make_buffer(4096);
+  const auto in = b.make_buffer(4096), out = b.make_buffer(4096),
+             report = b.make_buffer(4096);
   b.code(mover(64));
   b.region(1, report, 0, 4096, LOOM_RIGHT_WRITE);
   b.region(2, in, 0, 64, LOOM_RIGHT_READ);
@@ -192,7 +201,8 @@ TEST(jobs, record_goes_out_after_the_data_and_its_phase_last) {
   EXPECT_EQ(w[w.size() - 3].first, report.pages[0]) << "the report's head";
   EXPECT_EQ(w[w.size() - 2], (std::pair<uint64_t, uint64_t>(bus::cq_at, 64)));
   EXPECT_EQ(w[w.size() - 1],
-            (std::pair<uint64_t, uint64_t>(bus::cq_at + offsetof(loom_completion, phase), 4)));
+            (std::pair<uint64_t, uint64_t>(
+                bus::cq_at + offsetof(loom_completion, phase), 4)));
   const auto &r = b.at<loom_report>(report.pages[0]);
   EXPECT_EQ(r.magic, LOOM_REPORT_MAGIC);
   EXPECT_EQ(r.n_entries, 3u);
@@ -204,43 +214,75 @@ struct bad_job {
   void (*damage)(bus &, loom_job &);
 };
 
-loom_region &table(bus &b, uint32_t i) { return b.at<loom_region>(bus::table_at + i * sizeof(loom_region)); }
+loom_region &table(bus &b, uint32_t i) {
+  return b.at<loom_region>(bus::table_at + i * sizeof(loom_region));
+}
 
 TEST(jobs, malformed_jobs_and_tables_complete_with_a_fault) {
   const bad_job list[] = {
       {"flags", LOOM_FAULT_JOB, [](bus &, loom_job &j) { j.flags = 1; }},
       {"reserved", LOOM_FAULT_JOB, [](bus &, loom_job &j) { j.rsvd[4] = 1; }},
-      {"no regions", LOOM_FAULT_JOB, [](bus &, loom_job &j) { j.n_regions = 1; }},
-      {"too many regions", LOOM_FAULT_JOB, [](bus &, loom_job &j) { j.n_regions = 4099; }},
-      {"table misaligned", LOOM_FAULT_JOB, [](bus &, loom_job &j) { j.table += 16; }},
-      {"table off the bus", LOOM_FAULT_DMA, [](bus &, loom_job &j) { j.table = 0x1000; }},
-      {"no budget", LOOM_FAULT_JOB, [](bus &, loom_job &j) { j.insn_budget = 0; }},
-      {"no cycles", LOOM_FAULT_JOB, [](bus &, loom_job &j) { j.cycle_budget = 0; }},
+      {"no regions", LOOM_FAULT_JOB,
+       [](bus &, loom_job &j) { j.n_regions = 1; }},
+      {"too many regions", LOOM_FAULT_JOB,
+       [](bus &, loom_job &j) { j.n_regions = 4099; }},
+      {"table misaligned", LOOM_FAULT_JOB,
+       [](bus &, loom_job &j) { j.table += 16; }},
+      {"table off the bus", LOOM_FAULT_DMA,
+       [](bus &, loom_job &j) { j.table = 0x1000; }},
+      {"no budget", LOOM_FAULT_JOB,
+       [](bus &, loom_job &j) { j.insn_budget = 0; }},
+      {"no cycles", LOOM_FAULT_JOB,
+       [](bus &, loom_job &j) { j.cycle_budget = 0; }},
       {"no units", LOOM_FAULT_JOB, [](bus &, loom_job &j) { j.n_units = 0; }},
-      {"units past the code", LOOM_FAULT_JOB, [](bus &, loom_job &j) { j.n_units++; }},
-      {"start past the code", LOOM_FAULT_JOB, [](bus &, loom_job &j) { j.first_unit = 0xffffffff; }},
-      {"code not bound", LOOM_FAULT_JOB, [](bus &b, loom_job &) { table(b, 0) = {}; }},
-      {"code not readable", LOOM_FAULT_JOB, [](bus &b, loom_job &) { table(b, 0).rights = LOOM_RIGHT_WRITE; }},
+      {"units past the code", LOOM_FAULT_JOB,
+       [](bus &, loom_job &j) { j.n_units++; }},
+      {"start past the code", LOOM_FAULT_JOB,
+       [](bus &, loom_job &j) { j.first_unit = 0xffffffff; }},
+      {"code not bound", LOOM_FAULT_JOB,
+       [](bus &b, loom_job &) { table(b, 0) = {}; }},
+      {"code not readable", LOOM_FAULT_JOB,
+       [](bus &b, loom_job &) { table(b, 0).rights = LOOM_RIGHT_WRITE; }},
       {"report not writable", LOOM_FAULT_JOB,
-       [](bus &b, loom_job &) { table(b, 1) = {table(b, 0).root, 0, 4096, LOOM_RIGHT_READ, 0}; }},
-      {"rights", LOOM_FAULT_JOB, [](bus &b, loom_job &) { table(b, 2).rights = 4; }},
-      {"class", LOOM_FAULT_JOB, [](bus &b, loom_job &) { table(b, 2).mem_class = 2; }},
-      {"offset misaligned", LOOM_FAULT_JOB, [](bus &b, loom_job &) { table(b, 2).offset = 32; }},
-      {"root misaligned", LOOM_FAULT_JOB, [](bus &b, loom_job &) { table(b, 2).root |= 1; }},
-      {"too long", LOOM_FAULT_JOB, [](bus &b, loom_job &) { table(b, 2).bytes = LOOM_MAX_BUFFER_BYTES + 1; }},
-      {"past the page list", LOOM_FAULT_JOB, [](bus &b, loom_job &) { table(b, 2).offset = LOOM_MAX_BUFFER_BYTES; }},
-      {"wrapping", LOOM_FAULT_JOB, [](bus &b, loom_job &) { table(b, 2).offset = ~uint64_t(63); }},
-      {"bytes of nothing", LOOM_FAULT_JOB, [](bus &b, loom_job &) { table(b, 2).root = 0; }},
-      {"page list off the bus", LOOM_FAULT_DMA, [](bus &b, loom_job &) { table(b, 2).root = 0x5000; }},
-      {"leaf not valid", LOOM_FAULT_PAGE_LIST, [](bus &b, loom_job &) { b.at<uint64_t>(table(b, 2).root) = 0; }},
+       [](bus &b, loom_job &) {
+         table(b, 1) = {table(b, 0).root, 0, 4096, LOOM_RIGHT_READ, 0};
+       }},
+      {"rights", LOOM_FAULT_JOB,
+       [](bus &b, loom_job &) { table(b, 2).rights = 4; }},
+      {"class", LOOM_FAULT_JOB,
+       [](bus &b, loom_job &) { table(b, 2).mem_class = 2; }},
+      {"offset misaligned", LOOM_FAULT_JOB,
+       [](bus &b, loom_job &) { table(b, 2).offset = 32; }},
+      {"root misaligned", LOOM_FAULT_JOB,
+       [](bus &b, loom_job &) { table(b, 2).root |= 1; }},
+      {"too long", LOOM_FAULT_JOB,
+       [](bus &b, loom_job &) {
+         table(b, 2).bytes = LOOM_MAX_BUFFER_BYTES + 1;
+       }},
+      {"past the page list", LOOM_FAULT_JOB,
+       [](bus &b, loom_job &) { table(b, 2).offset = LOOM_MAX_BUFFER_BYTES; }},
+      {"wrapping", LOOM_FAULT_JOB,
+       [](bus &b, loom_job &) { table(b, 2).offset = ~uint64_t(63); }},
+      {"bytes of nothing", LOOM_FAULT_JOB,
+       [](bus &b, loom_job &) { table(b, 2).root = 0; }},
+      {"page list off the bus", LOOM_FAULT_DMA,
+       [](bus &b, loom_job &) { table(b, 2).root = 0x5000; }},
+      {"leaf not valid", LOOM_FAULT_PAGE_LIST,
+       [](bus &b, loom_job &) { b.at<uint64_t>(table(b, 2).root) = 0; }},
       {"leaf with low bits", LOOM_FAULT_PAGE_LIST,
        [](bus &b, loom_job &) { b.at<uint64_t>(table(b, 2).root) |= 0x10; }},
       {"page not valid", LOOM_FAULT_PAGE_LIST,
-       [](bus &b, loom_job &) { b.at<uint64_t>(b.at<uint64_t>(table(b, 2).root) & ~1ull) &= ~1ull; }},
+       [](bus &b, loom_job &) {
+         b.at<uint64_t>(b.at<uint64_t>(table(b, 2).root) & ~1ull) &= ~1ull;
+       }},
       {"page off the bus", LOOM_FAULT_DMA,
-       [](bus &b, loom_job &) { b.at<uint64_t>(b.at<uint64_t>(table(b, 2).root) & ~1ull) = 0x7001; }},
+       [](bus &b, loom_job &) {
+         b.at<uint64_t>(b.at<uint64_t>(table(b, 2).root) & ~1ull) = 0x7001;
+       }},
       {"code page off the bus", LOOM_FAULT_DMA,
-       [](bus &b, loom_job &) { b.at<uint64_t>(b.at<uint64_t>(table(b, 0).root) & ~1ull) = 0x7001; }},
+       [](bus &b, loom_job &) {
+         b.at<uint64_t>(b.at<uint64_t>(table(b, 0).root) & ~1ull) = 0x7001;
+       }},
   };
   for (const auto &t : list) {
     for (bool mapped : {true, false}) {
@@ -255,7 +297,8 @@ TEST(jobs, malformed_jobs_and_tables_complete_with_a_fault) {
       b.work();
       EXPECT_EQ(b.reap().fault, t.fault) << t.what;
       EXPECT_EQ(b.reg(LOOM_REG_JOBS_FAULTED, 8), 1u) << t.what;
-      EXPECT_EQ(b.reg(LOOM_REG_ERROR), 0u) << "a bad job must not hurt the device: " << t.what;
+      EXPECT_EQ(b.reg(LOOM_REG_ERROR), 0u)
+          << "a bad job must not hurt the device: " << t.what;
       b.code(mover(64)); // and the next one runs
       table(b, 1) = {};
       const auto in2 = b.make_buffer(4096);
@@ -300,7 +343,8 @@ TEST(errors, rings_that_cannot_be_reached) {
     b.refuse_to = b.refuse_from + 0x1000;
     b.doorbell();
     b.work();
-    EXPECT_EQ(b.reg(LOOM_REG_ERROR), unsigned(completion ? LOOM_DEV_CQ_DMA : LOOM_DEV_RING_DMA));
+    EXPECT_EQ(b.reg(LOOM_REG_ERROR),
+              unsigned(completion ? LOOM_DEV_CQ_DMA : LOOM_DEV_RING_DMA));
     EXPECT_EQ(b.reg(LOOM_REG_STATUS), LOOM_STS_ERROR);
     EXPECT_EQ(b.irqs[LOOM_VEC_ADMIN], 1u);
     EXPECT_EQ(b.irqs[LOOM_VEC_QUEUE], 0u);
@@ -503,7 +547,8 @@ TEST(injection, lost_interrupts_leave_the_record) {
 TEST(injection, failed_access_faults_the_job_alone) {
   for (uint64_t nth = 1; nth < 6; nth++) {
     bus b;
-    const auto in = b.make_buffer(4096), out = b.make_buffer(4096), report = b.make_buffer(4096);
+    const auto in = b.make_buffer(4096), out = b.make_buffer(4096),
+               report = b.make_buffer(4096);
     b.code(mover(64));
     b.region(1, report, 0, 4096, LOOM_RIGHT_WRITE);
     b.region(2, in, 0, 64, LOOM_RIGHT_READ);
@@ -513,7 +558,8 @@ TEST(injection, failed_access_faults_the_job_alone) {
     // Accesses: code, source, destination, report's entries, report's head.
     const auto c = b.run();
     EXPECT_EQ(c.fault, LOOM_FAULT_DMA) << nth;
-    const uint16_t slots[] = {LOOM_SLOT_CODE, 0, 1, LOOM_SLOT_REPORT, LOOM_SLOT_REPORT};
+    const uint16_t slots[] = {LOOM_SLOT_CODE, 0, 1, LOOM_SLOT_REPORT,
+                              LOOM_SLOT_REPORT};
     EXPECT_EQ(c.slot, slots[nth - 1]) << nth;
     EXPECT_EQ(b.run().fault, LOOM_FAULT_NONE);
   }
@@ -570,7 +616,8 @@ TEST(saved_device, goes_on_elsewhere) {
     next->memory = b->memory;
     EXPECT_EQ(loom_dev_load(next->dev.get(), s.data(), s.size()), nullptr);
     EXPECT_EQ(saved(*next), s) << "what was loaded is what was saved";
-    for (uint32_t r : {LOOM_REG_STATUS, LOOM_REG_PROGRESS, LOOM_REG_PROGRESS_JOB, LOOM_REG_RING_HEAD})
+    for (uint32_t r : {LOOM_REG_STATUS, LOOM_REG_PROGRESS,
+                       LOOM_REG_PROGRESS_JOB, LOOM_REG_RING_HEAD})
       EXPECT_EQ(next->reg(r), b->reg(r));
     b = std::move(next);
   }

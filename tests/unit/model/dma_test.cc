@@ -9,18 +9,24 @@ namespace {
 
 // Moves bytes one at a time, as the instruction set describes it.
 struct reference {
-  static void copy(const loom_dma &d, const std::vector<uint8_t> &src, std::vector<uint8_t> &dst) {
+  static void copy(const loom_dma &d, const std::vector<uint8_t> &src,
+                   std::vector<uint8_t> &dst) {
     std::vector<uint8_t> row(d.inner_bytes);
     for (uint32_t a = 0; a < d.n[0]; a++)
       for (uint32_t b = 0; b < d.n[1]; b++)
         for (uint32_t c = 0; c < d.n[2]; c++)
           for (uint32_t e = 0; e < d.n[3]; e++) {
-            const int64_t s = int64_t(LOOM_ADDR_OFFSET(d.src)) + int64_t(a) * d.sstride[0] +
-                              int64_t(b) * d.sstride[1] + int64_t(c) * d.sstride[2] + int64_t(e) * d.sstride[3];
-            const int64_t t = int64_t(LOOM_ADDR_OFFSET(d.dst)) + int64_t(a) * d.dstride[0] +
-                              int64_t(b) * d.dstride[1] + int64_t(c) * d.dstride[2] + int64_t(e) * d.dstride[3];
+            const int64_t s =
+                int64_t(LOOM_ADDR_OFFSET(d.src)) + int64_t(a) * d.sstride[0] +
+                int64_t(b) * d.sstride[1] + int64_t(c) * d.sstride[2] +
+                int64_t(e) * d.sstride[3];
+            const int64_t t =
+                int64_t(LOOM_ADDR_OFFSET(d.dst)) + int64_t(a) * d.dstride[0] +
+                int64_t(b) * d.dstride[1] + int64_t(c) * d.dstride[2] +
+                int64_t(e) * d.dstride[3];
             for (uint32_t i = 0; i < d.inner_bytes; i++)
-              row[i] = d.elem ? uint8_t(d.idx_or_fill >> 8 * (i % d.elem)) : src.at(s + i);
+              row[i] = d.elem ? uint8_t(d.idx_or_fill >> 8 * (i % d.elem))
+                              : src.at(s + i);
             for (uint32_t i = 0; i < d.inner_bytes; i++)
               dst.at(t + i) = row[i];
           }
@@ -79,7 +85,8 @@ TEST(dma, random_strided_copies_equal_the_reference) {
     rig r;
     r.allow_direct = round % 3 != 0;
     const uint32_t a = r.slot(160000), b = round % 5 ? r.slot(160000) : a;
-    auto d = dma(round % 2 ? LOOM_OP_LD_COPY : LOOM_OP_ST_COPY, LOOM_ADDR(a, 80000 + below(8000)),
+    auto d = dma(round % 2 ? LOOM_OP_LD_COPY : LOOM_OP_ST_COPY,
+                 LOOM_ADDR(a, 80000 + below(8000)),
                  LOOM_ADDR(b, 80000 + below(8000)), 1 + below(20));
     const bool fill = round % 7 == 0;
     if (fill) {
@@ -92,8 +99,11 @@ TEST(dma, random_strided_copies_equal_the_reference) {
     int64_t sstep = d.inner_bytes, dstep = d.inner_bytes;
     for (int k = 3; k >= 0; k--) {
       d.n[k] = 1 + below(5);
-      // Contiguous often, so that merging is seen; else anything, also overlapping and backward.
-      d.sstride[k] = fill ? 0 : below(2) ? int32_t(sstep) : int32_t(below(160)) - 80;
+      // Contiguous often, so that merging is seen; else anything, also
+      // overlapping and backward.
+      d.sstride[k] = fill       ? 0
+                     : below(2) ? int32_t(sstep)
+                                : int32_t(below(160)) - 80;
       d.dstride[k] = below(2) ? int32_t(dstep) : int32_t(below(160)) - 80;
       sstep = int64_t(d.sstride[k]) * d.n[k];
       dstep = int64_t(d.dstride[k]) * d.n[k];
@@ -101,7 +111,8 @@ TEST(dma, random_strided_copies_equal_the_reference) {
     auto memory = r.memory;
     std::vector<uint8_t> src = memory[a];
     if (a == b)
-      for (auto &m : memory) { // rows in order, each read whole: the reference works in place
+      for (auto &m : memory) { // rows in order, each read whole: the reference
+                               // works in place
         std::vector<uint8_t> &s = m;
         reference::copy(d, s, s);
       }
@@ -126,7 +137,9 @@ TEST(dma, cost_counts_whole_bursts_of_runs) {
       step = int64_t(d.sstride[k]) * d.n[k];
     }
     const uint64_t at = (1 << 20) + rng() % 64;
-    ASSERT_EQ(loom_dma_bus_bytes(uint32_t(at % 64), d.n, d.sstride, d.inner_bytes), reference::bus(d, at, d.sstride))
+    ASSERT_EQ(
+        loom_dma_bus_bytes(uint32_t(at % 64), d.n, d.sstride, d.inner_bytes),
+        reference::bus(d, at, d.sstride))
         << round;
   }
 }
@@ -139,15 +152,19 @@ loom_report_entry timed(rig &r, const loom_dma &d) {
 
 TEST(dma, aligned_copy_takes_latency_and_bytes) {
   rig r;
-  const uint32_t a = r.slot(8192), slow = r.slot(8192, LOOM_RIGHT_READ, 1), odd = r.slot(8192, LOOM_RIGHT_READ, 0, 60);
+  const uint32_t a = r.slot(8192), slow = r.slot(8192, LOOM_RIGHT_READ, 1),
+                 odd = r.slot(8192, LOOM_RIGHT_READ, 0, 60);
   const auto &m = r.target.mem;
   auto e = timed(r, dma(LOOM_OP_LD_COPY, LOOM_ADDR(a, 0), sram(0), 4096));
-  EXPECT_EQ(e.end - e.start, LOOM_T_RECORD + m[0].latency + 4096 / m[0].bytes_per_cycle);
+  EXPECT_EQ(e.end - e.start,
+            LOOM_T_RECORD + m[0].latency + 4096 / m[0].bytes_per_cycle);
   e = timed(r, dma(LOOM_OP_LD_COPY, LOOM_ADDR(slow, 0), sram(0), 4096));
-  EXPECT_EQ(e.end - e.start, LOOM_T_RECORD + m[1].latency + 4096 / m[1].bytes_per_cycle);
+  EXPECT_EQ(e.end - e.start,
+            LOOM_T_RECORD + m[1].latency + 4096 / m[1].bytes_per_cycle);
   // 64 bytes at 60 mod 64 touch two bursts.
   e = timed(r, dma(LOOM_OP_LD_COPY, LOOM_ADDR(odd, 0), sram(0), 64));
-  EXPECT_EQ(e.end - e.start, LOOM_T_RECORD + m[0].latency + 128 / m[0].bytes_per_cycle);
+  EXPECT_EQ(e.end - e.start,
+            LOOM_T_RECORD + m[0].latency + 128 / m[0].bytes_per_cycle);
   EXPECT_EQ(r.head().queue[LOOM_Q_LD].edge, 64 / m[0].bytes_per_cycle);
   // SRAM to SRAM: 64 bytes a cycle, no latency.
   e = timed(r, dma(LOOM_OP_LD_COPY, sram(0), sram(8192), 6400));
@@ -156,9 +173,12 @@ TEST(dma, aligned_copy_takes_latency_and_bytes) {
 
 TEST(dma, memory_to_memory_uses_the_slower_class_for_both_sides) {
   rig r;
-  const uint32_t a = r.slot(8192), slow = r.slot(8192, LOOM_RIGHT_READ | LOOM_RIGHT_WRITE, 1);
-  const auto e = timed(r, dma(LOOM_OP_LD_COPY, LOOM_ADDR(a, 0), LOOM_ADDR(slow, 0), 1024));
-  EXPECT_EQ(e.end - e.start, LOOM_T_RECORD + r.target.mem[1].latency + 2048 / r.target.mem[1].bytes_per_cycle);
+  const uint32_t a = r.slot(8192),
+                 slow = r.slot(8192, LOOM_RIGHT_READ | LOOM_RIGHT_WRITE, 1);
+  const auto e =
+      timed(r, dma(LOOM_OP_LD_COPY, LOOM_ADDR(a, 0), LOOM_ADDR(slow, 0), 1024));
+  EXPECT_EQ(e.end - e.start, LOOM_T_RECORD + r.target.mem[1].latency +
+                                 2048 / r.target.mem[1].bytes_per_cycle);
   EXPECT_EQ(r.head().bytes_read[0], 1024u);
   EXPECT_EQ(r.head().bytes_written[1], 1024u);
   EXPECT_EQ(r.head().bytes_read[1], 0u);
@@ -173,26 +193,38 @@ struct refused {
 TEST(dma, malformed_copies_are_refused) {
   const refused table[] = {
       {"elem", LOOM_FAULT_RESERVED, [](loom_dma &d) { d.elem = 1; }},
-      {"codec weight", LOOM_FAULT_FEATURE, [](loom_dma &d) { d.codec = LOOM_CODEC_WEIGHT; }},
+      {"codec weight", LOOM_FAULT_FEATURE,
+       [](loom_dma &d) { d.codec = LOOM_CODEC_WEIGHT; }},
       {"codec 2", LOOM_FAULT_FIELD, [](loom_dma &d) { d.codec = 2; }},
       {"oob", LOOM_FAULT_RESERVED, [](loom_dma &d) { d.oob = 1; }},
       {"index type", LOOM_FAULT_RESERVED, [](loom_dma &d) { d.idx_type = 1; }},
       {"fill", LOOM_FAULT_RESERVED, [](loom_dma &d) { d.idx_or_fill = 1; }},
       {"limit", LOOM_FAULT_RESERVED, [](loom_dma &d) { d.limit = 1; }},
-      {"third register", LOOM_FAULT_RESERVED, [](loom_dma &d) { d.h.regsel = 0x100; }},
+      {"third register", LOOM_FAULT_RESERVED,
+       [](loom_dma &d) { d.h.regsel = 0x100; }},
       {"inner 0", LOOM_FAULT_FIELD, [](loom_dma &d) { d.inner_bytes = 0; }},
       {"count 0", LOOM_FAULT_FIELD, [](loom_dma &d) { d.n[2] = 0; }},
       {"cap", LOOM_FAULT_CAP, [](loom_dma &d) { d.n[0] = (1 << 20) / 64 + 1; }},
       {"cap overflow", LOOM_FAULT_CAP,
-       [](loom_dma &d) { d.n[0] = d.n[1] = d.n[2] = d.n[3] = d.inner_bytes = 0xffffffff; }},
-      {"fill with source", LOOM_FAULT_RESERVED, [](loom_dma &d) { d.h.op = LOOM_OP_LD_FILL, d.elem = 4; }},
-      {"fill of 3 bytes", LOOM_FAULT_FIELD, [](loom_dma &d) { d.h.op = LOOM_OP_LD_FILL, d.src = 0, d.elem = 3; }},
+       [](loom_dma &d) {
+         d.n[0] = d.n[1] = d.n[2] = d.n[3] = d.inner_bytes = 0xffffffff;
+       }},
+      {"fill with source", LOOM_FAULT_RESERVED,
+       [](loom_dma &d) { d.h.op = LOOM_OP_LD_FILL, d.elem = 4; }},
+      {"fill of 3 bytes", LOOM_FAULT_FIELD,
+       [](loom_dma &d) { d.h.op = LOOM_OP_LD_FILL, d.src = 0, d.elem = 3; }},
       {"fill by halves", LOOM_FAULT_FIELD,
-       [](loom_dma &d) { d.h.op = LOOM_OP_LD_FILL, d.src = 0, d.elem = 4, d.inner_bytes = 6; }},
+       [](loom_dma &d) {
+         d.h.op = LOOM_OP_LD_FILL, d.src = 0, d.elem = 4, d.inner_bytes = 6;
+       }},
       {"fill wider than elem", LOOM_FAULT_FIELD,
-       [](loom_dma &d) { d.h.op = LOOM_OP_LD_FILL, d.src = 0, d.elem = 1, d.idx_or_fill = 256; }},
+       [](loom_dma &d) {
+         d.h.op = LOOM_OP_LD_FILL, d.src = 0, d.elem = 1, d.idx_or_fill = 256;
+       }},
       {"fill with source stride", LOOM_FAULT_RESERVED,
-       [](loom_dma &d) { d.h.op = LOOM_OP_LD_FILL, d.src = 0, d.elem = 4, d.sstride[1] = 4; }},
+       [](loom_dma &d) {
+         d.h.op = LOOM_OP_LD_FILL, d.src = 0, d.elem = 4, d.sstride[1] = 4;
+       }},
   };
   for (const auto &t : table) {
     rig r;
@@ -220,20 +252,30 @@ TEST(dma, access_outside_names_slot_offset_and_limit) {
   constexpr uint32_t S = LOOM_SLOT_SRAM;
   const uint64_t size = named_target("npu16").sram_bytes;
   const outside table[] = {
-      {"past the slot", LOOM_FAULT_SLOT_BOUNDS, 0, 4097, 4096, [](loom_dma &d) { d.src += 4096 - 63; }},
+      {"past the slot", LOOM_FAULT_SLOT_BOUNDS, 0, 4097, 4096,
+       [](loom_dma &d) { d.src += 4096 - 63; }},
       {"stride past the slot", LOOM_FAULT_SLOT_BOUNDS, 0, 4160, 4096,
        [](loom_dma &d) { d.n[1] = 65, d.sstride[1] = 64, d.dstride[1] = 64; }},
-      {"before the slot", LOOM_FAULT_SLOT_BOUNDS, 0, -8, 4096, [](loom_dma &d) { d.n[0] = 2, d.sstride[0] = -8; }},
+      {"before the slot", LOOM_FAULT_SLOT_BOUNDS, 0, -8, 4096,
+       [](loom_dma &d) { d.n[0] = 2, d.sstride[0] = -8; }},
       {"far", LOOM_FAULT_SLOT_BOUNDS, 0, 0x1000000000040ll - 1, 4096,
        [](loom_dma &d) { d.src = LOOM_ADDR(0, 0xffffffffffffull); }},
-      {"write of read-only", LOOM_FAULT_SLOT_RIGHTS, 0, 0, 4096, [](loom_dma &d) { d.dst = LOOM_ADDR(0, 0); }},
-      {"read of write-only", LOOM_FAULT_SLOT_RIGHTS, 1, 0, 4096, [](loom_dma &d) { d.src = LOOM_ADDR(1, 0); }},
-      {"not bound", LOOM_FAULT_SLOT, 2, 16, 0, [](loom_dma &d) { d.src = LOOM_ADDR(2, 16); }},
-      {"no such slot", LOOM_FAULT_SLOT, 4, 0, 0, [](loom_dma &d) { d.src = LOOM_ADDR(4, 0); }},
-      {"foreign slot", LOOM_FAULT_SLOT, LOOM_SLOT_CODE, 0, 0, [](loom_dma &d) { d.src = LOOM_ADDR(LOOM_SLOT_CODE, 0); }},
+      {"write of read-only", LOOM_FAULT_SLOT_RIGHTS, 0, 0, 4096,
+       [](loom_dma &d) { d.dst = LOOM_ADDR(0, 0); }},
+      {"read of write-only", LOOM_FAULT_SLOT_RIGHTS, 1, 0, 4096,
+       [](loom_dma &d) { d.src = LOOM_ADDR(1, 0); }},
+      {"not bound", LOOM_FAULT_SLOT, 2, 16, 0,
+       [](loom_dma &d) { d.src = LOOM_ADDR(2, 16); }},
+      {"no such slot", LOOM_FAULT_SLOT, 4, 0, 0,
+       [](loom_dma &d) { d.src = LOOM_ADDR(4, 0); }},
+      {"foreign slot", LOOM_FAULT_SLOT, LOOM_SLOT_CODE, 0, 0,
+       [](loom_dma &d) { d.src = LOOM_ADDR(LOOM_SLOT_CODE, 0); }},
       {"past SRAM", LOOM_FAULT_SRAM_BOUNDS, S, int64_t(size) + 1, size,
-       [](loom_dma &d) { d.dst = sram(named_target("npu16").sram_bytes - 63); }},
-      {"negative register", LOOM_FAULT_SRAM_BOUNDS, S, -1, size, [](loom_dma &d) { d.h.regsel = LOOM_REGSEL(0, 1, 0, 0); }},
+       [](loom_dma &d) {
+         d.dst = sram(named_target("npu16").sram_bytes - 63);
+       }},
+      {"negative register", LOOM_FAULT_SRAM_BOUNDS, S, -1, size,
+       [](loom_dma &d) { d.h.regsel = LOOM_REGSEL(0, 1, 0, 0); }},
       {"least register", LOOM_FAULT_SLOT_BOUNDS, 0, -(1ll << 62), 4096,
        [](loom_dma &d) { d.h.regsel = LOOM_REGSEL(2, 0, 0, 0); }},
       {"greatest register", LOOM_FAULT_SLOT_BOUNDS, 0, (1ll << 62) + 64, 4096,
@@ -271,10 +313,16 @@ TEST(dma, access_outside_names_slot_offset_and_limit) {
 TEST(dma, whole_slot_and_last_byte_are_inside) {
   rig r;
   const uint32_t s = r.slot(1000);
-  EXPECT_EQ(run_one(r, dma(LOOM_OP_LD_COPY, LOOM_ADDR(s, 0), sram(0), 1000)).fault, LOOM_FAULT_NONE);
-  EXPECT_EQ(run_one(r, dma(LOOM_OP_LD_COPY, LOOM_ADDR(s, 999), sram(r.target.sram_bytes - 1), 1)).fault,
+  EXPECT_EQ(
+      run_one(r, dma(LOOM_OP_LD_COPY, LOOM_ADDR(s, 0), sram(0), 1000)).fault,
+      LOOM_FAULT_NONE);
+  EXPECT_EQ(run_one(r, dma(LOOM_OP_LD_COPY, LOOM_ADDR(s, 999),
+                           sram(r.target.sram_bytes - 1), 1))
+                .fault,
             LOOM_FAULT_NONE);
-  EXPECT_EQ(run_one(r, dma(LOOM_OP_LD_COPY, LOOM_ADDR(s, 1000), sram(0), 1)).fault, LOOM_FAULT_SLOT_BOUNDS);
+  EXPECT_EQ(
+      run_one(r, dma(LOOM_OP_LD_COPY, LOOM_ADDR(s, 1000), sram(0), 1)).fault,
+      LOOM_FAULT_SLOT_BOUNDS);
 }
 
 TEST(dma, failing_bus_ends_the_job_at_the_slot) {

@@ -5,13 +5,16 @@
 namespace loom::test {
 namespace {
 
-constexpr uint64_t first = LOOM_T_JOB_START + LOOM_T_SEQ; // when the first record reaches its queue
+constexpr uint64_t first =
+    LOOM_T_JOB_START + LOOM_T_SEQ; // when the first record reaches its queue
 
 class queues : public ::testing::Test {
 protected:
   rig r;
-  uint32_t a = r.slot(1 << 16), b = r.slot(1 << 16), slow = r.slot(1 << 16, LOOM_RIGHT_READ | LOOM_RIGHT_WRITE, 1);
-  uint64_t latency = r.target.mem[0].latency, rate = r.target.mem[0].bytes_per_cycle;
+  uint32_t a = r.slot(1 << 16), b = r.slot(1 << 16),
+           slow = r.slot(1 << 16, LOOM_RIGHT_READ | LOOM_RIGHT_WRITE, 1);
+  uint64_t latency = r.target.mem[0].latency,
+           rate = r.target.mem[0].bytes_per_cycle;
   loom_completion c{};
 
   loom_completion run(program &p) {
@@ -59,7 +62,8 @@ TEST_F(queues, a_signal_is_seen_two_cycles_later) {
 TEST_F(queues, front_end_waits_and_signals_too) {
   program p;
   signals(p.copy(LOOM_ADDR(a, 0), sram(0), 64), {0, 1});
-  signals(waits(p.seq(LOOM_OP_LD, 1, 0, 0, 0, LOOM_SCALAR_I32), {0, 1}), {1, 3});
+  signals(waits(p.seq(LOOM_OP_LD, 1, 0, 0, 0, LOOM_SCALAR_I32), {0, 1}),
+          {1, 3});
   waits(p.store(1, 64), {1, 3});
   p.store_copy(sram(64), LOOM_ADDR(b, 0), 4);
   p.halt();
@@ -70,7 +74,8 @@ TEST_F(queues, front_end_waits_and_signals_too) {
 }
 
 TEST_F(queues, effects_come_in_order_of_completion) {
-  // The store was dispatched later but ends sooner: the load must see its bytes.
+  // The store was dispatched later but ends sooner: the load must see its
+  // bytes.
   program p;
   p.copy(LOOM_ADDR(slow, 0), sram(0), 64);
   p.fill(LOOM_ADDR(slow, 0), 64, 0x5a, 1, LOOM_OP_ST_FILL).dst = sram(4096);
@@ -81,11 +86,13 @@ TEST_F(queues, effects_come_in_order_of_completion) {
   EXPECT_EQ(r.trace[0].e.unit, 3u);
   EXPECT_EQ(r.trace[1].e.unit, 0u);
 
-  // Both end in the same cycle: the lower queue takes effect first, so the upper one's bytes stay.
+  // Both end in the same cycle: the lower queue takes effect first, so the
+  // upper one's bytes stay.
   program q;
   q.seq(LOOM_OP_MARK);
-  q.fill(sram(0), 128, 0x11, 1);                    // LD: dispatched at first + 1
-  q.fill(sram(0), 64, 0x22, 1, LOOM_OP_ST_FILL);    // ST: one cycle later, one cycle shorter
+  q.fill(sram(0), 128, 0x11, 1); // LD: dispatched at first + 1
+  q.fill(sram(0), 64, 0x22, 1,
+         LOOM_OP_ST_FILL); // ST: one cycle later, one cycle shorter
   q.seq(LOOM_OP_FENCE);
   q.copy(sram(0), LOOM_ADDR(b, 0), 128);
   q.halt();
@@ -101,8 +108,10 @@ TEST_F(queues, queues_of_one_class_share_its_bandwidth) {
   p.store_copy(sram(16384), LOOM_ADDR(b, 0), 4096);
   p.halt();
   run(p);
-  // LD begins to move a cycle earlier; then both at half speed until ST ends; then LD alone.
-  const uint64_t begin = first + LOOM_T_RECORD + latency, ld = 8192 / rate, st = 4096 / rate;
+  // LD begins to move a cycle earlier; then both at half speed until ST ends;
+  // then LD alone.
+  const uint64_t begin = first + LOOM_T_RECORD + latency, ld = 8192 / rate,
+                 st = 4096 / rate;
   EXPECT_EQ(at(3).end, begin + 1 + 2 * st);
   EXPECT_EQ(at(0).end, begin + ld + st);
   EXPECT_EQ(r.head().queue[LOOM_Q_ST].wait_mem, st);
@@ -128,7 +137,8 @@ TEST_F(queues, classes_and_sram_do_not_share) {
 }
 
 TEST_F(queues, sharing_with_an_odd_rest_rounds_up) {
-  // ST begins in the last but one cycle of LD: half a cycle of LD's work is left over.
+  // ST begins in the last but one cycle of LD: half a cycle of LD's work is
+  // left over.
   program p;
   p.copy(LOOM_ADDR(a, 0), sram(0), 64); // W = 8
   for (int i = 0; i < 6; i++)
@@ -137,7 +147,8 @@ TEST_F(queues, sharing_with_an_odd_rest_rounds_up) {
   p.halt();
   run(p);
   const uint64_t begin = first + LOOM_T_RECORD + latency;
-  // ST moves from begin + 7 on: LD has 1 cycle of work left, takes 2; ST 1 cycle done in them, 7 left.
+  // ST moves from begin + 7 on: LD has 1 cycle of work left, takes 2; ST 1
+  // cycle done in them, 7 left.
   EXPECT_EQ(at(0).end, begin + 9);
   EXPECT_EQ(at(9).end, begin + 7 + 2 + 7);
   EXPECT_EQ(r.head().queue[LOOM_Q_LD].wait_mem, 1u);
@@ -265,7 +276,8 @@ TEST_F(queues, cycle_budget_is_exact) {
   const uint64_t whole = run(p).cycles;
   r.cycle_budget = whole;
   EXPECT_EQ(run(p).fault, LOOM_FAULT_NONE);
-  for (uint64_t budget : {whole - 1, whole - 40, uint64_t(80), uint64_t(65), uint64_t(64), uint64_t(10), uint64_t(1)}) {
+  for (uint64_t budget : {whole - 1, whole - 40, uint64_t(80), uint64_t(65),
+                          uint64_t(64), uint64_t(10), uint64_t(1)}) {
     r.cycle_budget = budget;
     run(p);
     EXPECT_EQ(c.fault, LOOM_FAULT_BUDGET_CYCLES) << budget;
@@ -298,7 +310,8 @@ TEST_F(queues, nothing_takes_effect_after_a_fault) {
 }
 
 TEST_F(queues, the_first_fault_in_time_wins) {
-  program p; // the later record of the stream fails earlier, as its queue is free
+  program
+      p; // the later record of the stream fails earlier, as its queue is free
   p.copy(LOOM_ADDR(slow, 0), sram(0), 64);
   p.copy(LOOM_ADDR(slow, 1 << 16), sram(0), 64);
   p.store_copy(sram(0), LOOM_ADDR(77, 0), 64);
@@ -351,8 +364,9 @@ TEST_F(queues, report_stays_within_its_bytes) {
   p.loop(200, 2);
   p.seq(LOOM_OP_MARK);
   p.halt();
-  for (size_t bytes : {size_t(0), size_t(63), sizeof(loom_report) - 1, sizeof(loom_report),
-                       sizeof(loom_report) + 100 * sizeof(loom_report_entry) + 5}) {
+  for (size_t bytes :
+       {size_t(0), size_t(63), sizeof(loom_report) - 1, sizeof(loom_report),
+        sizeof(loom_report) + 100 * sizeof(loom_report_entry) + 5}) {
     r.report.assign(bytes, 0xcc); // the host callback checks the bounds
     c = r.run(p);
     EXPECT_EQ(c.fault, LOOM_FAULT_NONE);
@@ -360,7 +374,8 @@ TEST_F(queues, report_stays_within_its_bytes) {
       EXPECT_EQ(r.report, std::vector<uint8_t>(bytes, 0xcc));
       continue;
     }
-    const uint32_t room = (bytes - sizeof(loom_report)) / sizeof(loom_report_entry);
+    const uint32_t room =
+        (bytes - sizeof(loom_report)) / sizeof(loom_report_entry);
     EXPECT_EQ(r.head().n_entries, room);
     EXPECT_EQ(r.head().dropped, 202 - room);
     EXPECT_EQ(std::memcmp(&r.head().end, &c, sizeof(c)), 0);
@@ -399,7 +414,8 @@ TEST_F(queues, report_counts_products_elements_and_bytes) {
   EXPECT_GT(r.head().vpu_elems, 0u);
   const auto &m = r.head().queue[LOOM_Q_MXU];
   EXPECT_EQ(c.mxu_busy, m.busy + m.edge + m.fill);
-  const loom_cost cost = loom_cost_mxu_dims(&r.target, LOOM_MXU_F32, 1, 4, 8, 16, 1);
+  const loom_cost cost =
+      loom_cost_mxu_dims(&r.target, LOOM_MXU_F32, 1, 4, 8, 16, 1);
   EXPECT_EQ(m.busy, cost.busy);
   EXPECT_EQ(m.edge, cost.edge);
   EXPECT_EQ(m.fill, cost.fill);
@@ -421,7 +437,8 @@ TEST(targets, named_targets_pass_their_own_check) {
 TEST(targets, each_knob_is_checked) {
   const std::pair<const char *, void (*)(loom_target &)> table[] = {
       {"ISA", [](loom_target &t) { t.isa_major++; }},
-      {"features", [](loom_target &t) { t.features |= 1ull << LOOM_FEAT_CODEC; }},
+      {"features",
+       [](loom_target &t) { t.features |= 1ull << LOOM_FEAT_CODEC; }},
       {"rows", [](loom_target &t) { t.rows = 12; }},
       {"cols", [](loom_target &t) { t.cols = 512; }},
       {"sram_bytes", [](loom_target &t) { t.sram_bytes = 20000; }},

@@ -36,11 +36,13 @@ public:
   }
 
   // Adds a slot and returns its number.
-  uint32_t slot(size_t bytes, uint32_t rights = LOOM_RIGHT_READ | LOOM_RIGHT_WRITE, uint32_t mem_class = 0,
-                uint32_t mod64 = 0) {
+  uint32_t slot(size_t bytes,
+                uint32_t rights = LOOM_RIGHT_READ | LOOM_RIGHT_WRITE,
+                uint32_t mem_class = 0, uint32_t mod64 = 0) {
     memory.emplace_back(bytes);
     for (size_t i = 0; i < bytes; i++)
-      memory.back()[i] = static_cast<uint8_t>(i * 7 + i / 251 + memory.size() * 31);
+      memory.back()[i] =
+          static_cast<uint8_t>(i * 7 + i / 251 + memory.size() * 31);
     slots.push_back({bytes, rights, mem_class, mod64});
     return static_cast<uint32_t>(slots.size() - 1);
   }
@@ -73,9 +75,12 @@ public:
     return finish();
   }
 
-  const loom_report &head() const { return *reinterpret_cast<const loom_report *>(report.data()); }
+  const loom_report &head() const {
+    return *reinterpret_cast<const loom_report *>(report.data());
+  }
   const loom_report_entry &entry(size_t i) const {
-    return reinterpret_cast<const loom_report_entry *>(report.data() + sizeof(loom_report))[i];
+    return reinterpret_cast<const loom_report_entry *>(report.data() +
+                                                       sizeof(loom_report))[i];
   }
 
   // The word that a program stored to SRAM and then copied out.
@@ -100,40 +105,50 @@ public:
   bool allow_direct = true;
   uint64_t fail_slot = UINT64_MAX; // accesses of this slot fail
   int fail_with = LOOM_FAULT_DMA;
-  bool damaged = false; // a damaged job may name code and report beyond what there is
+  bool damaged =
+      false; // a damaged job may name code and report beyond what there is
 
 private:
   std::vector<uint8_t> &at(uint32_t slot) {
-    return slot == LOOM_NPU_CODE ? code : slot == LOOM_NPU_REPORT ? report : memory.at(slot);
+    return slot == LOOM_NPU_CODE     ? code
+           : slot == LOOM_NPU_REPORT ? report
+                                     : memory.at(slot);
   }
-  static bool fits(const std::vector<uint8_t> &m, uint64_t offset, uint64_t len) {
+  static bool fits(const std::vector<uint8_t> &m, uint64_t offset,
+                   uint64_t len) {
     return offset <= m.size() && len <= m.size() - offset;
   }
-  static int read(void *o, uint32_t slot, uint64_t offset, void *buf, uint64_t len) {
+  static int read(void *o, uint32_t slot, uint64_t offset, void *buf,
+                  uint64_t len) {
     auto *r = static_cast<rig *>(o);
     if (slot == r->fail_slot)
       return r->fail_with;
     if (r->damaged && slot >= LOOM_NPU_CODE && !fits(r->at(slot), offset, len))
       return LOOM_FAULT_DMA;
-    EXPECT_TRUE(fits(r->at(slot), offset, len)) << "read of slot " << slot << " at " << offset;
+    EXPECT_TRUE(fits(r->at(slot), offset, len))
+        << "read of slot " << slot << " at " << offset;
     std::memcpy(buf, r->at(slot).data() + offset, len);
     return 0;
   }
-  static int write(void *o, uint32_t slot, uint64_t offset, const void *buf, uint64_t len) {
+  static int write(void *o, uint32_t slot, uint64_t offset, const void *buf,
+                   uint64_t len) {
     auto *r = static_cast<rig *>(o);
     if (slot == r->fail_slot)
       return r->fail_with;
     if (r->damaged && slot >= LOOM_NPU_CODE && !fits(r->at(slot), offset, len))
       return LOOM_FAULT_DMA;
-    EXPECT_TRUE(fits(r->at(slot), offset, len)) << "write of slot " << slot << " at " << offset;
+    EXPECT_TRUE(fits(r->at(slot), offset, len))
+        << "write of slot " << slot << " at " << offset;
     std::memcpy(r->at(slot).data() + offset, buf, len);
     return 0;
   }
-  static void *direct(void *o, uint32_t slot, uint64_t offset, uint64_t len, bool) {
+  static void *direct(void *o, uint32_t slot, uint64_t offset, uint64_t len,
+                      bool) {
     auto *r = static_cast<rig *>(o);
     if (!r->allow_direct || slot == r->fail_slot)
       return nullptr;
-    EXPECT_TRUE(fits(r->at(slot), offset, len)) << "direct access of slot " << slot << " at " << offset;
+    EXPECT_TRUE(fits(r->at(slot), offset, len))
+        << "direct access of slot " << slot << " at " << offset;
     return r->at(slot).data() + offset;
   }
   static void retire(void *o, const loom_hdr *h, const loom_report_entry *e) {

@@ -31,7 +31,8 @@ protected:
   }
 };
 
-int32_t binary(uint8_t op, int64_t a, int64_t b, int64_t imm, uint8_t cond = 0, int shift = 0) {
+int32_t binary(uint8_t op, int64_t a, int64_t b, int64_t imm, uint8_t cond = 0,
+               int shift = 0) {
   rig r;
   const uint32_t out = r.slot(64);
   program p;
@@ -63,7 +64,8 @@ TEST(seq_arithmetic, follows_the_opcode_table) {
   EXPECT_EQ(binary(LOOM_OP_ADD, 40, 2, 5), 47);
   EXPECT_EQ(binary(LOOM_OP_SUB, 40, 2, 5), 33);
   EXPECT_EQ(binary(LOOM_OP_MUL, -3, 2, 5), -21);
-  EXPECT_EQ(binary(LOOM_OP_SHL, 3, 1, 64), 6) << "shift counts are taken mod 64";
+  EXPECT_EQ(binary(LOOM_OP_SHL, 3, 1, 64), 6)
+      << "shift counts are taken mod 64";
   EXPECT_EQ(binary(LOOM_OP_SHR, -16, 1, 1), -4);
   EXPECT_EQ(binary(LOOM_OP_AND, 0xff, 0x30, 0x0c), 0x3c);
   EXPECT_EQ(binary(LOOM_OP_OR, 0xc0, 0x30, 0x0c), 0xfc);
@@ -85,8 +87,9 @@ TEST(seq_arithmetic, conditions_are_signed) {
   const struct {
     uint8_t cond;
     int lt, eq, gt;
-  } table[] = {{LOOM_COND_ALWAYS, 1, 1, 1}, {LOOM_COND_EQ, 0, 1, 0}, {LOOM_COND_NE, 1, 0, 1},
-               {LOOM_COND_LT, 1, 0, 0},     {LOOM_COND_LE, 1, 1, 0}, {LOOM_COND_GT, 0, 0, 1},
+  } table[] = {{LOOM_COND_ALWAYS, 1, 1, 1}, {LOOM_COND_EQ, 0, 1, 0},
+               {LOOM_COND_NE, 1, 0, 1},     {LOOM_COND_LT, 1, 0, 0},
+               {LOOM_COND_LE, 1, 1, 0},     {LOOM_COND_GT, 0, 0, 1},
                {LOOM_COND_GE, 0, 1, 1}};
   for (const auto &t : table) {
     EXPECT_EQ(binary(LOOM_OP_CMP, -1, 1, 0, t.cond), t.lt) << int(t.cond);
@@ -139,7 +142,8 @@ TEST_F(seq, scalar_access_is_bounded_and_aligned) {
     for (uint8_t op : {LOOM_OP_LD, LOOM_OP_ST}) {
       program p;
       p.ldi(1, t.address);
-      p.seq(op, op == LOOM_OP_LD ? 2 : 0, 1, op == LOOM_OP_ST ? 2 : 0, 0, t.type);
+      p.seq(op, op == LOOM_OP_LD ? 2 : 0, 1, op == LOOM_OP_ST ? 2 : 0, 0,
+            t.type);
       p.halt();
       fault_of(p);
       EXPECT_EQ(c.fault, t.fault) << t.address;
@@ -156,8 +160,8 @@ TEST_F(seq, scalar_access_is_bounded_and_aligned) {
 
 TEST_F(seq, loops_nest_and_count) {
   program p;
-  p.loop(3, 4, 1);           // 0
-  p.loop(5, 4, 2);           // 1: both end at 4
+  p.loop(3, 4, 1); // 0
+  p.loop(5, 4, 2); // 1: both end at 4
   p.seq(LOOM_OP_ADD, 3, 3, 0, 1);
   p.seq(LOOM_OP_ADD, 4, 4, 2, 0);
   p.store(3, 0);
@@ -193,12 +197,12 @@ TEST_F(seq, empty_body_ends_at_once) {
 
 TEST_F(seq, branch_out_of_a_loop_leaves_it) {
   program p;
-  p.loop(100, 4, 1);                                     // 0
-  p.seq(LOOM_OP_BR, 0, 1, 0, 3, LOOM_COND_EQ, 5);        // 1: i == 3: break
-  p.seq(LOOM_OP_ADD, 2, 2, 0, 1);                        // 2
-  p.seq(LOOM_OP_ADD, 2, 2, 0, 10);                       // 3
-  p.seq(LOOM_OP_TRAP);                                   // 4
-  p.loop(2, 7, 3);                                       // 5: nests at depth 1 again
+  p.loop(100, 4, 1);                              // 0
+  p.seq(LOOM_OP_BR, 0, 1, 0, 3, LOOM_COND_EQ, 5); // 1: i == 3: break
+  p.seq(LOOM_OP_ADD, 2, 2, 0, 1);                 // 2
+  p.seq(LOOM_OP_ADD, 2, 2, 0, 10);                // 3
+  p.seq(LOOM_OP_TRAP);                            // 4
+  p.loop(2, 7, 3);                                // 5: nests at depth 1 again
   p.seq(LOOM_OP_ADD, 2, 2, 0, 100);
   p.store(2, 0);
   EXPECT_EQ(words(p)[0], 3 * 11 + 200);
@@ -237,12 +241,14 @@ TEST_F(seq, loops_nest_four_deep_and_no_deeper) {
 TEST_F(seq, targets_outside_the_job_fault) {
   for (uint32_t target : {2u, 100u, 0xffffffffu}) {
     program p;
-    p.seq(LOOM_OP_BR, 0, 0, 0, 0, LOOM_COND_NE, target); // not taken, refused all the same
+    p.seq(LOOM_OP_BR, 0, 0, 0, 0, LOOM_COND_NE,
+          target); // not taken, refused all the same
     p.halt();
     EXPECT_EQ(fault_of(p).fault, LOOM_FAULT_BRANCH) << target;
     EXPECT_EQ(c.unit, 0u);
   }
-  for (uint32_t target : {0u, 1u, 3u}) { // not after the loop, or not in the job
+  for (uint32_t target :
+       {0u, 1u, 3u}) { // not after the loop, or not in the job
     program p;
     p.seq(LOOM_OP_MARK);
     p.loop(1, target);
@@ -291,24 +297,37 @@ TEST_F(seq, malformed_records_are_refused) {
   } table[] = {
       {"opcode 0", LOOM_FAULT_OPCODE, [](loom_seq &s) { s.h.op = 0; }},
       {"opcode between", LOOM_FAULT_OPCODE, [](loom_seq &s) { s.h.op = 0x15; }},
-      {"opcode after DMA", LOOM_FAULT_OPCODE, [](loom_seq &s) { s.h.op = 0x24; }},
+      {"opcode after DMA", LOOM_FAULT_OPCODE,
+       [](loom_seq &s) { s.h.op = 0x24; }},
       {"opcode high", LOOM_FAULT_OPCODE, [](loom_seq &s) { s.h.op = 0xff; }},
       {"units 0", LOOM_FAULT_UNITS, [](loom_seq &s) { s.h.units = 0; }},
       {"units 2", LOOM_FAULT_UNITS, [](loom_seq &s) { s.h.units = 2; }},
       {"regsel", LOOM_FAULT_RESERVED, [](loom_seq &s) { s.h.regsel = 1; }},
-      {"wait without count", LOOM_FAULT_RESERVED, [](loom_seq &s) { s.h.wait[1].sem = 1; }},
-      {"wait number", LOOM_FAULT_SEM, [](loom_seq &s) { s.h.wait[0] = {32, 1}; }},
-      {"signal number", LOOM_FAULT_SEM, [](loom_seq &s) { s.h.signal[1] = {255, 1}; }},
+      {"wait without count", LOOM_FAULT_RESERVED,
+       [](loom_seq &s) { s.h.wait[1].sem = 1; }},
+      {"wait number", LOOM_FAULT_SEM,
+       [](loom_seq &s) {
+         s.h.wait[0] = {32, 1};
+       }},
+      {"signal number", LOOM_FAULT_SEM,
+       [](loom_seq &s) {
+         s.h.signal[1] = {255, 1};
+       }},
       {"ra of LDI", LOOM_FAULT_RESERVED, [](loom_seq &s) { s.ra = 1; }},
       {"rb of LDI", LOOM_FAULT_RESERVED, [](loom_seq &s) { s.rb = 1; }},
       {"cond of LDI", LOOM_FAULT_RESERVED, [](loom_seq &s) { s.cond = 1; }},
       {"target of LDI", LOOM_FAULT_RESERVED, [](loom_seq &s) { s.target = 1; }},
       {"rd 16", LOOM_FAULT_FIELD, [](loom_seq &s) { s.rd = 16; }},
-      {"cond 7", LOOM_FAULT_FIELD, [](loom_seq &s) { s.h.op = LOOM_OP_CMP, s.cond = 7; }},
-      {"type 3", LOOM_FAULT_FIELD, [](loom_seq &s) { s.h.op = LOOM_OP_LD, s.cond = 3; }},
-      {"imm of HALT", LOOM_FAULT_RESERVED, [](loom_seq &s) { s = {s.h, 0, 0, 0, 0, 0, 1}, s.h.op = LOOM_OP_HALT; }},
+      {"cond 7", LOOM_FAULT_FIELD,
+       [](loom_seq &s) { s.h.op = LOOM_OP_CMP, s.cond = 7; }},
+      {"type 3", LOOM_FAULT_FIELD,
+       [](loom_seq &s) { s.h.op = LOOM_OP_LD, s.cond = 3; }},
+      {"imm of HALT", LOOM_FAULT_RESERVED,
+       [](loom_seq &s) { s = {s.h, 0, 0, 0, 0, 0, 1}, s.h.op = LOOM_OP_HALT; }},
       {"LOOP with register and count", LOOM_FAULT_RESERVED,
-       [](loom_seq &s) { s.h.op = LOOM_OP_LOOP, s.ra = 1, s.imm = 1, s.target = 1; }},
+       [](loom_seq &s) {
+         s.h.op = LOOM_OP_LOOP, s.ra = 1, s.imm = 1, s.target = 1;
+       }},
   };
   for (const auto &t : table) {
     program p;
@@ -343,10 +362,15 @@ TEST(seq_features, absent_features_fault_by_name) {
       {LOOM_FEAT_LOOP, [](program &p) { p.loop(1, 1); }},
       {LOOM_FEAT_LOOP, [](program &p) { p.seq(LOOM_OP_BR); }},
       {LOOM_FEAT_REG, [](program &p) { p.store(0, 0); }},
-      {LOOM_FEAT_REG, [](program &p) { p.fill(sram(0), 4, 0, 4).h.regsel = LOOM_REGSEL(0, 1, 0, 0); }},
+      {LOOM_FEAT_REG,
+       [](program &p) {
+         p.fill(sram(0), 4, 0, 4).h.regsel = LOOM_REGSEL(0, 1, 0, 0);
+       }},
       {LOOM_FEAT_VPU, [](program &p) { p.negate(0, 64, 4); }},
-      {LOOM_FEAT_GATHER, [](program &p) { p.copy(0, sram(0), 4, LOOM_OP_LD_GATHER); }},
-      {LOOM_FEAT_SCATTER, [](program &p) { p.copy(0, sram(0), 4, LOOM_OP_ST_SCATTER); }},
+      {LOOM_FEAT_GATHER,
+       [](program &p) { p.copy(0, sram(0), 4, LOOM_OP_LD_GATHER); }},
+      {LOOM_FEAT_SCATTER,
+       [](program &p) { p.copy(0, sram(0), 4, LOOM_OP_ST_SCATTER); }},
   };
   for (const auto &m : table) {
     loom_target t = named_target("npu8");
@@ -387,9 +411,11 @@ TEST(seq_registers, named_registers_are_captured_at_dispatch) {
   p.ldi(1, 11);
   p.store(1, 0);
   p.ldi(1, 256);
-  signals(p.store_copy(sram(0), LOOM_ADDR(out, 0), 4), {1, 1}).h.regsel = LOOM_REGSEL(0, 1, 0, 0);
+  signals(p.store_copy(sram(0), LOOM_ADDR(out, 0), 4), {1, 1}).h.regsel =
+      LOOM_REGSEL(0, 1, 0, 0);
   p.ldi(1, 512); // must not move the record that is on its way
-  waits(p.store_copy(sram(0), LOOM_ADDR(out, 0), 4), {1, 1}).h.regsel = LOOM_REGSEL(0, 1, 0, 0);
+  waits(p.store_copy(sram(0), LOOM_ADDR(out, 0), 4), {1, 1}).h.regsel =
+      LOOM_REGSEL(0, 1, 0, 0);
   p.halt();
   ASSERT_EQ(r.run(p).fault, LOOM_FAULT_NONE);
   EXPECT_EQ(r.word<int32_t>(out, 256), 11);
@@ -410,7 +436,8 @@ TEST(seq_retired, host_sees_every_instruction_with_its_time) {
   EXPECT_EQ(r.trace[1].e.queue, unsigned(LOOM_Q_VPU));
   EXPECT_EQ(r.trace[1].e.unit, 1u);
   EXPECT_EQ(r.trace[1].e.ready, LOOM_T_JOB_START + 2);
-  EXPECT_EQ(std::memcmp(&r.trace[1].e, &r.entry(1), sizeof(loom_report_entry)), 0);
+  EXPECT_EQ(std::memcmp(&r.trace[1].e, &r.entry(1), sizeof(loom_report_entry)),
+            0);
 }
 
 } // namespace

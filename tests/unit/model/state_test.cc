@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-// A job's result depends neither on how it is cut into runs nor on being saved and loaded in between, and what is
-// loaded is checked.
+// A job's result depends neither on how it is cut into runs nor on being saved
+// and loaded in between, and what is loaded is checked.
 #include "rig.h"
 
 #include <random>
@@ -8,7 +8,8 @@
 namespace loom::test {
 namespace {
 
-// Fills, copies, products, chains and scalar work that race freely, ordered by semaphores only here and there.
+// Fills, copies, products, chains and scalar work that race freely, ordered by
+// semaphores only here and there.
 program random_program(uint32_t seed) {
   std::mt19937 rng(seed);
   auto below = [&](uint32_t n) { return uint32_t(rng() % n); };
@@ -31,7 +32,9 @@ program random_program(uint32_t seed) {
       h->regsel = LOOM_REGSEL(0, 1, 0, 0);
       break;
     case 3:
-      h = &p.gemm(1 + below(20), 1 + below(20), 1 + below(20), x, y, 32768 + below(64) * 64).h;
+      h = &p.gemm(1 + below(20), 1 + below(20), 1 + below(20), x, y,
+                  32768 + below(64) * 64)
+               .h;
       break;
     case 4:
       h = &p.negate(x, y, 1 + below(300)).h;
@@ -63,7 +66,8 @@ struct outcome {
   std::vector<std::vector<uint8_t>> memory;
   std::vector<uint8_t> report;
   bool operator==(const outcome &o) const {
-    return !std::memcmp(&c, &o.c, sizeof(c)) && memory == o.memory && report == o.report;
+    return !std::memcmp(&c, &o.c, sizeof(c)) && memory == o.memory &&
+           report == o.report;
   }
 };
 
@@ -98,8 +102,10 @@ outcome run_migrating(const program &p, uint64_t slice) {
     next->memory = r->memory;
     next->code = r->code;
     next->report = r->report;
-    EXPECT_TRUE(loom_npu_load(next->npu.get(), saved.data(), saved.size(), next->slots.data(), next->slots.size()));
-    EXPECT_EQ(loom_npu_progress(next->npu.get()), loom_npu_progress(r->npu.get()));
+    EXPECT_TRUE(loom_npu_load(next->npu.get(), saved.data(), saved.size(),
+                              next->slots.data(), next->slots.size()));
+    EXPECT_EQ(loom_npu_progress(next->npu.get()),
+              loom_npu_progress(r->npu.get()));
     r = std::move(next);
   }
   outcome o;
@@ -116,10 +122,13 @@ TEST(slices, do_not_change_anything) {
     const outcome once = run_sliced(p, 0);
     whole += once.c.fault == LOOM_FAULT_NONE;
     for (uint64_t slice : {1, 2, 7, 64})
-      ASSERT_TRUE(run_sliced(p, slice) == once) << "seed " << seed << " slice " << slice;
-    ASSERT_TRUE(run_sliced(p, 3, false) == once) << "seed " << seed << " without direct access";
+      ASSERT_TRUE(run_sliced(p, slice) == once)
+          << "seed " << seed << " slice " << slice;
+    ASSERT_TRUE(run_sliced(p, 3, false) == once)
+        << "seed " << seed << " without direct access";
   }
-  EXPECT_GT(whole, 30) << "most programs must get to the end for this to mean anything";
+  EXPECT_GT(whole, 30)
+      << "most programs must get to the end for this to mean anything";
 }
 
 TEST(saved_state, goes_on_as_if_nothing_had_happened) {
@@ -142,31 +151,39 @@ TEST(saved_state, of_another_size_target_or_slots_is_refused) {
   rig r;
   const auto saved = saved_in_the_middle(r);
   rig other(named_target("npu8"));
-  EXPECT_FALSE(loom_npu_load(other.npu.get(), saved.data(), saved.size(), r.slots.data(), r.slots.size()));
-  EXPECT_FALSE(loom_npu_load(r.npu.get(), saved.data(), saved.size() - 1, r.slots.data(), r.slots.size()));
-  EXPECT_FALSE(loom_npu_load(r.npu.get(), saved.data(), saved.size(), r.slots.data(), 0))
+  EXPECT_FALSE(loom_npu_load(other.npu.get(), saved.data(), saved.size(),
+                             r.slots.data(), r.slots.size()));
+  EXPECT_FALSE(loom_npu_load(r.npu.get(), saved.data(), saved.size() - 1,
+                             r.slots.data(), r.slots.size()));
+  EXPECT_FALSE(
+      loom_npu_load(r.npu.get(), saved.data(), saved.size(), r.slots.data(), 0))
       << "a record that runs names a slot that is gone";
-  EXPECT_TRUE(loom_npu_load(r.npu.get(), saved.data(), saved.size(), r.slots.data(), r.slots.size()));
+  EXPECT_TRUE(loom_npu_load(r.npu.get(), saved.data(), saved.size(),
+                            r.slots.data(), r.slots.size()));
 }
 
-// Whatever the bytes, loading and running must stay inside the model. The sanitizers are the judges.
+// Whatever the bytes, loading and running must stay inside the model. The
+// sanitizers are the judges.
 TEST(saved_state, with_flipped_bits_is_refused_or_runs_safely) {
   rig r;
   const auto saved = saved_in_the_middle(r);
-  const size_t machine = saved.size() - r.target.sram_bytes - r.target.acc_bytes;
+  const size_t machine =
+      saved.size() - r.target.sram_bytes - r.target.acc_bytes;
   std::mt19937 rng(4);
   int refused = 0;
   for (int round = 0; round < 3000; round++) {
     auto damaged = saved;
     for (uint32_t n = 1 + rng() % 3; n; n--)
-      damaged[rng() % (round % 2 ? std::min<size_t>(machine, 4096) : machine)] ^= uint8_t(1u << rng() % 8);
+      damaged[rng() % (round % 2 ? std::min<size_t>(machine, 4096)
+                                 : machine)] ^= uint8_t(1u << rng() % 8);
     rig victim;
     victim.damaged = true;
     victim.slots = r.slots;
     victim.memory = r.memory;
     victim.code = r.code;
-    const bool ok = loom_npu_load(victim.npu.get(), damaged.data(), damaged.size(), victim.slots.data(),
-                                  victim.slots.size());
+    const bool ok =
+        loom_npu_load(victim.npu.get(), damaged.data(), damaged.size(),
+                      victim.slots.data(), victim.slots.size());
     refused += !ok;
     if (ok)
       loom_npu_run(victim.npu.get(), 200);

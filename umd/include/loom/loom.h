@@ -65,8 +65,7 @@ LOOM_API void *loom_buffer_data(loom_buffer *buffer);
 LOOM_API uint64_t loom_buffer_bytes(const loom_buffer *buffer);
 
 /* Loads a .loom file, or its bytes; both CRCs are checked. -ENOEXEC: malformed, or for another device. */
-LOOM_API int loom_program_open(loom_device *device, const char *path, loom_program **program,
-			       struct loom_error *error);
+LOOM_API int loom_program_open(loom_device *device, const char *path, loom_program **program, struct loom_error *error);
 LOOM_API int loom_program_load(loom_device *device, const void *bytes, size_t size, loom_program **program,
 			       struct loom_error *error);
 /* The target that a .loom file was compiled for, without loading it. */
@@ -100,7 +99,7 @@ struct loom_job_desc {
 	const struct loom_binding *bindings;
 	uint32_t n_waits;
 	loom_event *const *waits; /* run after these, whatever their outcome */
-	uint32_t report_entries; /* instructions to keep in the report, besides the counters */
+	uint32_t report_entries;  /* instructions to keep in the report, besides the counters */
 };
 
 /*
@@ -112,12 +111,12 @@ LOOM_API int loom_submit(loom_instance *instance, const struct loom_job_desc *de
 
 /* How a job ended. */
 struct loom_result {
-	int status; /* 0 or a negative errno: -EIO fault, -ETIME hang, -ECANCELED, -ENODEV */
-	uint32_t segment; /* faults: segment of the entry point */
+	int status;		    /* 0 or a negative errno: -EIO fault, -ETIME hang, -ECANCELED, -ENODEV */
+	uint32_t segment;	    /* faults: segment of the entry point */
 	struct loom_completion end; /* of the last segment that ran, or of the one that failed */
-	uint64_t cycles; /* modelled, of all segments that ran */
+	uint64_t cycles;	    /* modelled, of all segments that ran */
 	uint64_t insns;
-	uint64_t macs[3]; /* products, by enum loom_mxu_type */
+	uint64_t macs[3];  /* products, by enum loom_mxu_type */
 	char message[512]; /* failures: cause, slot, offset, instruction, module path, source line */
 };
 

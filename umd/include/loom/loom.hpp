@@ -85,10 +85,7 @@ private:
 
 class program {
 public:
-	program(loom_device *on, const char *path)
-		: handle(detail::make<loom_program>(loom_program_open, on, path))
-	{
-	}
+	program(loom_device *on, const char *path) : handle(detail::make<loom_program>(loom_program_open, on, path)) {}
 	program(loom_device *on, const void *bytes, size_t size)
 		: handle(detail::make<loom_program>(loom_program_load, on, bytes, size))
 	{

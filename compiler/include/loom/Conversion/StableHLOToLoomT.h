@@ -11,8 +11,8 @@
 namespace mlir::loom {
 
 /// Rewrites a function of one block from stablehlo to loomt. Every operation
-/// that has no form on the NPU is reported (operation, reason, remedy) before it
-/// returns failure.
+/// that has no form on the NPU is reported (operation, reason, remedy) before
+/// it returns failure.
 LogicalResult convertStableHLOToLoomT(func::FuncOp func);
 
 /// Folds scalar programs on constants, scalar programs into each other, batch

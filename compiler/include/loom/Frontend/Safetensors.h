@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Reader of .safetensors files: a JSON header, then the tensors' bytes. The file
-// is mapped; tensors are views into it.
+// Reader of .safetensors files: a JSON header, then the tensors' bytes. The
+// file is mapped; tensors are views into it.
 
 #ifndef LOOM_FRONTEND_SAFETENSORS_H
 #define LOOM_FRONTEND_SAFETENSORS_H

@@ -11,12 +11,13 @@
 
 namespace mlir::loom {
 
-/// The module that issued the operation, e.g. "SmallCNN/Dense_1"; empty when the
-/// location has no scope. Transformations (jit, jvp, while, ...) are left out.
+/// The module that issued the operation, e.g. "SmallCNN/Dense_1"; empty when
+/// the location has no scope. Transformations (jit, jvp, while, ...) are left
+/// out.
 std::string modulePath(Location loc);
 
-/// The innermost source line that is the user's, e.g. "models.py:172:24"; one in
-/// a library if there is no other; empty when there is none at all.
+/// The innermost source line that is the user's, e.g. "models.py:172:24"; one
+/// in a library if there is no other; empty when there is none at all.
 std::string sourceLine(Location loc);
 
 /// The name a function argument has by its location, e.g. "v['params']['b']".

@@ -25,9 +25,10 @@ public:
 bool isBytecode(StringRef bytes);
 
 /// Reads an artifact into a module of `vhlo.*` operations. Attributes and types
-/// are builtin ones, enumerations strings. Never crashes: whatever is wrong with
-/// the bytes becomes one error that names file, offset, finding and remedy.
-/// Constants above 4 KiB stay in `buffer`, which the module keeps alive.
+/// are builtin ones, enumerations strings. Never crashes: whatever is wrong
+/// with the bytes becomes one error that names file, offset, finding and
+/// remedy. Constants above 4 KiB stay in `buffer`, which the module keeps
+/// alive.
 llvm::Expected<OwningOpRef<ModuleOp>>
 readVHLO(MLIRContext &context, std::shared_ptr<llvm::MemoryBuffer> buffer,
          StringRef fileName);

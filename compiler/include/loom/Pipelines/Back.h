@@ -16,14 +16,16 @@ enum class Stage { StableHLO, LoomT, Loom, Program };
 
 void registerBackDialects(DialectRegistry &registry);
 
-/// Rewrites the module's function `main` as far as `stage`, with a verifier after
-/// every level. `out` is filled at Stage::Program. Problems are diagnostics.
+/// Rewrites the module's function `main` as far as `stage`, with a verifier
+/// after every level. `out` is filled at Stage::Program. Problems are
+/// diagnostics.
 LogicalResult compileModule(ModuleOp module, const loom_target &target,
                             const std::string &entry, Stage stage,
                             CompiledProgram &out);
 
-/// loom-convert-stablehlo-to-loomt, loom-fuse-loomt, loom-convert-loomt-to-loom,
-/// loom-allocate-sram, loom-assign-semaphores, loom-verify-records.
+/// loom-convert-stablehlo-to-loomt, loom-fuse-loomt,
+/// loom-convert-loomt-to-loom, loom-allocate-sram, loom-assign-semaphores,
+/// loom-verify-records.
 void registerBackPasses();
 
 } // namespace mlir::loom

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// The front half as one call: a bundle's entry point, or a bare artifact, as one
-// flat function in `stablehlo`.
+// The front half as one call: a bundle's entry point, or a bare artifact, as
+// one flat function in `stablehlo`.
 
 #ifndef LOOM_PIPELINES_IMPORT_H
 #define LOOM_PIPELINES_IMPORT_H
@@ -16,7 +16,8 @@
 
 namespace mlir::loom {
 
-/// Receives one finished message a problem; notes come as messages of their own.
+/// Receives one finished message a problem; notes come as messages of their
+/// own.
 using DiagnosticSink = std::function<void(llvm::StringRef)>;
 
 struct ImportOptions {
@@ -36,18 +37,18 @@ void registerFrontPipelines();
 
 /// One module with one function `main`. Arguments carry `loom.name` (pytree
 /// path), `loom.role` (param, state, rng, input), `loom.index` (position in
-/// model.json) and, if donated, `tf.aliasing_output`; results carry `loom.name`,
-/// `loom.role`. Parameters are `stablehlo.constant`s over the mapped file; a
-/// constant that was an argument has `loom.name` too. Null after an error, which
-/// went to `sink`.
+/// model.json) and, if donated, `tf.aliasing_output`; results carry
+/// `loom.name`, `loom.role`. Parameters are `stablehlo.constant`s over the
+/// mapped file; a constant that was an argument has `loom.name` too. Null after
+/// an error, which went to `sink`.
 OwningOpRef<ModuleOp> importBundleEntry(MLIRContext &context,
                                         const Bundle &bundle,
                                         llvm::StringRef entry,
                                         const DiagnosticSink &sink,
                                         const ImportOptions &options = {});
 
-/// The same for an artifact without a bundle: names come from argument locations
-/// and jax.result_info, every role is "input" or "output".
+/// The same for an artifact without a bundle: names come from argument
+/// locations and jax.result_info, every role is "input" or "output".
 OwningOpRef<ModuleOp> importArtifact(MLIRContext &context, llvm::StringRef path,
                                      const DiagnosticSink &sink,
                                      const ImportOptions &options = {});

@@ -23,8 +23,8 @@ struct Plan {
 uint64_t recordCycles(const Record &record, const loom_target &target,
                       uint64_t &bus);
 
-/// Records in order, with their semaphores set. Instruction fetch, SRAM conflicts
-/// and memory classes are left out, so this is an estimate.
+/// Records in order, with their semaphores set. Instruction fetch, SRAM
+/// conflicts and memory classes are left out, so this is an estimate.
 Plan planRecords(const std::vector<Record> &records, const loom_target &target);
 
 } // namespace mlir::loom::program

@@ -29,7 +29,7 @@ struct ProductShape {
 struct ProductTiling {
   int64_t tb = 1, ty = 1, tx = 1, tn = 1; // images, rows, columns, channels
   int64_t tky = 1, tkx = 1, tc = 1;       // of the kernel, a chunk of k
-  bool nOuter = false;                    // channel tiles outside, pixels inside
+  bool nOuter = false; // channel tiles outside, pixels inside
   int64_t aBufs = 1, bBufs = 1, outBufs = 1;
   int64_t aBytes = 0, bBytes = 0, outBytes = 0;
 

@@ -208,14 +208,13 @@ void Emitter::split(Location loc, Dma dma, SmallVector<Layout::Loop> loops) {
   DenseI64ArrayAttr fill;
   if (dma.fill)
     fill = builder.getDenseI64ArrayAttr({dma.fill->first, dma.fill->second});
-  npu::DmaOp::create(builder, loc, dma.src, dma.dst,
-                     builder.getI64IntegerAttr(dma.queue),
-                     builder.getI64IntegerAttr(dma.srcOffset),
-                     builder.getI64IntegerAttr(dma.dstOffset),
-                     builder.getI64IntegerAttr(dma.inner),
-                     builder.getDenseI64ArrayAttr(n),
-                     builder.getDenseI64ArrayAttr(ss),
-                     builder.getDenseI64ArrayAttr(ds), fill, nullptr, nullptr);
+  npu::DmaOp::create(
+      builder, loc, dma.src, dma.dst, builder.getI64IntegerAttr(dma.queue),
+      builder.getI64IntegerAttr(dma.srcOffset),
+      builder.getI64IntegerAttr(dma.dstOffset),
+      builder.getI64IntegerAttr(dma.inner), builder.getDenseI64ArrayAttr(n),
+      builder.getDenseI64ArrayAttr(ss), builder.getDenseI64ArrayAttr(ds), fill,
+      nullptr, nullptr);
 }
 
 void Emitter::transfer(Location loc, unsigned queue, Value mem, Value buf,
@@ -245,19 +244,18 @@ void Emitter::copy(Location loc, Value src, Value dst, int64_t srcOffset,
 void Emitter::fill(Location loc, Value dst, int64_t offset, int64_t bytes,
                    uint32_t bits, int64_t elem) {
   const uint32_t pattern = elem == 4 ? bits : bits & ((1u << 8 * elem) - 1);
-  split(loc, {Value(), dst, LOOM_Q_ST, 0, offset, bytes,
-              std::make_pair(pattern, elem)},
+  split(loc,
+        {Value(), dst, LOOM_Q_ST, 0, offset, bytes,
+         std::make_pair(pattern, elem)},
         {});
 }
 
 void Emitter::layer(Location loc, StringRef kind, const Twine &shape,
                     const Twine &tiling, StringRef bound, int64_t macs,
                     int64_t bytes, int64_t ideal) {
-  npu::LayerOp::create(builder, loc, builder.getStringAttr(kind),
-                       builder.getStringAttr(shape),
-                       builder.getStringAttr(tiling),
-                       builder.getStringAttr(bound),
-                       builder.getI64IntegerAttr(macs),
-                       builder.getI64IntegerAttr(bytes),
-                       builder.getI64IntegerAttr(ideal));
+  npu::LayerOp::create(
+      builder, loc, builder.getStringAttr(kind), builder.getStringAttr(shape),
+      builder.getStringAttr(tiling), builder.getStringAttr(bound),
+      builder.getI64IntegerAttr(macs), builder.getI64IntegerAttr(bytes),
+      builder.getI64IntegerAttr(ideal));
 }

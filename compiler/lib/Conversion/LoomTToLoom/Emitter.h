@@ -27,9 +27,9 @@ struct Layout {
     int64_t count, memStride, sramStride;
   };
   int64_t bytes = 0;
-  int64_t memOffset = 0;  // of the transfer
-  int64_t sramOffset = 0; // of element 0
-  int64_t inner = 0;      // contiguous bytes of the transfer
+  int64_t memOffset = 0;   // of the transfer
+  int64_t sramOffset = 0;  // of element 0
+  int64_t inner = 0;       // contiguous bytes of the transfer
   SmallVector<Loop> loops; // outermost first
   SmallVector<int64_t> stride;
 };
@@ -71,7 +71,8 @@ public:
   void store(Location loc, Value buf, Value mem, const Layout &layout) {
     transfer(loc, LOOM_Q_ST, mem, buf, layout);
   }
-  /// Memory to memory; `loops` outermost first, sramStride is the destination's.
+  /// Memory to memory; `loops` outermost first, sramStride is the
+  /// destination's.
   void copy(Location loc, Value src, Value dst, int64_t srcOffset,
             int64_t dstOffset, int64_t inner, ArrayRef<Layout::Loop> loops);
   void fill(Location loc, Value dst, int64_t offset, int64_t bytes,
@@ -109,7 +110,8 @@ private:
   DenseMap<Value, Place> places;
 };
 
-LogicalResult lowerScalar(Emitter &emitter, const Memory &memory, Operation *op);
+LogicalResult lowerScalar(Emitter &emitter, const Memory &memory,
+                          Operation *op);
 LogicalResult lowerProduct(Emitter &emitter, const Memory &memory,
                            Operation *op);
 LogicalResult lowerCopy(Emitter &emitter, const Memory &memory,

@@ -79,18 +79,19 @@ void Lowering::materialiseResults() {
     if (isProducer(ref.root.getDefiningOp()) && ref.isWhole() &&
         taken.insert(ref.root).second)
       continue;
-    Value copy = loomt::CopyOp::create(
-        builder, operand.get().getLoc(), type, operand.get(),
-        builder.getDenseI64ArrayAttr({0}),
-        builder.getArrayAttr(builder.getDenseI64ArrayAttr(
-            loomt::denseStrides(type.getShape()))),
-        nullptr);
+    Value copy =
+        loomt::CopyOp::create(builder, operand.get().getLoc(), type,
+                              operand.get(), builder.getDenseI64ArrayAttr({0}),
+                              builder.getArrayAttr(builder.getDenseI64ArrayAttr(
+                                  loomt::denseStrides(type.getShape()))),
+                              nullptr);
     operand.set(copy);
   }
 }
 
-Value Lowering::slot(Location loc, int64_t bytes, unsigned kind, unsigned rights,
-                     const std::string &label, ElementsAttr value) {
+Value Lowering::slot(Location loc, int64_t bytes, unsigned kind,
+                     unsigned rights, const std::string &label,
+                     ElementsAttr value) {
   return npu::SlotOp::create(
       builder, loc, npu::MemType::get(builder.getContext(), bytes),
       builder.getI64IntegerAttr(slots++), builder.getI64IntegerAttr(kind),
@@ -123,9 +124,8 @@ void Lowering::placeResults() {
     std::string name = nameOf(attributes, "result", i);
     tensors.push_back({slots, type, roleOf(attributes, "output"), name});
     bool read = !root.hasOneUse();
-    Value mem =
-        slot(root.getLoc(), bytesOfTensor(type), LOOM_SLOT_ARG,
-             LOOM_RIGHT_WRITE | (read ? LOOM_RIGHT_READ : 0), name);
+    Value mem = slot(root.getLoc(), bytesOfTensor(type), LOOM_SLOT_ARG,
+                     LOOM_RIGHT_WRITE | (read ? LOOM_RIGHT_READ : 0), name);
     memory.set(root, {mem, 0});
     placed.insert(root);
   }
@@ -179,9 +179,8 @@ void Lowering::placeScratch() {
       continue;
     const int64_t now = order[&op];
     llvm::erase_if(live, [&](const Live &l) { return l.last < now; });
-    llvm::sort(live, [](const Live &a, const Live &b) {
-      return a.offset < b.offset;
-    });
+    llvm::sort(
+        live, [](const Live &a, const Live &b) { return a.offset < b.offset; });
     const int64_t bytes =
         llvm::alignTo(bytesOfTensor(op.getResult(0).getType()), kAlign);
     int64_t at = 0;
@@ -243,11 +242,11 @@ LogicalResult Lowering::run() {
         {builder.getNamedAttr("slot", builder.getI64IntegerAttr(tensor.slot)),
          builder.getNamedAttr("role", builder.getStringAttr(tensor.role)),
          builder.getNamedAttr("name", builder.getStringAttr(tensor.name)),
-         builder.getNamedAttr("dtype",
-                              builder.getI64IntegerAttr(*loomt::npuType(
-                                  tensor.type.getElementType()))),
-         builder.getNamedAttr("dims", builder.getDenseI64ArrayAttr(
-                                          tensor.type.getShape()))}));
+         builder.getNamedAttr(
+             "dtype", builder.getI64IntegerAttr(
+                          *loomt::npuType(tensor.type.getElementType()))),
+         builder.getNamedAttr(
+             "dims", builder.getDenseI64ArrayAttr(tensor.type.getShape()))}));
   lowered->setAttr(kTensorsAttr, builder.getArrayAttr(table));
   for (NamedAttribute attribute : func->getDiscardableAttrs())
     lowered->setAttr(attribute.getName(), attribute.getValue());

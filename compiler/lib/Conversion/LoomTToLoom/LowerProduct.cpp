@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Convolutions and matrix products: one loop nest over pixel tiles, channel tiles
-// and chunks of k. Accumulators stay in the array over all chunks.
+// Convolutions and matrix products: one loop nest over pixel tiles, channel
+// tiles and chunks of k. Accumulators stay in the array over all chunks.
 
 #include "Emitter.h"
 
@@ -31,8 +31,8 @@ struct Product {
 class Loops {
 public:
   Loops(Emitter &emitter, Operation *op, Product product, ProductTiling tiling)
-      : e(emitter), b(emitter.builder), loc(op->getLoc()), p(std::move(product)),
-        s(p.shape), t(tiling),
+      : e(emitter), b(emitter.builder), loc(op->getLoc()),
+        p(std::move(product)), s(p.shape), t(tiling),
         aRing(b, loc, t.aBufs, t.aBytes), bRing(b, loc, t.bBufs, t.bBytes),
         outRing(b, loc, t.outBufs, t.outBytes) {
     if (s.bias)
@@ -66,11 +66,13 @@ private:
 } // namespace
 
 /// Inputs that outputs [o0, o0 + n) touch, clipped; at least one.
-static std::pair<int64_t, int64_t> touched(int64_t o0, int64_t n, int64_t stride,
-                                           int64_t k, int64_t dilation,
-                                           int64_t pad, int64_t limit) {
+static std::pair<int64_t, int64_t> touched(int64_t o0, int64_t n,
+                                           int64_t stride, int64_t k,
+                                           int64_t dilation, int64_t pad,
+                                           int64_t limit) {
   int64_t lo = std::clamp<int64_t>(o0 * stride - pad, 0, limit - 1);
-  int64_t hi = std::min(limit - 1, (o0 + n - 1) * stride + (k - 1) * dilation - pad);
+  int64_t hi =
+      std::min(limit - 1, (o0 + n - 1) * stride + (k - 1) * dilation - pad);
   return {lo, std::max<int64_t>(1, hi - lo + 1)};
 }
 
@@ -120,7 +122,8 @@ void Loops::tile(int64_t g, const Pixels &px, int64_t n0, int64_t nn) {
       box.offset += at[d] * box.stride[d];
     box.n = {1, k.nky, k.nkx, k.nc, nn};
     // One tap may keep its order in memory; more must be one run of k.
-    Layout layout = k.nky * k.nkx == 1 ? layoutAsInMemory(box) : layoutDense(box);
+    Layout layout =
+        k.nky * k.nkx == 1 ? layoutAsInMemory(box) : layoutDense(box);
     Value weights = bRing.get({g, k.ky, k.kx, k.c, n0}, fresh);
     if (fresh)
       e.load(loc, box.mem, weights, layout);
@@ -133,8 +136,8 @@ void Loops::tile(int64_t g, const Pixels &px, int64_t n0, int64_t nn) {
       clamp = array({p.clamp->first, p.clamp->second});
     const ArrayRef<int64_t> as = patch.layout.stride;
     npu::MxuOp::create(
-        b, loc, patch.buf, weights, last ? out : Value(),
-        last ? bias : Value(), array({s.type, p.outType}),
+        b, loc, patch.buf, weights, last ? out : Value(), last ? bias : Value(),
+        array({s.type, p.outType}),
         array({&k == &chunks.front() ? LOOM_ACC_ZERO : LOOM_ACC_KEEP, 0, t.tn}),
         array({patch.layout.sramOffset, patch.rows, patch.columns, as[2], as[3],
                as[4]}),
@@ -180,9 +183,7 @@ void Loops::run() {
 }
 
 /// Bytes that lie together at the end of a box's dimensions.
-static int64_t runOf(const Box &box) {
-  return layoutAsInMemory(box).inner;
-}
+static int64_t runOf(const Box &box) { return layoutAsInMemory(box).inner; }
 
 static unsigned mxuType(Type element) {
   return element.isF32()    ? LOOM_MXU_F32
@@ -293,12 +294,10 @@ LogicalResult mlir::loom::lowerProduct(Emitter &emitter, const Memory &memory,
   const int64_t compulsory =
       s.g * (s.b * s.h * s.w * s.c + s.kh * s.kw * s.c * s.n) * s.elem +
       s.g * s.b * s.oh * s.ow * s.n * s.outElem;
-  const uint64_t array =
-      loom_ceil_div(uint64_t(s.macs()) * 64,
-                    loom_mxu_peak64(&emitter.target, s.type));
-  const uint64_t memoryCycles =
-      loom_ceil_div(uint64_t(compulsory) * 64,
-                    loom_mem_bandwidth64(&emitter.target.mem[0]));
+  const uint64_t array = loom_ceil_div(
+      uint64_t(s.macs()) * 64, loom_mxu_peak64(&emitter.target, s.type));
+  const uint64_t memoryCycles = loom_ceil_div(
+      uint64_t(compulsory) * 64, loom_mem_bandwidth64(&emitter.target.mem[0]));
   emitter.layer(op->getLoc(), conv ? "conv" : "matmul",
                 shapeText(lhs.getType()) + " * " +
                     shapeText(op->getOperand(1).getType()),

@@ -50,7 +50,8 @@ private:
 };
 } // namespace
 
-/// Drops dimensions of size 1 and merges neighbours that every view walks as one.
+/// Drops dimensions of size 1 and merges neighbours that every view walks as
+/// one.
 void Scalar::coalesce() {
   SmallVector<int64_t> size;
   std::vector<SmallVector<int64_t>> strides(views.size());
@@ -59,7 +60,8 @@ void Scalar::coalesce() {
     const bool isReduced = d >= kept();
     if (n[d] == 1)
       continue;
-    const bool sameKind = !size.empty() && (isReduced == (size.size() > keptDims));
+    const bool sameKind =
+        !size.empty() && (isReduced == (size.size() > keptDims));
     bool merge = sameKind && size.back() * n[d] <= INT32_MAX;
     for (size_t v = 0; merge && v < views.size(); ++v)
       merge = strides[v].back() == views[v].box.stride[d] * n[d];
@@ -101,7 +103,8 @@ Box Scalar::boxOf(const View &view, ArrayRef<int64_t> at,
 }
 
 /// SRAM that a tile needs, two buffers a view that moves with the tiles.
-int64_t Scalar::tileBytes(ArrayRef<int64_t> size, SmallVectorImpl<int64_t> *each) {
+int64_t Scalar::tileBytes(ArrayRef<int64_t> size,
+                          SmallVectorImpl<int64_t> *each) {
   SmallVector<int64_t> zero(n.size(), 0);
   int64_t total = 0;
   for (const View &view : views) {
@@ -140,10 +143,10 @@ bool Scalar::chooseTile() {
   };
   // Shrinks the outermost dimension that is still larger than 1.
   for (size_t d = 0; d < kept();) {
-    const bool fits =
-        tile[d] <= kMaxCount && elements() <= int64_t(LOOM_CAP_VPU_ELEMS) &&
-        elements() <= std::max(wanted, inner) && used() <= 6 &&
-        tileBytes(tile, nullptr) <= int64_t(e.target.sram_bytes);
+    const bool fits = tile[d] <= kMaxCount &&
+                      elements() <= int64_t(LOOM_CAP_VPU_ELEMS) &&
+                      elements() <= std::max(wanted, inner) && used() <= 6 &&
+                      tileBytes(tile, nullptr) <= int64_t(e.target.sram_bytes);
     if (fits)
       break;
     if (tile[d] == 1 || used() > 6) {
@@ -322,8 +325,8 @@ LogicalResult mlir::loom::lowerCopy(Emitter &e, const Memory &memory,
                                     loomt::CopyOp op) {
   Box out = memory.box(op.getResult());
   const int64_t total = op.getType().getNumElements() * out.elem;
-  const uint64_t cycles = loom_ceil_div(
-      2ull * total * 64, loom_mem_bandwidth64(&e.target.mem[0]));
+  const uint64_t cycles =
+      loom_ceil_div(2ull * total * 64, loom_mem_bandwidth64(&e.target.mem[0]));
   e.layer(op.getLoc(), "copy", shapeText(op.getType()), "-", "memory", 0,
           2 * total, cycles);
   if (op.getFill())
@@ -338,7 +341,8 @@ LogicalResult mlir::loom::lowerCopy(Emitter &e, const Memory &memory,
       if (box.n[d] == 1)
         continue;
       Layout::Loop loop{box.n[d], box.stride[d], strides[d] * box.elem};
-      if (loops.empty() && loop.memStride == inner && loop.sramStride == inner) {
+      if (loops.empty() && loop.memStride == inner &&
+          loop.sramStride == inner) {
         inner *= loop.count;
         continue;
       }

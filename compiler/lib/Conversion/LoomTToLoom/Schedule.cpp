@@ -34,8 +34,9 @@ LogicalResult mlir::loom::allocateSram(func::FuncOp func,
     for (npu::BufOp buf : layer)
       total += llvm::alignTo(npu::bytesOf(buf.getBuf().getType()), kAlign);
     if (total > int64_t(target.sram_bytes))
-      return func.emitError() << "a layer's buffers take " << total << " bytes, "
-                              << "SRAM has " << target.sram_bytes;
+      return func.emitError()
+             << "a layer's buffers take " << total << " bytes, "
+             << "SRAM has " << target.sram_bytes;
     if (next + total > int64_t(target.sram_bytes))
       next = 0;
     for (npu::BufOp buf : layer) {

@@ -75,8 +75,8 @@ std::optional<ElementsAttr> mlir::loom::iotaElements(RankedTensorType type,
   return storeElements(type, values);
 }
 
-std::optional<std::vector<uint32_t>>
-mlir::loom::constantValues(const Ref &ref, int64_t limit) {
+std::optional<std::vector<uint32_t>> mlir::loom::constantValues(const Ref &ref,
+                                                                int64_t limit) {
   std::optional<stablehlo::ElementBytes> bytes = constantBytes(ref);
   int64_t count = 1;
   for (int64_t n : ref.shape)
@@ -246,7 +246,8 @@ mlir::loom::evaluate(const Program &program, ArrayRef<uint32_t> inputs,
                      SmallVectorImpl<uint32_t> &scratch) {
   scratch.clear();
   auto value = [&](int32_t operand) {
-    return operand >= 0 ? scratch[operand] : uint32_t(program.imms[-1 - operand]);
+    return operand >= 0 ? scratch[operand]
+                        : uint32_t(program.imms[-1 - operand]);
   };
   for (const Program::Op &op : program.ops) {
     if (op.op == LOOM_UOP_LOAD) {

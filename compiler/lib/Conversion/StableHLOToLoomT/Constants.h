@@ -9,16 +9,16 @@
 
 namespace mlir::loom {
 
-/// The one value of a reference to a constant whose elements are all alike, as a
-/// vector register holds it (f32 bits for floats, extended integers), or as
+/// The one value of a reference to a constant whose elements are all alike, as
+/// a vector register holds it (f32 bits for floats, extended integers), or as
 /// memory does with `storage`.
 std::optional<uint32_t> splatBits(const loomt::Ref &ref, bool storage = false);
 
 /// Counts along a dimension; nothing above 2^22 elements.
 std::optional<ElementsAttr> iotaElements(RankedTensorType type, int64_t dim);
 
-/// All elements of a reference to a constant, as registers hold them. Nothing if
-/// it is not a constant or has more than `limit` elements.
+/// All elements of a reference to a constant, as registers hold them. Nothing
+/// if it is not a constant or has more than `limit` elements.
 std::optional<std::vector<uint32_t>> constantValues(const loomt::Ref &ref,
                                                     int64_t limit);
 

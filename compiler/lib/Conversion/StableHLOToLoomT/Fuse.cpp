@@ -58,8 +58,7 @@ static void foldConstantMap(loomt::MapOp op) {
     value = storeElements(type, result);
   }
   OpBuilder builder(op);
-  Value constant =
-      loomt::ConstantOp::create(builder, op.getLoc(), type, value);
+  Value constant = loomt::ConstantOp::create(builder, op.getLoc(), type, value);
   op.getResult().replaceAllUsesWith(constant);
   op.erase();
 }
@@ -68,8 +67,8 @@ static void foldConstantMap(loomt::MapOp op) {
 // Scalar programs into each other
 //===----------------------------------------------------------------------===//
 
-/// `outer` names elements of a dense tensor; `inner` gives that tensor's elements
-/// (same shape). The reference that names inner's elements directly.
+/// `outer` names elements of a dense tensor; `inner` gives that tensor's
+/// elements (same shape). The reference that names inner's elements directly.
 static std::optional<Ref> compose(const Ref &outer, const Ref &inner) {
   if (outer.isWhole())
     if (std::optional<Ref> same = inner.reshaped(outer.shape))
@@ -121,8 +120,8 @@ static loomt::MapOp soleProducer(Value input) {
   return root.getDefiningOp<loomt::MapOp>();
 }
 
-/// Pulls the producer of operand `at` into the consumer's program. New inputs and
-/// program, or nothing.
+/// Pulls the producer of operand `at` into the consumer's program. New inputs
+/// and program, or nothing.
 static bool pull(ValueRange inputs, const Program &consumer, size_t at,
                  SmallVectorImpl<Ref> &refs, Program &merged) {
   loomt::MapOp producer = soleProducer(inputs[at]);
@@ -164,7 +163,8 @@ static bool pull(ValueRange inputs, const Program &consumer, size_t at,
         continue;
       }
       const int n = Program::operands(op.op);
-      const int32_t a = n > 0 ? operand(op.a) : 0, b = n > 1 ? operand(op.b) : 0,
+      const int32_t a = n > 0 ? operand(op.a) : 0,
+                    b = n > 1 ? operand(op.b) : 0,
                     c = n > 2 ? operand(op.c) : 0;
       moved.push_back(merged.emit(op.op, a, b, c));
     }
@@ -260,8 +260,8 @@ private:
   loomt::MapOp map;
   OpBuilder builder;
   Program program;
-  size_t input = 0;  // of the map: the product
-  size_t taken = 0;  // steps absorbed
+  size_t input = 0; // of the map: the product
+  size_t taken = 0; // steps absorbed
   SmallVector<Step> steps;
   int64_t channels = 0;
 };
@@ -360,7 +360,8 @@ bool Epilogue::foldNormalisation() {
   }
   if (!scales)
     return false;
-  std::optional<std::vector<uint32_t>> values = constantValues(filter, kMaxFold);
+  std::optional<std::vector<uint32_t>> values =
+      constantValues(filter, kMaxFold);
   if (!values)
     return false;
   for (size_t i = 0; i < values->size(); ++i)
@@ -402,8 +403,9 @@ bool Epilogue::takeBias() {
     return true;
   }
   std::optional<Ref> ref = channel(step.other);
-  if (!ref || cast<RankedTensorType>(ref->root.getType()).getElementType() !=
-                  type.getElementType() ||
+  if (!ref ||
+      cast<RankedTensorType>(ref->root.getType()).getElementType() !=
+          type.getElementType() ||
       !isBefore(ref->root))
     return false;
   OpBuilder before(product);
@@ -481,7 +483,7 @@ void Epilogue::rewrite() {
     map.erase();
     return;
   }
-  (void)final;
+  (void) final;
   map.getInputsMutable().assign(inputs);
   map.setProgram(rest.words());
   map.setImms(rest.imms);

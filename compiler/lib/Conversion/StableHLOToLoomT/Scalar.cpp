@@ -24,12 +24,17 @@ struct Names {
 static std::optional<Names> lookup(StringRef name) {
   return llvm::StringSwitch<std::optional<Names>>(name)
       .Case("add", Names{LOOM_UOP_FADD, LOOM_UOP_IADD, LOOM_UOP_IADD, true})
-      .Case("subtract", Names{LOOM_UOP_FSUB, LOOM_UOP_ISUB, LOOM_UOP_ISUB, true})
-      .Case("multiply", Names{LOOM_UOP_FMUL, LOOM_UOP_IMUL, LOOM_UOP_IMUL, true})
+      .Case("subtract",
+            Names{LOOM_UOP_FSUB, LOOM_UOP_ISUB, LOOM_UOP_ISUB, true})
+      .Case("multiply",
+            Names{LOOM_UOP_FMUL, LOOM_UOP_IMUL, LOOM_UOP_IMUL, true})
       .Case("divide", Names{LOOM_UOP_FDIV, LOOM_UOP_IDIV, LOOM_UOP_UDIV, true})
-      .Case("remainder", Names{LOOM_UOP_FREM, LOOM_UOP_IREM, LOOM_UOP_UREM, true})
-      .Case("maximum", Names{LOOM_UOP_FMAX, LOOM_UOP_IMAX, LOOM_UOP_UMAX, false})
-      .Case("minimum", Names{LOOM_UOP_FMIN, LOOM_UOP_IMIN, LOOM_UOP_UMIN, false})
+      .Case("remainder",
+            Names{LOOM_UOP_FREM, LOOM_UOP_IREM, LOOM_UOP_UREM, true})
+      .Case("maximum",
+            Names{LOOM_UOP_FMAX, LOOM_UOP_IMAX, LOOM_UOP_UMAX, false})
+      .Case("minimum",
+            Names{LOOM_UOP_FMIN, LOOM_UOP_IMIN, LOOM_UOP_UMIN, false})
       .Case("negate", Names{LOOM_UOP_FNEG, LOOM_UOP_INEG, LOOM_UOP_INEG, false})
       .Case("abs", Names{LOOM_UOP_FABS, LOOM_UOP_IABS, LOOM_UOP_MOV, false})
       .Case("sign", Names{LOOM_UOP_FSIGN, LOOM_UOP_ISIGN, -1, false})
@@ -45,7 +50,8 @@ static std::optional<Names> lookup(StringRef name) {
       .Case("not", Names{-1, LOOM_UOP_NOT, LOOM_UOP_NOT, false})
       .Case("shift_left", Names{-1, LOOM_UOP_SHL, LOOM_UOP_SHL, false})
       .Case("shift_right_logical", Names{-1, LOOM_UOP_SHR, LOOM_UOP_SHR, false})
-      .Case("shift_right_arithmetic", Names{-1, LOOM_UOP_SAR, LOOM_UOP_SAR, false})
+      .Case("shift_right_arithmetic",
+            Names{-1, LOOM_UOP_SAR, LOOM_UOP_SAR, false})
       .Case("count_leading_zeros", Names{-1, LOOM_UOP_CLZ, LOOM_UOP_CLZ, false})
       .Case("popcnt", Names{-1, LOOM_UOP_POPC, LOOM_UOP_POPC, false})
       .Default(std::nullopt);
@@ -75,7 +81,8 @@ static int32_t normalise(Program &program, int32_t value, Type type) {
                       shift);
 }
 
-static int32_t emitConvert(Program &program, int32_t value, Type from, Type to) {
+static int32_t emitConvert(Program &program, int32_t value, Type from,
+                           Type to) {
   if (from == to)
     return value;
   const bool fromFloat = isa<FloatType>(from), toFloat = isa<FloatType>(to);
@@ -87,7 +94,8 @@ static int32_t emitConvert(Program &program, int32_t value, Type from, Type to) 
   if (toFloat)
     return normalise(
         program,
-        program.emit(isUnsigned(from) ? LOOM_UOP_U2F : LOOM_UOP_I2F, value), to);
+        program.emit(isUnsigned(from) ? LOOM_UOP_U2F : LOOM_UOP_I2F, value),
+        to);
   if (!fromFloat)
     return normalise(program, value, to);
   const unsigned bits = to.getIntOrFloatBitWidth();
@@ -100,7 +108,8 @@ static int32_t emitConvert(Program &program, int32_t value, Type from, Type to) 
   value = program.emit(LOOM_UOP_F2I, value);
   if (bits == 32)
     return value;
-  value = program.emit(LOOM_UOP_IMIN, value, program.imm((1u << (bits - 1)) - 1));
+  value =
+      program.emit(LOOM_UOP_IMIN, value, program.imm((1u << (bits - 1)) - 1));
   return program.emit(LOOM_UOP_IMAX, value,
                       program.imm(uint32_t(-(1 << (bits - 1)))));
 }
@@ -127,9 +136,8 @@ static FailureOr<int32_t> emitCompare(stablehlo::CompareOp op,
   if (d == D::EQ || d == D::NE)
     return program.emit(d == D::EQ ? LOOM_UOP_IEQ : LOOM_UOP_INE, v[0], v[1]);
   const bool strict = d == D::LT || d == D::GT, swap = d == D::GT || d == D::GE;
-  const int32_t uop = isUnsigned(type)
-                          ? (strict ? LOOM_UOP_ULT : LOOM_UOP_ULE)
-                          : (strict ? LOOM_UOP_ILT : LOOM_UOP_ILE);
+  const int32_t uop = isUnsigned(type) ? (strict ? LOOM_UOP_ULT : LOOM_UOP_ULE)
+                                       : (strict ? LOOM_UOP_ILT : LOOM_UOP_ILE);
   return program.emit(uop, v[swap ? 1 : 0], v[swap ? 0 : 1]);
 }
 
@@ -137,10 +145,14 @@ static FailureOr<int32_t> emitClamp(Operation *op, ArrayRef<int32_t> v,
                                     Program &program) {
   Type type = elementOf(op->getResult(0).getType());
   const bool f = isa<FloatType>(type), u = isUnsigned(type);
-  const int32_t max = program.emit(
-      f ? LOOM_UOP_FMAX : u ? LOOM_UOP_UMAX : LOOM_UOP_IMAX, v[1], v[0]);
-  return program.emit(f ? LOOM_UOP_FMIN : u ? LOOM_UOP_UMIN : LOOM_UOP_IMIN, max,
-                      v[2]);
+  const int32_t max = program.emit(f   ? LOOM_UOP_FMAX
+                                   : u ? LOOM_UOP_UMAX
+                                       : LOOM_UOP_IMAX,
+                                   v[1], v[0]);
+  return program.emit(f   ? LOOM_UOP_FMIN
+                      : u ? LOOM_UOP_UMIN
+                          : LOOM_UOP_IMIN,
+                      max, v[2]);
 }
 
 bool mlir::loom::isElementwise(Operation *op) {
@@ -173,7 +185,8 @@ FailureOr<int32_t> mlir::loom::emitScalar(Operation *op, ArrayRef<int32_t> v,
         type);
   if (isa<stablehlo::BitcastConvertOp>(op)) {
     Type from = elementOf(op->getOperand(0).getType());
-    if (from.getIntOrFloatBitWidth() == 32 && type.getIntOrFloatBitWidth() == 32)
+    if (from.getIntOrFloatBitWidth() == 32 &&
+        type.getIntOrFloatBitWidth() == 32)
       return v[0];
     why = "a bit cast between other than 32-bit types has no micro-operation";
     return failure();
@@ -187,8 +200,8 @@ FailureOr<int32_t> mlir::loom::emitScalar(Operation *op, ArrayRef<int32_t> v,
   if (type.isInteger(1) && isa<stablehlo::NotOp>(op))
     return program.emit(LOOM_UOP_XOR, v[0], program.imm(1));
   if (type.isInteger(1) &&
-      !isa<stablehlo::AndOp, stablehlo::OrOp, stablehlo::XorOp, stablehlo::MaxOp,
-           stablehlo::MinOp>(op)) {
+      !isa<stablehlo::AndOp, stablehlo::OrOp, stablehlo::XorOp,
+           stablehlo::MaxOp, stablehlo::MinOp>(op)) {
     why = "arithmetic on booleans has no micro-operation";
     return failure();
   }

@@ -82,8 +82,8 @@ Value Converter::dense(const Ref &ref, Location loc) {
   Value view = ref.materialiseView(builder, loc);
   return loomt::CopyOp::create(
       builder, loc, type, view, builder.getDenseI64ArrayAttr({0}),
-      builder.getArrayAttr(builder.getDenseI64ArrayAttr(
-          loomt::denseStrides(ref.shape))),
+      builder.getArrayAttr(
+          builder.getDenseI64ArrayAttr(loomt::denseStrides(ref.shape))),
       nullptr);
 }
 
@@ -136,8 +136,7 @@ LogicalResult Converter::constant(stablehlo::ConstantOp op) {
 
 LogicalResult Converter::iota(stablehlo::IotaOp op) {
   auto type = cast<RankedTensorType>(op.getType());
-  std::optional<ElementsAttr> value =
-      iotaElements(type, op.getIotaDimension());
+  std::optional<ElementsAttr> value = iotaElements(type, op.getIotaDimension());
   if (!value)
     return refuse(op, "a counter this large is not folded",
                   "use iota of at most 2^22 elements");
@@ -159,9 +158,9 @@ LogicalResult Converter::broadcast(stablehlo::BroadcastInDimOp op) {
 }
 
 LogicalResult Converter::reshape(stablehlo::ReshapeOp op) {
-  set(op, collapse(Ref::of(map.lookup(op.getOperand())),
-                   cast<RankedTensorType>(op.getType()).getShape(),
-                   op.getLoc()));
+  set(op,
+      collapse(Ref::of(map.lookup(op.getOperand())),
+               cast<RankedTensorType>(op.getType()).getShape(), op.getLoc()));
   return success();
 }
 
@@ -178,8 +177,8 @@ LogicalResult Converter::transpose(stablehlo::TransposeOp op) {
 
 LogicalResult Converter::slice(stablehlo::SliceOp op) {
   Ref ref = Ref::of(map.lookup(op.getOperand()));
-  ref.shape = SmallVector<int64_t>(
-      cast<RankedTensorType>(op.getType()).getShape());
+  ref.shape =
+      SmallVector<int64_t>(cast<RankedTensorType>(op.getType()).getShape());
   for (size_t d = 0; d < ref.shape.size(); ++d) {
     ref.offset += op.getStartIndices()[d] * ref.strides[d];
     ref.strides[d] *= op.getStrides()[d];
@@ -206,8 +205,8 @@ LogicalResult Converter::concatenate(stablehlo::ConcatenateOp op) {
   SmallVector<Attribute> all;
   int64_t at = 0;
   for (Value input : op.getInputs()) {
-    const int64_t size = cast<RankedTensorType>(input.getType())
-                             .getDimSize(op.getDimension());
+    const int64_t size =
+        cast<RankedTensorType>(input.getType()).getDimSize(op.getDimension());
     if (!size)
       continue;
     inputs.push_back(map.lookup(input));
@@ -263,15 +262,15 @@ Value Converter::padded(const Ref &from, ArrayRef<int64_t> low,
 }
 
 LogicalResult Converter::pad(stablehlo::PadOp op) {
-  std::optional<uint32_t> fill = splatBits(
-      Ref::of(map.lookup(op.getPaddingValue())), /*storage=*/true);
+  std::optional<uint32_t> fill =
+      splatBits(Ref::of(map.lookup(op.getPaddingValue())), /*storage=*/true);
   if (!fill)
     return refuse(op, "the padding value is computed at run time",
                   "pad with a constant");
   Ref from = Ref::of(map.lookup(op.getOperand()));
-  map[op.getResult()] = padded(from, op.getEdgePaddingLow(),
-                               op.getEdgePaddingHigh(), op.getInteriorPadding(),
-                               *fill, op.getLoc());
+  map[op.getResult()] =
+      padded(from, op.getEdgePaddingLow(), op.getEdgePaddingHigh(),
+             op.getInteriorPadding(), *fill, op.getLoc());
   return success();
 }
 
@@ -283,10 +282,11 @@ std::optional<Value> Converter::productOperand(Operation *op, Value value) {
   if (element.isF32() || element.isBF16() || element.isSignlessInteger(8))
     return mapped;
   if (!element.isF16()) {
-    (void)refuse(op, "the array multiplies f32, bf16, f16 and i8, not " +
-                         Twine(element.isInteger() ? "this integer type"
-                                                   : "this type"),
-                 "convert the operands");
+    (void)refuse(
+        op,
+        "the array multiplies f32, bf16, f16 and i8, not " +
+            Twine(element.isInteger() ? "this integer type" : "this type"),
+        "convert the operands");
     return std::nullopt;
   }
   Program program;
@@ -317,9 +317,10 @@ LogicalResult Converter::dot(stablehlo::DotGeneralOp op) {
   if (in != other)
     return refuse(op, "the operands differ in type", "convert one of them");
   if (isa<FloatType>(in) ? !isa<FloatType>(out) : !out.isSignlessInteger(32))
-    return refuse(op, "products of this type do not leave the array as this one",
-                  "i8 products with preferred_element_type=int32, float ones as "
-                  "floats");
+    return refuse(
+        op, "products of this type do not leave the array as this one",
+        "i8 products with preferred_element_type=int32, float ones as "
+        "floats");
   Ref lhs = Ref::of(*left), rhs = Ref::of(*right);
   auto arrange = [](const Ref &ref, ArrayRef<ArrayRef<int64_t>> groups,
                     SmallVectorImpl<int64_t> &sizes) {
@@ -348,7 +349,8 @@ LogicalResult Converter::dot(stablehlo::DotGeneralOp op) {
                     rk = op.getRhsContractingDimensions();
   SmallVector<int64_t> lm = others(lhs, lb, lk), rn = others(rhs, rb, rk);
   SmallVector<int64_t> a, b;
-  Ref left3 = arrange(lhs, {lb, lm, lk}, a), right3 = arrange(rhs, {rb, rk, rn}, b);
+  Ref left3 = arrange(lhs, {lb, lm, lk}, a),
+      right3 = arrange(rhs, {rb, rk, rn}, b);
   left3 = collapse(left3, a, op.getLoc());
   right3 = collapse(right3, b, op.getLoc());
   if (!product({a[0], a[1], a[2], b[2]}))
@@ -365,8 +367,9 @@ LogicalResult Converter::dot(stablehlo::DotGeneralOp op) {
 LogicalResult Converter::convolution(stablehlo::ConvolutionOp op) {
   const size_t spatial = op.getInputSpatialDimensions().size();
   if (spatial < 1 || spatial > 2)
-    return refuse(op, "convolutions have one or two spatial dimensions here, not " +
-                          Twine(spatial),
+    return refuse(op,
+                  "convolutions have one or two spatial dimensions here, not " +
+                      Twine(spatial),
                   "fold the others into the batch");
   if (op.getBatchGroupCount() != 1)
     return refuse(op, "batch_group_count is not 1", "only gradients need it");
@@ -379,7 +382,8 @@ LogicalResult Converter::convolution(stablehlo::ConvolutionOp op) {
   if (in != cast<RankedTensorType>(right->getType()).getElementType())
     return refuse(op, "the operands differ in type", "convert one of them");
   if (isa<FloatType>(in) != isa<FloatType>(type.getElementType()))
-    return refuse(op, "products of this type do not leave the array as this one",
+    return refuse(op,
+                  "products of this type do not leave the array as this one",
                   "set preferred_element_type");
   Ref lhs = Ref::of(*left), rhs = Ref::of(*right);
   // A single spatial dimension is the x of a map one row high.
@@ -406,9 +410,9 @@ LogicalResult Converter::convolution(stablehlo::ConvolutionOp op) {
     push(last);
     return r;
   };
-  Ref input = take(lhs, op.getInputBatchDimension(),
-                   op.getInputSpatialDimensions(),
-                   op.getInputFeatureDimension(), false);
+  Ref input =
+      take(lhs, op.getInputBatchDimension(), op.getInputSpatialDimensions(),
+           op.getInputFeatureDimension(), false);
   Ref filter = take(rhs, op.getKernelInputFeatureDimension(),
                     op.getKernelSpatialDimensions(),
                     op.getKernelOutputFeatureDimension(), true);
@@ -438,10 +442,9 @@ LogicalResult Converter::convolution(stablehlo::ConvolutionOp op) {
   const bool spreads = spread[0] != 1 || spread[1] != 1;
   const bool crops = low[0] < 0 || low[1] < 0 || high[0] < 0 || high[1] < 0;
   if (spreads || crops) {
-    input = Ref::of(padded(input, {0, low[0], low[1], 0},
-                           {0, high[0], high[1], 0},
-                           {0, spread[0] - 1, spread[1] - 1, 0}, 0,
-                           op.getLoc()));
+    input =
+        Ref::of(padded(input, {0, low[0], low[1], 0}, {0, high[0], high[1], 0},
+                       {0, spread[0] - 1, spread[1] - 1, 0}, 0, op.getLoc()));
     low = {0, 0};
   }
   // The array walks padding after the map by itself.
@@ -461,8 +464,8 @@ LogicalResult Converter::convolution(stablehlo::ConvolutionOp op) {
       builder, op.getLoc(), RankedTensorType::get(shape, type.getElementType()),
       input.materialiseView(builder, op.getLoc()),
       filter.materialiseView(builder, op.getLoc()), Value(),
-      builder.getDenseI64ArrayAttr({stride[0], stride[1], dilation[0],
-                                    dilation[1], low[0], low[1]}),
+      builder.getDenseI64ArrayAttr(
+          {stride[0], stride[1], dilation[0], dilation[1], low[0], low[1]}),
       builder.getI64IntegerAttr(op.getFeatureGroupCount()), FloatAttr(),
       FloatAttr());
   Ref out = Ref::of(result), to{out.root, 0, {}, {}};
@@ -480,8 +483,8 @@ LogicalResult Converter::convolution(stablehlo::ConvolutionOp op) {
   return success();
 }
 
-/// Reduction of a window's trailing dimensions, and the start value if it is not
-/// the reducer's own.
+/// Reduction of a window's trailing dimensions, and the start value if it is
+/// not the reducer's own.
 Value Converter::emitReduce(Operation *op, const Ref &window, int64_t reduced,
                             int32_t reducer, Value init, Type element) {
   Location loc = op->getLoc();
@@ -524,8 +527,9 @@ LogicalResult Converter::reduce(stablehlo::ReduceOp op) {
   const int32_t reducer =
       op.getInputs().size() == 1 ? reducerOf(op.getBody()) : -1;
   if (reducer < 0)
-    return refuse(op, "its region is not one of add, multiply, maximum, minimum, "
-                      "and, or, xor on one operand (argmax is such a region)",
+    return refuse(op,
+                  "its region is not one of add, multiply, maximum, minimum, "
+                  "and, or, xor on one operand (argmax is such a region)",
                   "compute it outside the model");
   Ref from = Ref::of(map.lookup(op.getInputs()[0]));
   Ref window{from.root, from.offset, {}, {}};
@@ -544,8 +548,8 @@ LogicalResult Converter::reduce(stablehlo::ReduceOp op) {
   auto type = cast<RankedTensorType>(op.getResult(0).getType());
   if (op.getDimensions().empty())
     return refuse(op, "it reduces no dimension", "remove it");
-  Value result = emitReduce(op, window, op.getDimensions().size(), reducer, init,
-                            type.getElementType());
+  Value result = emitReduce(op, window, op.getDimensions().size(), reducer,
+                            init, type.getElementType());
   if (!result)
     return refuse(op, "its start value cannot be combined", "use the identity");
   map[op.getResult(0)] = result;
@@ -556,12 +560,12 @@ LogicalResult Converter::reduceWindow(stablehlo::ReduceWindowOp op) {
   const int32_t reducer =
       op.getInputs().size() == 1 ? reducerOf(op.getBody()) : -1;
   if (reducer < 0)
-    return refuse(op, "its region is not one of add, multiply, maximum, minimum, "
-                      "and, or, xor on one operand",
+    return refuse(op,
+                  "its region is not one of add, multiply, maximum, minimum, "
+                  "and, or, xor on one operand",
                   "compute it outside the model");
   Value init = map.lookup(op.getInitValues()[0]);
-  std::optional<uint32_t> bits =
-      splatBits(Ref::of(init), /*storage=*/true);
+  std::optional<uint32_t> bits = splatBits(Ref::of(init), /*storage=*/true);
   Ref from = Ref::of(map.lookup(op.getInputs()[0]));
   const size_t rank = from.shape.size();
   SmallVector<int64_t> low, high, interior;
@@ -633,8 +637,8 @@ LogicalResult Converter::dispatch(Operation *op) {
       .Case([&](stablehlo::CustomCallOp o) {
         if (o.getCallTargetName() == "Sharding" && o->getNumOperands() == 1)
           return identity(o);
-        return refuse(o, "the target '" + o.getCallTargetName() +
-                             "' is not known",
+        return refuse(o,
+                      "the target '" + o.getCallTargetName() + "' is not known",
                       "express it in operations");
       })
       .Default([&](Operation *o) {
@@ -673,11 +677,11 @@ LogicalResult Converter::run() {
     auto type = dyn_cast<RankedTensorType>(argument.getType());
     if (!type || !type.hasStaticShape() || !type.getNumElements() ||
         !loomt::npuType(type.getElementType())) {
-      emitError(argument.getLoc())
-          << "input " << argument.getArgNumber() << " of type "
-          << argument.getType()
-          << " cannot be given to the NPU: use static, non-empty shapes of f32, "
-             "bf16, f16 or integers of 8 to 32 bits";
+      emitError(argument.getLoc()) << "input " << argument.getArgNumber()
+                                   << " of type " << argument.getType()
+                                   << " cannot be given to the NPU: use "
+                                      "static, non-empty shapes of f32, "
+                                      "bf16, f16 or integers of 8 to 32 bits";
       failedOnce = true;
       continue;
     }

@@ -24,20 +24,20 @@ namespace {
 //===----------------------------------------------------------------------===//
 
 enum class AttrForm {
-  I64Array,    // tensor or array of integers, any shape, flattened
-  BoolArray,   // tensor of i1
+  I64Array,  // tensor or array of integers, any shape, flattened
+  BoolArray, // tensor of i1
   I64,
   I32,
   F32,
   Bool,
   String,
-  Symbol,      // string -> symbol reference
-  Strings,     // array of strings; dropped when empty
+  Symbol,  // string -> symbol reference
+  Strings, // array of strings; dropped when empty
   Direction,
   Comparison,
-  Accuracy,    // dropped when it asks for nothing
-  Dictionary,  // dropped when empty
-  Drop,        // carries nothing on one device without layouts
+  Accuracy,   // dropped when it asks for nothing
+  Dictionary, // dropped when empty
+  Drop,       // carries nothing on one device without layouts
   Keep,
 };
 
@@ -143,9 +143,8 @@ const DefaultRow kEmptyArrays[] = {
 
 /// dot_general_v2 spells the algorithm as attributes of its own.
 const StringRef kAlgorithmFields[] = {
-    "accumulation_type",        "allow_imprecise_accumulation",
-    "lhs_component_count",      "lhs_precision_type",
-    "num_primitive_operations", "rhs_component_count",
+    "accumulation_type",  "allow_imprecise_accumulation", "lhs_component_count",
+    "lhs_precision_type", "num_primitive_operations",     "rhs_component_count",
     "rhs_precision_type",
 };
 
@@ -314,7 +313,8 @@ std::optional<StringRef> baseName(Operation *op) {
     return std::nullopt;
   size_t at = name.rfind("_v");
   StringRef version = at == StringRef::npos ? "" : name.substr(at + 2);
-  if (version.empty() || !llvm::all_of(version, [](char c) { return llvm::isDigit(c); }))
+  if (version.empty() ||
+      !llvm::all_of(version, [](char c) { return llvm::isDigit(c); }))
     return std::nullopt;
   return name.take_front(at);
 }
@@ -358,8 +358,8 @@ LogicalResult Converter::run() {
     if (!name)
       continue;
     if (*name != "func")
-      return op->emitError() << "operation '" << op->getName()
-                             << "' is not inside a function";
+      return op->emitError()
+             << "operation '" << op->getName() << "' is not inside a function";
     if (failed(convertFunction(op)))
       return failure();
     op->erase();
@@ -375,35 +375,32 @@ LogicalResult Converter::setFunctionAttributes(Operation *op,
     if (!list || list.empty())
       return success();
     if (list.size() != count)
-      return LogicalResult(op->emitError()
-                           << name << " has " << list.size()
-                           << " entries, expected " << count);
+      return LogicalResult(op->emitError() << name << " has " << list.size()
+                                           << " entries, expected " << count);
     for (auto [index, entry] : llvm::enumerate(list)) {
       auto dict = dyn_cast<DictionaryAttr>(entry);
       if (!dict)
-        return LogicalResult(op->emitError()
-                             << name << " holds something that is no "
-                                        "dictionary");
+        return LogicalResult(op->emitError() << name
+                                             << " holds something that is no "
+                                                "dictionary");
       set(index, dict);
     }
     return success();
   };
-  if (failed(apply("arg_attrs", func.getNumArguments(),
-                   [&](unsigned i, DictionaryAttr dict) {
-                     func.setArgAttrs(i, dict);
-                   })))
+  if (failed(apply(
+          "arg_attrs", func.getNumArguments(),
+          [&](unsigned i, DictionaryAttr dict) { func.setArgAttrs(i, dict); })))
     return failure();
-  return apply("res_attrs", func.getNumResults(),
-               [&](unsigned i, DictionaryAttr dict) {
-                 func.setResultAttrs(i, dict);
-               });
+  return apply(
+      "res_attrs", func.getNumResults(),
+      [&](unsigned i, DictionaryAttr dict) { func.setResultAttrs(i, dict); });
 }
 
 LogicalResult Converter::convertFunction(Operation *op) {
   auto name = op->getAttrOfType<StringAttr>("sym_name");
   auto typeAttr = op->getAttrOfType<TypeAttr>("function_type");
-  auto type = typeAttr ? dyn_cast<FunctionType>(typeAttr.getValue())
-                       : FunctionType();
+  auto type =
+      typeAttr ? dyn_cast<FunctionType>(typeAttr.getValue()) : FunctionType();
   auto visibility = op->getAttrOfType<StringAttr>("sym_visibility");
   if (!name || name.empty() || !type || op->getNumRegions() != 1)
     return op->emitError("a function needs sym_name, function_type and a "
@@ -455,9 +452,8 @@ LogicalResult Converter::convertCall(Operation *op) {
   auto callee = op->getAttrOfType<StringAttr>("callee");
   if (!callee || callee.empty())
     return op->emitError("a call needs the name of its callee");
-  auto call =
-      func::CallOp::create(builder, op->getLoc(), callee.getValue(),
-                           op->getResultTypes(), operandsOf(op));
+  auto call = func::CallOp::create(builder, op->getLoc(), callee.getValue(),
+                                   op->getResultTypes(), operandsOf(op));
   finish(op, call);
   return success();
 }
@@ -498,16 +494,15 @@ LogicalResult Converter::convertBroadcast(Operation *op) {
   SmallVector<int64_t> dims;
   for (int64_t i = 0; i < in.getRank(); ++i)
     dims.push_back(out.getRank() - in.getRank() + i);
-  auto result = stablehlo::BroadcastInDimOp::create(
-      builder, op->getLoc(), out, operandsOf(op)[0], dims);
+  auto result = stablehlo::BroadcastInDimOp::create(builder, op->getLoc(), out,
+                                                    operandsOf(op)[0], dims);
   finish(op, result);
   return success();
 }
 
 LogicalResult Converter::convertAttributes(Operation *op,
                                            OperationState &state) {
-  std::optional<RegisteredOperationName> info =
-      state.name.getRegisteredInfo();
+  std::optional<RegisteredOperationName> info = state.name.getRegisteredInfo();
   Attribute algorithm = op->getAttr("lhs_precision_type");
   bool hasAlgorithm = algorithm && !isNone(algorithm);
   NamedAttrList fields;
@@ -525,8 +520,7 @@ LogicalResult Converter::convertAttributes(Operation *op,
       continue;
     }
     bool wrong = false;
-    Attribute value =
-        attributes.convert(row->form, attr.getValue(), wrong);
+    Attribute value = attributes.convert(row->form, attr.getValue(), wrong);
     if (wrong)
       return op->emitError() << "attribute '" << name << "' of '"
                              << op->getName() << "' has no valid value";
@@ -574,9 +568,8 @@ LogicalResult Converter::convertOp(Operation *op, bool isFunctionBody) {
   if (*name == "func")
     return op->emitError("a function inside a function");
   bool isReturn = *name == "return" && isFunctionBody;
-  OperationState state(op->getLoc(), isReturn
-                                         ? std::string("func.return")
-                                         : ("stablehlo." + *name).str());
+  OperationState state(op->getLoc(), isReturn ? std::string("func.return")
+                                              : ("stablehlo." + *name).str());
   state.addOperands(operandsOf(op));
   state.addTypes(op->getResultTypes());
   if (failed(convertAttributes(op, state)))

@@ -131,8 +131,7 @@ Error DescriptionReader::readTensors(const json &object, const char *key,
     if (!value.is_object())
       return fail(at, "not an object");
     auto index = value.find("index");
-    if (index == value.end() ||
-        jsonInteger(*index) != int64_t(list.size()))
+    if (index == value.end() || jsonInteger(*index) != int64_t(list.size()))
       return fail(at, "'index' must count up from 0");
     TensorInfo tensor;
     if (Error error = readTensor(value, isInput, at, tensor))
@@ -179,11 +178,9 @@ Error DescriptionReader::readEntry(const json &value, const std::string &where,
       StringRef(entry.artifact).starts_with(".."))
     return fail(where, "artifact '" + entry.artifact +
                            "' is not a file name inside the bundle");
-  if (Error error =
-          readTensors(value, "inputs", true, where, entry.inputs))
+  if (Error error = readTensors(value, "inputs", true, where, entry.inputs))
     return error;
-  if (Error error =
-          readTensors(value, "outputs", false, where, entry.outputs))
+  if (Error error = readTensors(value, "outputs", false, where, entry.outputs))
     return error;
   return readDonated(value, where, entry);
 }
@@ -198,15 +195,15 @@ Expected<std::vector<EntryPoint>> DescriptionReader::read(const json &root) {
     return fail("model.json", "format '" + *format + "' is not 'loom-bundle'");
   auto version = root.find("version");
   if (version == root.end() || jsonInteger(*version) != kVersion)
-    return fail("model.json", "'version' is not 1, the one this compiler reads");
+    return fail("model.json",
+                "'version' is not 1, the one this compiler reads");
   auto list = root.find("entry_points");
   if (list == root.end() || !list->is_array() || list->empty())
     return fail("model.json", "'entry_points' is not a list of at least one");
   std::vector<EntryPoint> entries;
   for (const json &value : *list) {
     EntryPoint entry;
-    std::string where =
-        ("entry_points[" + Twine(entries.size()) + "]").str();
+    std::string where = ("entry_points[" + Twine(entries.size()) + "]").str();
     if (Error error = readEntry(value, where, entry))
       return error;
     if (llvm::any_of(entries, [&](const EntryPoint &other) {
@@ -218,15 +215,16 @@ Expected<std::vector<EntryPoint>> DescriptionReader::read(const json &root) {
   return entries;
 }
 
-Expected<std::vector<EntryPoint>>
-Bundle::parseDescription(StringRef text, StringRef fileName) {
+Expected<std::vector<EntryPoint>> Bundle::parseDescription(StringRef text,
+                                                           StringRef fileName) {
   Expected<json> root = parseJson(text, fileName, 0, kRemedy);
   if (!root)
     return root.takeError();
   return DescriptionReader(fileName).read(*root);
 }
 
-/// Every input whose value the bundle must hold is there, in its type and shape.
+/// Every input whose value the bundle must hold is there, in its type and
+/// shape.
 static Error checkValues(const EntryPoint &entry, Role role,
                          const Safetensors &values, StringRef file) {
   for (const TensorInfo &input : entry.inputs) {
@@ -247,9 +245,9 @@ static Error checkValues(const EntryPoint &entry, Role role,
   return Error::success();
 }
 
-static Expected<Safetensors> openIfUsed(StringRef directory, StringRef name,
-                                        Role role,
-                                        const std::vector<EntryPoint> &entries) {
+static Expected<Safetensors>
+openIfUsed(StringRef directory, StringRef name, Role role,
+           const std::vector<EntryPoint> &entries) {
   bool used = llvm::any_of(entries, [&](const EntryPoint &entry) {
     return llvm::any_of(entry.inputs, [&](const TensorInfo &input) {
       return input.role == role;
@@ -285,8 +283,8 @@ Expected<Bundle> Bundle::open(StringRef path) {
   if (!entries)
     return entries.takeError();
   bundle.entries = std::move(*entries);
-  auto params = openIfUsed(directory, "params.safetensors", Role::Param,
-                           bundle.entries);
+  auto params =
+      openIfUsed(directory, "params.safetensors", Role::Param, bundle.entries);
   if (!params)
     return params.takeError();
   bundle.parameters = std::move(*params);

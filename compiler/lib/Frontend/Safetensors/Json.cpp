@@ -51,11 +51,10 @@ struct Checker : nlohmann::json_sax<json> {
 llvm::Error mlir::loom::fileError(llvm::StringRef file, uint64_t offset,
                                   const llvm::Twine &what,
                                   llvm::StringRef remedy) {
-  return llvm::createStringError(
-      llvm::errc::illegal_byte_sequence,
-      llvm::formatv("{0}: offset {1}: {2}; {3}", file, offset, what.str(),
-                    remedy)
-          .str());
+  return llvm::createStringError(llvm::errc::illegal_byte_sequence,
+                                 llvm::formatv("{0}: offset {1}: {2}; {3}",
+                                               file, offset, what.str(), remedy)
+                                     .str());
 }
 
 llvm::Expected<json> mlir::loom::parseJson(llvm::StringRef text,

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// JAX writes the scope path as the outermost name, "jit(f)/MLP/Dense_1/dot", and
-// the Python callers as a chain of call sites below it. Inlining adds the call's
-// location as the caller of the callee's.
+// JAX writes the scope path as the outermost name, "jit(f)/MLP/Dense_1/dot",
+// and the Python callers as a chain of call sites below it. Inlining adds the
+// call's location as the caller of the callee's.
 
 #include "loom/Frontend/SourceNames.h"
 
@@ -14,9 +14,18 @@ using namespace mlir;
 
 /// Scopes that are JAX's own, not a module's.
 static bool isControlScope(StringRef part) {
-  static constexpr StringLiteral names[] = {
-      "while", "body", "cond", "scan", "checkpoint", "remat", "rematted_computation",
-      "closed_call", "custom_jvp_call", "custom_vjp_call", "pjit", "jit"};
+  static constexpr StringLiteral names[] = {"while",
+                                            "body",
+                                            "cond",
+                                            "scan",
+                                            "checkpoint",
+                                            "remat",
+                                            "rematted_computation",
+                                            "closed_call",
+                                            "custom_jvp_call",
+                                            "custom_vjp_call",
+                                            "pjit",
+                                            "jit"};
   return part.empty() || llvm::is_contained(names, part) ||
          part.starts_with("branch_");
 }

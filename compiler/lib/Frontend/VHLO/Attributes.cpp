@@ -245,7 +245,8 @@ Type AttributeReader::tensorOf(Cursor &cursor, ArrayRef<int64_t> shape,
   for (int64_t size : shape) {
     if (ShapedType::isDynamic(size))
       continue;
-    if (size < 0 || llvm::MulOverflow(total, std::max(size, int64_t(1)), total) ||
+    if (size < 0 ||
+        llvm::MulOverflow(total, std::max(size, int64_t(1)), total) ||
         total > kMaxElements) {
       cursor.fail("a tensor dimension of size " + Twine(size) +
                   " makes no sense");
@@ -344,9 +345,9 @@ Attribute AttributeReader::builtinLocation(Cursor &cursor, uint64_t code) {
   if (code == 10) {
     LocationAttr callee = readLocation(cursor);
     LocationAttr caller = readLocation(cursor);
-    return cursor.failed() ? Attribute()
-                           : CallSiteLoc::get(Location(callee),
-                                              Location(caller));
+    return cursor.failed()
+               ? Attribute()
+               : CallSiteLoc::get(Location(callee), Location(caller));
   }
   if (code == 11) {
     auto name = readAs<StringAttr>(cursor, "file name");
@@ -437,8 +438,8 @@ Type AttributeReader::builtinType(Cursor &cursor) {
     return IndexType::get(context);
   case 2: {
     SmallVector<Type> inputs = typeList(cursor), results = typeList(cursor);
-    return cursor.failed() ? Type() : FunctionType::get(context, inputs,
-                                                        results);
+    return cursor.failed() ? Type()
+                           : FunctionType::get(context, inputs, results);
   }
   case 3:
     return BFloat16Type::get(context);

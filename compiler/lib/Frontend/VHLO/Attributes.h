@@ -18,8 +18,8 @@ public:
   AttributeReader(MLIRContext &context, Container &container,
                   std::shared_ptr<void> owner)
       : context(&context), container(container), owner(std::move(owner)),
-        attributes(container.attributes.size()),
-        types(container.types.size()) {}
+        attributes(container.attributes.size()), types(container.types.size()) {
+  }
 
   /// The attribute a varint at the cursor names; null only after an error.
   Attribute readAttribute(Cursor &cursor) {
@@ -41,14 +41,12 @@ private:
   /// (a location has one a Python frame) and few enough for the stack.
   static constexpr unsigned kMaxDepth = 600;
 
-  template <typename T>
-  struct Slot {
+  template <typename T> struct Slot {
     T value;
     bool open = false;
   };
 
-  template <typename T>
-  T readAs(Cursor &cursor, const char *what) {
+  template <typename T> T readAs(Cursor &cursor, const char *what) {
     Attribute attr = readAttribute(cursor);
     T result = dyn_cast_or_null<T>(attr);
     if (!result && !cursor.failed())

@@ -22,14 +22,13 @@ static StringRef toString(ArrayRef<uint8_t> bytes) {
   return StringRef(reinterpret_cast<const char *>(bytes.data()), bytes.size());
 }
 
-std::pair<SectionKind, Section>
-mlir::loom::vhlo::readSection(Cursor &cursor) {
+std::pair<SectionKind, Section> mlir::loom::vhlo::readSection(Cursor &cursor) {
   uint8_t id = cursor.byte();
   uint64_t length = cursor.varint();
   if (id & 0x80) {
     uint64_t alignment = cursor.varint();
-    if (!cursor.failed() && (!llvm::isPowerOf2_64(alignment) ||
-                             alignment > (uint64_t(1) << 30)))
+    if (!cursor.failed() &&
+        (!llvm::isPowerOf2_64(alignment) || alignment > (uint64_t(1) << 30)))
       cursor.fail("section alignment " + Twine(alignment) +
                   " is not a power of two");
     while (!cursor.failed() && cursor.offset() % alignment)
@@ -186,8 +185,8 @@ void Container::readEntries() {
   Cursor data = open(SectionKind::AttrType, "attribute");
   uint64_t numAttributes = cursor.count("attributes");
   uint64_t numTypes = cursor.count("types");
-  for (auto [list, total] : {std::pair{&attributes, numAttributes},
-                             std::pair{&types, numTypes}}) {
+  for (auto [list, total] :
+       {std::pair{&attributes, numAttributes}, std::pair{&types, numTypes}}) {
     while (list->size() < total && !cursor.failed()) {
       StringRef dialect = readDialect(cursor);
       uint64_t number = cursor.count("entries");
@@ -196,8 +195,8 @@ void Container::readEntries() {
       for (uint64_t i = 0; i < number && !cursor.failed(); ++i) {
         uint64_t sizeAndFlag = cursor.varint();
         uint64_t at = data.offset();
-        list->push_back({dialect, data.take(sizeAndFlag >> 1), at,
-                         !(sizeAndFlag & 1)});
+        list->push_back(
+            {dialect, data.take(sizeAndFlag >> 1), at, !(sizeAndFlag & 1)});
       }
     }
   }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Bounded reading of bytes that nobody vouches for. The first error sticks; from
-// then on every read gives zero and every loop ends, so callers check once.
+// Bounded reading of bytes that nobody vouches for. The first error sticks;
+// from then on every read gives zero and every loop ends, so callers check
+// once.
 
 #ifndef LOOM_FRONTEND_VHLO_CURSOR_H
 #define LOOM_FRONTEND_VHLO_CURSOR_H

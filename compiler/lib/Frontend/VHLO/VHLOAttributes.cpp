@@ -121,8 +121,8 @@ Attribute AttributeReader::vhloStructure(Cursor &cursor, uint64_t code) {
   }
   default: { // 25, mesh
     Attribute axes = readAttribute(cursor);
-    return named({{"axes", axes},
-                  {"device_ids", readOptionalAttribute(cursor)}});
+    return named(
+        {{"axes", axes}, {"device_ids", readOptionalAttribute(cursor)}});
   }
   }
 }

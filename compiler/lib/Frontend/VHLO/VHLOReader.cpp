@@ -96,9 +96,8 @@ void OperationReader::readModule(Cursor &cursor, ModuleOp module) {
   if (!name)
     return;
   if (name->dialect != "builtin" || name->name != "module") {
-    cursor.getErrors().fail(at, "the outermost operation is '" +
-                                    name->dialect + "." + name->name +
-                                    "', not builtin.module");
+    cursor.getErrors().fail(at, "the outermost operation is '" + name->dialect +
+                                    "." + name->name + "', not builtin.module");
     return;
   }
   uint8_t mask = cursor.byte();
@@ -287,8 +286,7 @@ void OperationReader::readRegions(Cursor &cursor, Operation *op, bool isolated,
   --depth;
 }
 
-void OperationReader::readRegion(Cursor &cursor, Region &region,
-                                 Scope &scope) {
+void OperationReader::readRegion(Cursor &cursor, Region &region, Scope &scope) {
   if (cursor.failed())
     return;
   uint64_t blocks = cursor.varint();

@@ -100,8 +100,8 @@ LogicalResult Encoder::addSlots() {
           slot.getValue() ? stablehlo::ElementBytes::get(*slot.getValue())
                           : std::nullopt;
       if (!bytes)
-        return slot.emitError() << "constant '" << slot.getLabel()
-                                << "' has no readable value";
+        return slot.emitError()
+               << "constant '" << slot.getLabel() << "' has no readable value";
       if (bytes->isSplat()) {
         std::vector<char> expanded(row.bytes);
         const size_t width = bytes->elementWidth();
@@ -109,16 +109,16 @@ LogicalResult Encoder::addSlots() {
           memcpy(expanded.data() + at, bytes->bytes().data(), width);
         row.const_offset = container.constant(expanded.data(), row.bytes);
       } else {
-        row.const_offset =
-            container.constant(bytes->bytes().data(), row.bytes);
+        row.const_offset = container.constant(bytes->bytes().data(), row.bytes);
       }
       out.constBytes += row.bytes;
     }
     container.slots.push_back(row);
   }
   if (out.constBytes > LOOM_PROG_MAX_CONST)
-    return func.emitError() << "the constants take " << out.constBytes
-                            << " bytes; 1 GiB is the limit: pass some as inputs";
+    return func.emitError()
+           << "the constants take " << out.constBytes
+           << " bytes; 1 GiB is the limit: pass some as inputs";
   return success();
 }
 
@@ -149,13 +149,13 @@ LogicalResult Encoder::addTensors(loom_prog_entry &entry) {
     if (dims.size() > LOOM_PROG_MAX_RANK)
       return func.emitError() << "tensor '" << name << "' has rank "
                               << dims.size() << "; 8 is the limit";
-    const unsigned role =
-        llvm::StringSwitch<unsigned>(cast<StringAttr>(row.get("role")).getValue())
-            .Case("output", LOOM_ROLE_OUTPUT)
-            .Case("param", LOOM_ROLE_PARAM)
-            .Case("state", LOOM_ROLE_STATE)
-            .Case("rng", LOOM_ROLE_RNG)
-            .Default(LOOM_ROLE_INPUT);
+    const unsigned role = llvm::StringSwitch<unsigned>(
+                              cast<StringAttr>(row.get("role")).getValue())
+                              .Case("output", LOOM_ROLE_OUTPUT)
+                              .Case("param", LOOM_ROLE_PARAM)
+                              .Case("state", LOOM_ROLE_STATE)
+                              .Case("rng", LOOM_ROLE_RNG)
+                              .Default(LOOM_ROLE_INPUT);
     const int64_t slot = cast<IntegerAttr>(row.get("slot")).getInt();
     addTensor(container, name, slot,
               cast<IntegerAttr>(row.get("dtype")).getInt(), role, dims,
@@ -255,10 +255,10 @@ LogicalResult Encoder::run(const std::string &name) {
     return failure();
   addRecords();
   if (out.units > LOOM_MAX_CODE_UNITS)
-    return func.emitError()
-           << "the program has " << out.units << " units of code; "
-           << LOOM_MAX_CODE_UNITS
-           << " is the limit: choose a target with more SRAM or split the model";
+    return func.emitError() << "the program has " << out.units
+                            << " units of code; " << LOOM_MAX_CODE_UNITS
+                            << " is the limit: choose a target with more SRAM "
+                               "or split the model";
   addLayers();
   entry.n_segments = 1;
   entry.macs = out.macs;

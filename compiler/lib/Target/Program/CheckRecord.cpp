@@ -49,8 +49,7 @@ static std::string checkDma(const Record &record) {
 static std::string checkMxu(const Record &record) {
   const auto &r = record.as<loom_mxu>();
   const bool epi = r.flags & LOOM_MXU_EPI;
-  if (record.bytes.size() !=
-      sizeof(loom_mxu) + (epi ? sizeof(loom_epi) : 0))
+  if (record.bytes.size() != sizeof(loom_mxu) + (epi ? sizeof(loom_epi) : 0))
     return "an MXU record is four units, six with an epilogue";
   if (r.type > LOOM_MXU_INT8 || r.acc > LOOM_ACC_BIAS || r.mode)
     return "mode, type or accumulator start has no meaning";
@@ -95,7 +94,8 @@ static std::string checkUop(const Record &record, uint32_t word,
   const unsigned args[3] = {LOOM_UOP_A(word), LOOM_UOP_B(word),
                             LOOM_UOP_C(word)};
   auto isOut = [&](unsigned v) {
-    return record.as<loom_view>(sizeof(loom_vpu) + v * sizeof(loom_view)).flags &
+    return record.as<loom_view>(sizeof(loom_vpu) + v * sizeof(loom_view))
+               .flags &
            LOOM_VIEW_OUT;
   };
   if (op == LOOM_UOP_LOAD) {
@@ -127,8 +127,8 @@ static std::string checkVpu(const Record &record) {
   if (!r.nviews || r.nviews > LOOM_VPU_MAX_VIEWS || !r.nops ||
       r.nops > LOOM_VPU_MAX_OPS || r.nimms > LOOM_VPU_MAX_IMMS)
     return "too many or no views, micro-operations or immediates";
-  const size_t used = sizeof(loom_vpu) + r.nviews * sizeof(loom_view) +
-                      4 * (r.nimms + r.nops);
+  const size_t used =
+      sizeof(loom_vpu) + r.nviews * sizeof(loom_view) + 4 * (r.nimms + r.nops);
   if ((used + LOOM_UNIT_BYTES - 1) / LOOM_UNIT_BYTES * LOOM_UNIT_BYTES !=
       record.bytes.size())
     return "the length does not fit the counts";
@@ -142,11 +142,11 @@ static std::string checkVpu(const Record &record) {
   }
   std::array<bool, LOOM_VPU_NUM_VREGS> defined{};
   std::array<bool, 6> written{};
-  const size_t ops = sizeof(loom_vpu) + r.nviews * sizeof(loom_view) +
-                     4 * r.nimms;
+  const size_t ops =
+      sizeof(loom_vpu) + r.nviews * sizeof(loom_view) + 4 * r.nimms;
   for (unsigned i = 0; i < r.nops; ++i)
-    if (std::string why =
-            checkUop(record, record.as<uint32_t>(ops + 4 * i), defined, written);
+    if (std::string why = checkUop(record, record.as<uint32_t>(ops + 4 * i),
+                                   defined, written);
         !why.empty())
       return why;
   return "";

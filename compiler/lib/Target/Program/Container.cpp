@@ -129,9 +129,9 @@ uint32_t mlir::loom::program::crc32(const uint8_t *data, size_t bytes) {
     memcpy(&b, data + 4, 4);
     a ^= crc;
     crc = tables[7][a & 0xff] ^ tables[6][a >> 8 & 0xff] ^
-          tables[5][a >> 16 & 0xff] ^ tables[4][a >> 24] ^
-          tables[3][b & 0xff] ^ tables[2][b >> 8 & 0xff] ^
-          tables[1][b >> 16 & 0xff] ^ tables[0][b >> 24];
+          tables[5][a >> 16 & 0xff] ^ tables[4][a >> 24] ^ tables[3][b & 0xff] ^
+          tables[2][b >> 8 & 0xff] ^ tables[1][b >> 16 & 0xff] ^
+          tables[0][b >> 24];
   }
   for (; bytes; --bytes)
     crc = crc >> 8 ^ tables[0][(crc ^ *data++) & 0xff];
@@ -143,13 +143,12 @@ std::string mlir::loom::program::writeFileAtomically(const std::string &path,
                                                      size_t bytes) {
   const std::string temporary = path + ".tmp" + std::to_string(getpid());
   auto why = [&](const char *what) {
-    std::string text =
-        path + ": cannot " + what + ": " + strerror(errno);
+    std::string text = path + ": cannot " + what + ": " + strerror(errno);
     unlink(temporary.c_str());
     return text;
   };
-  const int fd = open(temporary.c_str(),
-                      O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+  const int fd =
+      open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
   if (fd < 0)
     return why("create");
   const char *at = static_cast<const char *>(data);

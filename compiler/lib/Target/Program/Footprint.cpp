@@ -111,7 +111,8 @@ static bool overlapRec(const Access &a, const Access &b, int &budget) {
     return true;
   if (!a.rank && !b.rank)
     return true;
-  const bool splitA = a.rank && (!b.rank || a.dims[0].stride >= b.dims[0].stride);
+  const bool splitA =
+      a.rank && (!b.rank || a.dims[0].stride >= b.dims[0].stride);
   const Access &big = splitA ? a : b, &other = splitA ? b : a;
   Access part = big;
   const Access::Dim dim = big.dims[0];
@@ -185,13 +186,16 @@ static void addDma(const loom_dma &r, std::vector<Access> &out) {
 static bool walkRange(int64_t n, int64_t stride, int64_t k, int64_t dilation,
                       int64_t pad, int64_t limit, int64_t &lo, int64_t &hi) {
   lo = std::max<int64_t>(0, -pad);
-  hi = std::min<int64_t>(limit - 1, (n - 1) * stride + (k - 1) * dilation - pad);
+  hi =
+      std::min<int64_t>(limit - 1, (n - 1) * stride + (k - 1) * dilation - pad);
   return lo <= hi;
 }
 
 static void addMxu(const Record &record, std::vector<Access> &out) {
   const auto &r = record.as<loom_mxu>();
-  const int64_t in = r.type == LOOM_MXU_F32 ? 4 : r.type == LOOM_MXU_BF16 ? 2 : 1;
+  const int64_t in = r.type == LOOM_MXU_F32    ? 4
+                     : r.type == LOOM_MXU_BF16 ? 2
+                                               : 1;
   int64_t y0, y1, x0, x1;
   if (walkRange(r.oh, r.sy, r.kh, r.dy, r.py, r.ih, y0, y1) &&
       walkRange(r.ow, r.sx, r.kw, r.dx, r.px, r.iw, x0, x1))
@@ -211,7 +215,8 @@ static void addMxu(const Record &record, std::vector<Access> &out) {
   out.push_back(makeAccess(kAccSpace, true, int64_t(r.acc_base) * 64,
                            int64_t(r.n) * 4, {{pixels, r.acc_pitch * 4ll}}));
   if (r.flags & LOOM_MXU_DRAIN)
-    out.push_back(makeAccess(kSramSpace, true, r.out_base, dtypeBytes(r.out_type),
+    out.push_back(makeAccess(kSramSpace, true, r.out_base,
+                             dtypeBytes(r.out_type),
                              {{r.outer[0], r.o_so[0]},
                               {r.outer[1], r.o_so[1]},
                               {r.oh, r.o_sy},
@@ -226,7 +231,8 @@ static void addMxu(const Record &record, std::vector<Access> &out) {
     out.push_back(makeAccess(kSramSpace, false, e.scale,
                              r.n * (e.rq == LOOM_RQ_F32 ? 4ll : 8ll), {}));
   if (e.residual != LOOM_EPI_NONE)
-    out.push_back(makeAccess(kSramSpace, false, e.residual, dtypeBytes(e.res_type),
+    out.push_back(makeAccess(kSramSpace, false, e.residual,
+                             dtypeBytes(e.res_type),
                              {{r.oh, e.r_sy}, {r.ow, e.r_sx}, {r.n, e.r_sn}}));
   if (e.lut != LOOM_EPI_NONE && e.act == LOOM_ACT_LUT256)
     out.push_back(makeAccess(kSramSpace, false, e.lut, 256, {}));
@@ -235,8 +241,8 @@ static void addMxu(const Record &record, std::vector<Access> &out) {
 static void addVpu(const Record &record, std::vector<Access> &out) {
   const auto &r = record.as<loom_vpu>();
   for (unsigned v = 0; v < r.nviews; ++v) {
-    const auto &view = record.as<loom_view>(sizeof(loom_vpu) +
-                                            v * sizeof(loom_view));
+    const auto &view =
+        record.as<loom_view>(sizeof(loom_vpu) + v * sizeof(loom_view));
     std::vector<Access::Dim> dims;
     for (unsigned d = 0; d < 6; ++d)
       dims.push_back({r.n[d], view.stride[d]});

@@ -61,9 +61,9 @@ private:
   std::array<std::vector<uint32_t>, LOOM_NUM_QUEUES> queues;
   std::array<size_t, LOOM_NUM_QUEUES> next{};
   std::array<Clock, LOOM_NUM_QUEUES> known{};
-  std::vector<Clock> clocks;       // at the start of each record
-  std::vector<uint32_t> position;  // in its queue
-  std::vector<Clock> fences;       // what each FENCE waits for
+  std::vector<Clock> clocks;      // at the start of each record
+  std::vector<uint32_t> position; // in its queue
+  std::vector<Clock> fences;      // what each FENCE waits for
   std::vector<uint32_t> fencesBefore;
 };
 } // namespace
@@ -96,7 +96,8 @@ void Checker::checkFeatures(size_t r) {
                                                   : LOOM_FEAT_INT8;
   if (!has(type))
     add(r, "needs an MXU operand type that the target lacks");
-  const bool conv = m.kh > 1 || m.kw > 1 || m.dy > 1 || m.dx > 1 || m.py || m.px;
+  const bool conv =
+      m.kh > 1 || m.kw > 1 || m.dy > 1 || m.dx > 1 || m.py || m.px;
   if (conv && !has(LOOM_FEAT_CONV))
     add(r, "needs feature CONV");
   if ((m.flags & LOOM_MXU_EPI) && !has(LOOM_FEAT_EPI))
@@ -148,7 +149,8 @@ void Checker::checkShapes() {
       checkAccess(r, access);
   }
   if (records.empty() || records.back().header().op != LOOM_OP_HALT)
-    add(records.empty() ? 0 : records.size() - 1, "the stream must end in HALT");
+    add(records.empty() ? 0 : records.size() - 1,
+        "the stream must end in HALT");
 }
 
 /// Runs the head of one queue if its waits can be satisfied.
@@ -201,8 +203,9 @@ bool Checker::order() {
       continue;
     }
     for (const loom_semref &wait : header.wait) {
-      if (wait.sem >= LOOM_NUM_SEMS || (wait.n && consumerQueue[wait.sem] >= 0 &&
-                                        consumerQueue[wait.sem] != int(queue)))
+      if (wait.sem >= LOOM_NUM_SEMS ||
+          (wait.n && consumerQueue[wait.sem] >= 0 &&
+           consumerQueue[wait.sem] != int(queue)))
         return add(r, "two queues wait on one semaphore"), false;
       if (wait.n)
         consumerQueue[wait.sem] = queue;
@@ -241,16 +244,16 @@ bool Checker::order() {
 void Checker::checkTokens() {
   for (unsigned s = 0; s < LOOM_NUM_SEMS; ++s) {
     if (!tokens[s].empty())
-      add(tokens[s].front().producer,
-          "semaphore " + std::to_string(s) + " is left at " +
-              std::to_string(tokens[s].size()));
+      add(tokens[s].front().producer, "semaphore " + std::to_string(s) +
+                                          " is left at " +
+                                          std::to_string(tokens[s].size()));
     const auto &list = history[s];
     for (size_t i = LOOM_SEM_MAX; i < list.size(); ++i) {
       const uint32_t consumer = list[i - LOOM_SEM_MAX].second;
       const unsigned q = queueOf(records[consumer].header().op);
       if (clocks[list[i].first][q] <= position[consumer])
-        return add(list[i].first, "semaphore " + std::to_string(s) +
-                                      " can exceed 255");
+        return add(list[i].first,
+                   "semaphore " + std::to_string(s) + " can exceed 255");
     }
   }
 }
@@ -282,9 +285,11 @@ void Checker::checkConflicts() {
             !(access.write || touch.access.write) ||
             !mayOverlap(access, touch.access))
           continue;
-        add(r, "is not ordered against unit " +
-                   std::to_string(units[touch.record]) +
-                   ", which touches the same bytes", touch.record);
+        add(r,
+            "is not ordered against unit " +
+                std::to_string(units[touch.record]) +
+                ", which touches the same bytes",
+            touch.record);
         if (problems.size() >= limit)
           return;
       }

@@ -50,8 +50,9 @@ private:
 ElementsAttr makeElements(RankedTensorType type, ArrayRef<char> bytes,
                           bool splat = false);
 
-/// The constant over bytes that somebody else keeps: no copy when they are large
-/// and aligned for the type. `owner` is held as long as the resource lives.
+/// The constant over bytes that somebody else keeps: no copy when they are
+/// large and aligned for the type. `owner` is held as long as the resource
+/// lives.
 ElementsAttr makeElementsOver(RankedTensorType type, ArrayRef<char> bytes,
                               std::shared_ptr<void> owner, StringRef name);
 

@@ -18,13 +18,14 @@ struct Unsupported {
   std::string module;    // "SmallCNN/Dense_1"
   std::string operation; // "stablehlo.sort"
   std::string reason, remedy;
-  unsigned count = 1;    // how often, on this line for this reason
+  unsigned count = 1; // how often, on this line for this reason
 
   /// "models.py:172:24: SmallCNN/Dense_1: stablehlo.sort: reason; remedy"
   std::string message() const;
 };
 
-/// Everything in the module that cannot be compiled; equal findings are counted.
+/// Everything in the module that cannot be compiled; equal findings are
+/// counted.
 SmallVector<Unsupported> findUnsupported(ModuleOp module);
 
 /// Reports findUnsupported() as one error with a note each.

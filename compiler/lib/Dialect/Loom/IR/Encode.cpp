@@ -141,7 +141,8 @@ static void encodeVpu(VpuOp op, program::Record &record) {
     for (unsigned d = 0; d < 6; ++d)
       view.stride[d] = v[3 + d];
   }
-  uint8_t *at = record.bytes.data() + sizeof(loom_vpu) + views * sizeof(loom_view);
+  uint8_t *at =
+      record.bytes.data() + sizeof(loom_vpu) + views * sizeof(loom_view);
   memcpy(at, op.getImms().data(), 4 * imms);
   memcpy(at + 4 * imms, op.getUops().data(), 4 * uops);
 }

@@ -55,8 +55,7 @@ LogicalResult SlotOp::verify() {
 static LogicalResult inside(Operation *op, StringRef what, Value place,
                             int64_t offset, int64_t inner,
                             const std::vector<program::Access::Dim> &dims) {
-  program::Access box =
-      program::makeAccess(0, false, offset, inner, dims);
+  program::Access box = program::makeAccess(0, false, offset, inner, dims);
   if (box.lo >= 0 && box.hi <= bytesOf(place.getType()))
     return success();
   return op->emitOpError() << what << " touches bytes " << box.lo << " to "
@@ -85,7 +84,8 @@ LogicalResult DmaOp::verify() {
     return emitOpError("a number does not fit its field of the record");
   if (getQueue() != LOOM_Q_LD && getQueue() != LOOM_Q_ST)
     return emitOpError("queue must be 1 (LD) or 2 (ST)");
-  if (bool(getSrc()) == bool(getFill()) || (getFill() && getFill()->size() != 2))
+  if (bool(getSrc()) == bool(getFill()) ||
+      (getFill() && getFill()->size() != 2))
     return emitOpError("needs a source or a fill of two numbers");
   if (failed(shape(*this)))
     return failure();
@@ -97,7 +97,8 @@ LogicalResult DmaOp::verify() {
   if (getSrc() && failed(inside(*this, "source", getSrc(), getSrcOffset(),
                                 getInner(), src)))
     return failure();
-  return inside(*this, "destination", getDst(), getDstOffset(), getInner(), dst);
+  return inside(*this, "destination", getDst(), getDstOffset(), getInner(),
+                dst);
 }
 
 LogicalResult MxuOp::verify() {
@@ -122,16 +123,17 @@ LogicalResult MxuOp::verify() {
     return failure();
   const program::Record record = encodeRecord(*this, 0);
   const auto &m = record.as<loom_mxu>();
-  const int64_t in =
-      m.type == LOOM_MXU_F32 ? 4 : m.type == LOOM_MXU_BF16 ? 2 : 1;
+  const int64_t in = m.type == LOOM_MXU_F32    ? 4
+                     : m.type == LOOM_MXU_BF16 ? 2
+                                               : 1;
   if (failed(inside(*this, "B", getBBuf(), getB()[0], in,
                     {{m.outer[0], m.b_so[0]},
                      {m.outer[1], m.b_so[1]},
                      {int64_t(m.kh) * m.kw * m.kc, m.b_sk},
                      {m.n, m.b_sn}})))
     return failure();
-  if (getBiasBuf() && failed(inside(*this, "bias", getBiasBuf(), getBiasOffset(),
-                                    m.n * 4ll, {})))
+  if (getBiasBuf() && failed(inside(*this, "bias", getBiasBuf(),
+                                    getBiasOffset(), m.n * 4ll, {})))
     return failure();
   if (!getOutBuf())
     return success();

@@ -89,6 +89,7 @@ std::optional<SmallVector<int32_t>> Program::registers() const {
 
 bool Program::fits(unsigned inputs) const {
   // One more group stores or reduces, one more view takes the result.
-  return inputs + 1 <= LOOM_VPU_MAX_VIEWS && ops.size() + 1 <= LOOM_VPU_MAX_OPS &&
+  return inputs + 1 <= LOOM_VPU_MAX_VIEWS &&
+         ops.size() + 1 <= LOOM_VPU_MAX_OPS &&
          imms.size() <= LOOM_VPU_MAX_IMMS && registers().has_value();
 }

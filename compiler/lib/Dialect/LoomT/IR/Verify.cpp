@@ -121,8 +121,8 @@ static LogicalResult verifyProduct(Operation *op, Type lhs, Type rhs,
            << lhs << " x " << rhs;
   const bool floats = isa<FloatType>(lhs);
   if (floats ? !isa<FloatType>(result) : !result.isSignlessInteger(32))
-    return op->emitOpError("products of ") << lhs << " do not leave as "
-                                           << result;
+    return op->emitOpError("products of ")
+           << lhs << " do not leave as " << result;
   if (!bias)
     return success();
   RankedTensorType type = tensor(bias);

@@ -77,8 +77,8 @@ static ElementsAttr makeResource(RankedTensorType type, AsmResourceBlob blob,
 
 ElementsAttr stablehlo::makeElements(RankedTensorType type,
                                      ArrayRef<char> bytes, bool splat) {
-  if (isPacked(type.getElementType()) && (splat || int64_t(bytes.size()) <=
-                                                       kInlineConstantBytes)) {
+  if (isPacked(type.getElementType()) &&
+      (splat || int64_t(bytes.size()) <= kInlineConstantBytes)) {
     SmallVector<bool> bits;
     for (char byte : bytes)
       bits.push_back(byte != 0);
@@ -105,11 +105,10 @@ ElementsAttr stablehlo::makeElementsOver(RankedTensorType type,
         type,
         HeapAsmResourceBlob::allocateAndCopyWithAlign(bytes, kResourceAlign),
         name);
-  return makeResource(type,
-                      UnmanagedAsmResourceBlob::allocateWithAlign(
-                          bytes, align,
-                          [owner](void *, size_t, size_t) mutable {
-                            owner.reset();
-                          }),
-                      name);
+  return makeResource(
+      type,
+      UnmanagedAsmResourceBlob::allocateWithAlign(
+          bytes, align,
+          [owner](void *, size_t, size_t) mutable { owner.reset(); }),
+      name);
 }

@@ -101,8 +101,8 @@ OpFoldResult BroadcastInDimOp::fold(FoldAdaptor adaptor) {
     identity &= int64_t(i) == dim;
   if (in == out && identity)
     return getOperand();
-  // Only a single value spreads: a broadcast vector is a bias or a scale, and as
-  // such costs nothing where it is used.
+  // Only a single value spreads: a broadcast vector is a bias or a scale, and
+  // as such costs nothing where it is used.
   std::optional<ElementBytes> from = bytesOf(adaptor.getOperand());
   if (!from || !out.hasStaticShape() || out.getNumElements() == 0)
     return {};
@@ -226,8 +226,8 @@ public:
   bool convert(ArrayRef<char> in, char *out) const {
     uint64_t raw = 0;
     memcpy(&raw, in.data(), in.size());
-    std::optional<APInt> bits = isa<FloatType>(from) ? fromFloat(raw)
-                                                     : fromInteger(raw);
+    std::optional<APInt> bits =
+        isa<FloatType>(from) ? fromFloat(raw) : fromInteger(raw);
     if (!bits)
       return false;
     uint64_t value = bits->getZExtValue();

@@ -32,8 +32,8 @@ LogicalResult stablehlo::verifyDims(Operation *op, StringRef name,
       return op->emitOpError() << name << " holds dimension " << dim
                                << ", not in [0, " << rank << ")";
     if (seen.test(dim))
-      return op->emitOpError() << name << " holds dimension " << dim
-                               << " twice";
+      return op->emitOpError()
+             << name << " holds dimension " << dim << " twice";
     seen.set(dim);
   }
   return success();
@@ -51,8 +51,8 @@ LogicalResult stablehlo::verifyAtLeast(Operation *op, StringRef name,
                                        ArrayRef<int64_t> values, int64_t low) {
   for (int64_t value : values)
     if (value < low)
-      return op->emitOpError() << name << " holds " << value
-                               << ", expected at least " << low;
+      return op->emitOpError()
+             << name << " holds " << value << ", expected at least " << low;
   return success();
 }
 
@@ -423,8 +423,8 @@ LogicalResult GatherOp::verify() {
       failed(verifySize(*this, "start_indices_batching_dims",
                         getStartIndicesBatchingDims().size(),
                         getOperandBatchingDims().size())) ||
-      failed(verifyDims(*this, "offset_dims", getOffsetDims(),
-                        out.getRank())) ||
+      failed(
+          verifyDims(*this, "offset_dims", getOffsetDims(), out.getRank())) ||
       failed(verifySize(*this, "slice_sizes", sizes.size(), in.getRank())) ||
       failed(verifyAtLeast(*this, "slice_sizes", sizes, 0)) ||
       failed(verifySize(*this, "offset_dims", getOffsetDims().size(),
@@ -447,8 +447,8 @@ LogicalResult GatherOp::verify() {
     if (i != int64_t(getIndexVectorDim()))
       batch.push_back(indices.getDimSize(i));
   if (size_t(out.getRank()) != window.size() + batch.size())
-    return emitOpError() << "result has rank " << out.getRank()
-                         << ", expected " << window.size() + batch.size();
+    return emitOpError() << "result has rank " << out.getRank() << ", expected "
+                         << window.size() + batch.size();
   SmallVector<int64_t> shape;
   size_t nextBatch = 0, nextWindow = 0;
   for (int64_t i = 0; i < out.getRank(); ++i)
@@ -505,10 +505,11 @@ LogicalResult WhileOp::verify() {
   Type pred = RankedTensorType::get({}, IntegerType::get(getContext(), 1));
   if (getResultTypes() != carried)
     return emitOpError() << "results must have the operands' types";
-  return success(succeeded(verifyBlockArgs(*this, getCond(), carried, "cond")) &&
-                 succeeded(verifyReturn(*this, getCond(), pred, "cond")) &&
-                 succeeded(verifyBlockArgs(*this, getBody(), carried, "body")) &&
-                 succeeded(verifyReturn(*this, getBody(), carried, "body")));
+  return success(
+      succeeded(verifyBlockArgs(*this, getCond(), carried, "cond")) &&
+      succeeded(verifyReturn(*this, getCond(), pred, "cond")) &&
+      succeeded(verifyBlockArgs(*this, getBody(), carried, "body")) &&
+      succeeded(verifyReturn(*this, getBody(), carried, "body")));
 }
 
 LogicalResult CaseOp::verify() {

@@ -60,9 +60,9 @@ static LogicalResult verifyPairs(Operation *op, RankedTensorType lhs,
                                  RankedTensorType rhs, ArrayRef<int64_t> left,
                                  ArrayRef<int64_t> right, StringRef what) {
   if (left.size() != right.size())
-    return op->emitOpError() << "lists " << left.size() << " left and "
-                             << right.size() << " right " << what
-                             << " dimensions";
+    return op->emitOpError()
+           << "lists " << left.size() << " left and " << right.size()
+           << " right " << what << " dimensions";
   for (auto [l, r] : llvm::zip(left, right))
     if (lhs.getDimSize(l) != rhs.getDimSize(r))
       return op->emitOpError()
@@ -140,9 +140,9 @@ static LogicalResult verifyConvAttributes(ConvolutionOp op, size_t spatial) {
   int64_t features = op.getFeatureGroupCount();
   int64_t batches = op.getBatchGroupCount();
   if (features < 1 || batches < 1 || (features > 1 && batches > 1))
-    return op.emitOpError() << "feature_group_count " << features
-                            << " and batch_group_count " << batches
-                            << ": both must be at least 1 and one of them 1";
+    return op.emitOpError()
+           << "feature_group_count " << features << " and batch_group_count "
+           << batches << ": both must be at least 1 and one of them 1";
   return verifyPrecision(op, op.getPrecisionConfig());
 }
 
@@ -213,14 +213,13 @@ LogicalResult ConvolutionOp::verify() {
 
 /// The body takes accumulators and elements and returns accumulators; the
 /// accumulators' element types are the results'.
-template <typename OpT>
-static LogicalResult verifyReducer(OpT op) {
+template <typename OpT> static LogicalResult verifyReducer(OpT op) {
   if (op.getInputs().empty())
     return op.emitOpError() << "needs at least one operand";
   if (op.getResults().size() != op.getInputs().size())
-    return op.emitOpError() << "has " << op.getInputs().size()
-                            << " operands and " << op.getResults().size()
-                            << " results";
+    return op.emitOpError()
+           << "has " << op.getInputs().size() << " operands and "
+           << op.getResults().size() << " results";
   SmallVector<Type> scalars;
   for (Value value : op.getResults())
     scalars.push_back(
@@ -308,8 +307,8 @@ LogicalResult SelectAndScatterOp::verify() {
       failed(verifyAtLeast(*this, "window_strides", getWindowStrides(), 1)) ||
       failed(verifyBlockArgs(*this, getSelect(), {scalar, scalar}, "select")) ||
       failed(verifyReturn(*this, getSelect(), pred, "select")) ||
-      failed(verifyBlockArgs(*this, getScatter(), {scalar, scalar},
-                             "scatter")) ||
+      failed(
+          verifyBlockArgs(*this, getScatter(), {scalar, scalar}, "scatter")) ||
       failed(verifyReturn(*this, getScatter(), scalar, "scatter")))
     return failure();
   if (!allStatic(*this))

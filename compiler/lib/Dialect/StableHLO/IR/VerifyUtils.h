@@ -42,8 +42,8 @@ LogicalResult verifyBlockArgs(Operation *op, Region &region, TypeRange types,
 LogicalResult verifyReturn(Operation *op, Region &region, TypeRange types,
                            StringRef what);
 
-/// Size of a dimension after dilation by `dilation` (0 stays 0); nothing when it
-/// overflows.
+/// Size of a dimension after dilation by `dilation` (0 stays 0); nothing when
+/// it overflows.
 std::optional<int64_t> dilatedSize(int64_t size, int64_t dilation);
 
 /// Number of window positions; nothing when the arithmetic overflows.

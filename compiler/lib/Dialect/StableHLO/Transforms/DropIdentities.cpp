@@ -14,8 +14,8 @@ using namespace mlir::loom;
 /// Custom calls that name where a value lives among devices; with one device
 /// there is one place.
 static bool isShardingCall(stablehlo::CustomCallOp call) {
-  static constexpr StringLiteral names[] = {
-      "Sharding", "SPMDFullToShardShape", "SPMDShardToFullShape"};
+  static constexpr StringLiteral names[] = {"Sharding", "SPMDFullToShardShape",
+                                            "SPMDShardToFullShape"};
   return llvm::is_contained(names, call.getCallTargetName()) &&
          call.getInputs().getTypes() == call.getResultTypes();
 }

@@ -77,8 +77,8 @@ void Inliner::replace(Operation *call, func::FuncOp callee) {
       inner->setLoc(CallSiteLoc::get(inner->getLoc(), call->getLoc()));
     });
   }
-  for (auto [result, value] : llvm::zip(
-           call->getResults(), body.getTerminator()->getOperands()))
+  for (auto [result, value] :
+       llvm::zip(call->getResults(), body.getTerminator()->getOperands()))
     result.replaceAllUsesWith(mapping.lookupOrDefault(value));
   call->erase();
 }
@@ -134,9 +134,8 @@ struct InlineCallsPass : stablehlo::impl::InlineCallsBase<InlineCallsPass> {
       if (func.isPublic() && !func.isExternal() && failed(inliner.run(func)))
         return signalPassFailure();
     llvm::StringSet<> used;
-    module.walk([&](stablehlo::CompositeOp op) {
-      used.insert(op.getDecomposition());
-    });
+    module.walk(
+        [&](stablehlo::CompositeOp op) { used.insert(op.getDecomposition()); });
     for (auto func : llvm::make_early_inc_range(module.getOps<func::FuncOp>()))
       if (!func.isPublic() && !used.contains(func.getName()))
         func.erase();

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// What the rest of the compiler takes. One table of supported operations, one of
-// reasons for those known and refused; adding an operation is one row.
+// What the rest of the compiler takes. One table of supported operations, one
+// of reasons for those known and refused; adding an operation is one row.
 
 #include "loom/Dialect/StableHLO/Passes.h"
 #include "loom/Dialect/StableHLO/StableHLO.h"
@@ -100,8 +100,7 @@ Operation *simpleReducer(Region &body) {
   return nullptr;
 }
 
-template <typename OpT>
-std::optional<Refusal> checkReducer(Operation *op) {
+template <typename OpT> std::optional<Refusal> checkReducer(Operation *op) {
   auto reduce = cast<OpT>(op);
   if (reduce.getInputs().size() != 1)
     return Refusal{"a reduction of several operands together is not compiled",
@@ -142,8 +141,8 @@ std::optional<Refusal> checkDot(Operation *op) {
 // Tables
 //===----------------------------------------------------------------------===//
 
-/// An operation that is compiled, the element types its operands and results may
-/// have, and what else must hold.
+/// An operation that is compiled, the element types its operands and results
+/// may have, and what else must hold.
 struct SupportRow {
   StringLiteral op;
   unsigned operands, results;
@@ -279,8 +278,10 @@ const RefusalRow kRefused[] = {
      "factorise on the host"},
     {"stablehlo.triangular_solve", "matrix factorisations are not compiled",
      "solve on the host"},
-    {"stablehlo.batch_norm_", "batch normalisation as one operation is not "
-     "compiled", "export from Flax, which writes it as arithmetic"},
+    {"stablehlo.batch_norm_",
+     "batch normalisation as one operation is not "
+     "compiled",
+     "export from Flax, which writes it as arithmetic"},
     {"func.call", "a call is left over", "run loom-inline-calls first"},
     {"vhlo.", "versioned operations are not compiled",
      "run loom-convert-vhlo first"},
@@ -336,20 +337,17 @@ private:
   void add(Location loc, StringRef operation, const Twine &reason,
            StringRef remedy);
 
-  llvm::MapVector<std::string, Unsupported,
-                  std::map<std::string, unsigned>> found;
+  llvm::MapVector<std::string, Unsupported, std::map<std::string, unsigned>>
+      found;
 };
 
 } // namespace
 
 void LegalityChecker::add(Location loc, StringRef operation,
                           const Twine &reason, StringRef remedy) {
-  Unsupported item{loc,
-                   sourceLine(loc),
-                   modulePath(loc),
-                   operation.str(),
-                   reason.str(),
-                   remedy.str()};
+  Unsupported item{
+      loc,          sourceLine(loc), modulePath(loc), operation.str(),
+      reason.str(), remedy.str()};
   auto [at, isNew] = found.insert({item.message(), item});
   if (!isNew)
     ++at->second.count;
@@ -426,7 +424,8 @@ void LegalityChecker::check(func::FuncOp func) {
       continue;
     checkType(func, argument.getType(), kAny, what);
   }
-  // Bodies of reductions and the like are judged with the operation they are in.
+  // Bodies of reductions and the like are judged with the operation they are
+  // in.
   func.walk<WalkOrder::PreOrder>([&](Operation *op) {
     if (op == func.getOperation() || isa<func::ReturnOp>(op))
       return WalkResult::advance();
