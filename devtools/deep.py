@@ -17,17 +17,22 @@ from .util import DevError, ROOT, say
 RESULTS = ROOT / "docs" / "results"
 Suite = Callable[[int], tuple[Report, dict[str, Any]]]
 SUITES: dict[str, Suite] = {}
+COVERS: dict[str, tuple[str, ...]] = {}
+MODEL = ("uapi", "qemu-device/model")
+DRIVER = ("uapi", "accel", "tests/guest")
 
 
-def suite(name: str) -> Callable[[Suite], Suite]:
-    """Declares a suite: it takes a seed, returns its report and its counts."""
+def suite(name: str, *covers: str) -> Callable[[Suite], Suite]:
+    """Declares a suite: it takes a seed, returns its report and its counts.
+    covers: the paths whose change makes an older result stale."""
     def declare(function: Suite) -> Suite:
         SUITES[name] = function
+        COVERS[name] = covers
         return function
     return declare
 
 
-@suite("kasan")
+@suite("kasan", *DRIVER)
 def kasan(seed: int) -> tuple[Report, dict[str, Any]]:
     """The driver's interface under KASAN, lockdep and the other checkers."""
     k = kernel.build_kasan()
@@ -57,7 +62,7 @@ def leaked(g: guest.Guest) -> str:
     return text if "loom" in text else ""
 
 
-@suite("random")
+@suite("random", *MODEL, "umd/libloom", "tests/random")
 def random_programs(seed: int) -> tuple[Report, dict[str, Any]]:
     """Random programs against the scalar oracle, and ten thousand that aim
     outside, with a new seed."""
@@ -75,7 +80,7 @@ def random_programs(seed: int) -> tuple[Report, dict[str, Any]]:
     return report, {"random_programs": 2000, "random_escapes": 100000}
 
 
-@suite("faults")
+@suite("faults", *DRIVER, "qemu-device")
 def faults(seed: int) -> tuple[Report, dict[str, Any]]:
     """A thousand faults of each kind, while others work."""
     folder = tests.folder_of("loom_fault_test")
@@ -86,7 +91,7 @@ def faults(seed: int) -> tuple[Report, dict[str, Any]]:
     return report, {"faults_each": 1000}
 
 
-@suite("fuzz")
+@suite("fuzz", *MODEL, "accel/core", "compiler/lib/Frontend", "umd")
 def fuzz(seed: int) -> tuple[Report, dict[str, Any]]:
     """Every fuzzer for ten minutes."""
     host.build(host.FUZZ)
@@ -96,13 +101,43 @@ def fuzz(seed: int) -> tuple[Report, dict[str, Any]]:
     return report, {"fuzzers": tests.fuzzer_names()}
 
 
+@suite("mutants", *DRIVER, "qemu-device/model", "compiler", "tests/mutants")
+def mutants(seed: int) -> tuple[Report, dict[str, Any]]:
+    """Every one-line bug has to be noticed by the test it names."""
+    report = Report()
+    script = ROOT / "tests" / "mutants" / "run.py"
+    rooms = sorted(p.name for p in script.parent.iterdir() if p.is_dir()
+                   and any(p.glob("*.patch")))
+    for room in rooms:
+        report.add(runners.counted(
+            ["/usr/bin/python3", script, "--room", room], f"mutants-{room}",
+            timeout=2700))
+    return report, {"rooms": rooms}
+
+
+# --- how old the results are -------------------------------------------------
+
+def state(name: str) -> str:
+    """"never run", or what its latest result was and whether it is stale."""
+    path = RESULTS / f"{name}.json"
+    if not path.exists():
+        return "never run"
+    result = json.loads(path.read_text())
+    commit = result["commit"].rstrip("+")
+    text = f"{result['passed']} passed, {result['failed']} failed"
+    changed = util.capture(["git", "diff", "--quiet", commit, "HEAD", "--",
+                            *COVERS[name]]).returncode
+    return text + (f"; older than the code it tests (commit {commit[:8]})"
+                   if changed else "")
+
+
 # --- the command -------------------------------------------------------------
 
 def main(name: str) -> int:
     if not name:
         for key, function in SUITES.items():
             text = (function.__doc__ or "").strip().split("\n")[0]
-            say(f"{key:12} {text}")
+            say(f"{key:10} {text} [{state(key)}]")
         return 0
     if name not in SUITES:
         raise DevError(f"no suite '{name}'; there are: " + ", ".join(SUITES))

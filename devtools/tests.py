@@ -141,6 +141,19 @@ def driver_exists() -> None:
         raise checks.Skip("accel/ has no Kbuild, so there is no driver")
 
 
+@check("deep-results", "style")
+def deep_results() -> Report:
+    """Names the deep suites whose latest result is older than their code."""
+    from . import deep  # deep needs this module's checks
+    states = {name: deep.state(name) for name in deep.SUITES}
+    report = Report(passed=1, detail="; ".join(
+        f"{name}: {text}" for name, text in states.items()))
+    report.failed += [f"{name}: its committed result has failures: {text}"
+                      for name, text in states.items()
+                      if " 0 failed" not in text and text != "never run"]
+    return report
+
+
 @check("kmod-warnings", "style")
 def kmod_warnings() -> None:
     """make W=1 against Debian's headers warns of nothing."""
