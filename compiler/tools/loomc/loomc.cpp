@@ -125,6 +125,8 @@ static int compile(const Options &options) {
   registerFrontDialects(registry);
   registerBackDialects(registry);
   MLIRContext context(registry, MLIRContext::Threading::DISABLED);
+  // A message already names line, module and operation; the text adds nothing.
+  context.printOpOnDiagnostic(false);
   unsigned errors = 0;
   ScopedDiagnosticHandler handler(&context, [&](Diagnostic &diagnostic) {
     if (diagnostic.getSeverity() != DiagnosticSeverity::Error)
