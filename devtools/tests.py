@@ -7,8 +7,8 @@ import re
 import subprocess
 from pathlib import Path
 
-from . import (checks, e2e, fmt, guest, host, kernel, qemu, runners, setup, uapi_doc,
-               util)
+from . import (checks, demo, e2e, fmt, guest, host, kernel, qemu, runners, setup,
+               trouble, uapi_doc, util)
 from .checks import Report, check
 from .util import DevError, ROOT, say
 
@@ -248,6 +248,14 @@ def guest_faults() -> Report:
         ["/usr/bin/python3", ROOT / "tests" / "guest" / "faults.py",
          "--programs", folder_of("loom_fault_test")], "test-guest-faults",
         timeout=3000)
+
+
+@check("guest-trouble", "T2")
+def guest_trouble() -> Report:
+    """No driver, no permission, processes killed in mid-job."""
+    driver_exists()
+    demo.train(fresh=False)
+    return trouble.run()
 
 
 @check("guest-random", "T2")
