@@ -86,7 +86,8 @@ def comparison() -> Report:
 
 @check("dev", "T0")
 def dev_tools() -> Report:
-    """./dev's own parts: overlay, sources, archives, counting."""
+    """./dev's own parts: overlay, sources, archives, counting, guests."""
+    qemu.build()
     return runners.pytest(ROOT / "devtools" / "selftest")
 
 
