@@ -6,7 +6,8 @@ first line names the test that has to notice.
 
 The first line of a patch is one of
     Test: ctest TARGET NAME     builds TARGET; ctest's test NAME has to fail
-    Test: shell COMMAND         a command, run in the tree, has to fail
+    Test: shell COMMAND         a command, run in the tree, has to fail; if it
+                                exits 75, nothing was tested
 A test that fails without the bug, a patch that does not apply and a mutant that
 does not build are errors: none of them says that the bug was noticed."""
 
@@ -26,6 +27,7 @@ ROOT = HERE.parents[1]
 ROOMS = {"model": ["-DLOOM_COMPILER=OFF"], "driver": ["-DLOOM_COMPILER=OFF"],
          "compiler": []}
 LIMIT = 900.0
+NOT_TESTED = 75  # a command's exit code: it could not build or find something
 
 
 class Broken(Exception):
@@ -110,11 +112,14 @@ class Tree:
         else:
             words = ["sh", "-c", test.name]
         try:
-            return subprocess.run(words, cwd=self.source, timeout=LIMIT + 60,
+            done = subprocess.run(words, cwd=self.source, timeout=LIMIT + 60,
                                   stdout=subprocess.DEVNULL,
-                                  stderr=subprocess.DEVNULL).returncode == 0
+                                  stderr=subprocess.DEVNULL)
         except subprocess.TimeoutExpired:
             return False
+        if done.returncode == NOT_TESTED:
+            raise Broken(f"{test} could not be run")
+        return done.returncode == 0
 
     def need_passing(self, test: Test) -> None:
         if test not in self.passing and not self.passes(test):
