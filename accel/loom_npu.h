@@ -49,7 +49,8 @@ struct loom_npu {
 	/* Watchdog only. */
 	u64 progress;
 	u32 progress_job;
-	unsigned long progress_at; /* jiffies */
+	unsigned long checked_at; /* jiffies */
+	unsigned long stood_still; /* jiffies that the watchdog saw */
 
 	struct loom_job *ring;
 	dma_addr_t ring_dma;

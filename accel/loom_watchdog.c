@@ -232,25 +232,33 @@ static void loom_reset_work(struct work_struct *work)
 
 /* --- the watchdog --- */
 
-/* Has the running job stood still for hang_ms? */
+/*
+ * Has the running job stood still for hang_ms? A check counts for no more than
+ * twice its period: where the watchdog itself did not get to run, the machine
+ * was short of time, and so perhaps was the device.
+ */
 static bool loom_watchdog_stuck(struct loom_device *ldev)
 {
 	struct loom_npu *npu = &ldev->npu;
+	unsigned long since = min(jiffies - npu->checked_at,
+				  2 * loom_watchdog_period());
 	u64 progress = loom_read64(ldev, LOOM_REG_PROGRESS);
 	u32 job = loom_read(ldev, LOOM_REG_PROGRESS_JOB);
 	u32 expected;
 
+	npu->checked_at = jiffies;
 	spin_lock_irq(&npu->lock);
 	expected = npu->active ? npu->active->seqno : 0;
 	spin_unlock_irq(&npu->lock);
 	if (progress != npu->progress || expected != npu->progress_job) {
 		npu->progress = progress;
 		npu->progress_job = expected;
-		npu->progress_at = jiffies;
+		npu->stood_still = 0;
 		return false;
 	}
-	if (!expected || time_before(jiffies, npu->progress_at +
-				     msecs_to_jiffies(READ_ONCE(loom_hang_ms))))
+	npu->stood_still += since;
+	if (!expected ||
+	    npu->stood_still < msecs_to_jiffies(READ_ONCE(loom_hang_ms)))
 		return false;
 	drm_err(&ldev->drm, "job %u has stood still for %u ms at instruction %llu (device: job %u)\n",
 		expected, READ_ONCE(loom_hang_ms), progress, job);

@@ -95,7 +95,8 @@ TEST(Close, QueuedJobsAreCancelled) {
   const std::uint32_t first = watcher.syncobj(), last = watcher.syncobj();
   {
     Device dev;
-    Runner r(dev, spin_program(dev.target(), 500000));
+    // Long enough to still run when the file is closed, on a busy host too.
+    Runner r(dev, spin_program(dev.target(), 20000000));
     const std::uint32_t done = dev.syncobj();
     Job a(r.inst), b(r.inst);
     a.signal(r.sync);
