@@ -9,6 +9,8 @@
 
 #define SIDE_SRC 0
 #define SIDE_DST 1
+#define AHEAD 4 /* rows that are asked for before they are copied */
+#define PREFETCH_BYTES 1024 /* of each; of longer rows the host fetches the rest by itself */
 #define FAR ((int64_t)1 << 62) /* farther than any memory; strides cannot lead back from there */
 
 static bool is_fill(const struct loom_dma *r)
@@ -203,6 +205,15 @@ static void merge_rows(const struct loom_dma *r, bool merge_inner, struct rows *
 	}
 }
 
+/* The host's prefetcher stops at the end of a page, and rows of a matrix often lie a page apart. */
+static void prefetch(const uint8_t *row, uint64_t len)
+{
+	uint64_t i;
+
+	for (i = 0; i < len && i < PREFETCH_BYTES; i += 64)
+		__builtin_prefetch(row + i);
+}
+
 /* The innermost loop between two places in this process's memory. Small rows are moved without a call. */
 static void copy_direct(uint8_t *dst, const uint8_t *src, uint64_t n, int64_t ds, int64_t ss, uint64_t len)
 {
@@ -232,8 +243,11 @@ static void copy_direct(uint8_t *dst, const uint8_t *src, uint64_t n, int64_t ds
 		ROWS(16);
 		break;
 	default:
-		for (i = 0; i < n; i++)
+		for (i = 0; i < n; i++) {
+			if (i + AHEAD < n)
+				prefetch(src + (int64_t)(i + AHEAD) * ss, len);
 			memmove(dst + (int64_t)i * ds, src + (int64_t)i * ss, len);
+		}
 	}
 #undef ROWS
 }

@@ -22,6 +22,7 @@ struct drain {
 	const uint32_t *scale; /* f32, or pairs of multiplier and shift */
 	const int8_t *lut;
 	int64_t residual; /* address, or -1 */
+	bool plain; /* rows leave as they are */
 	uint32_t v[CHUNK];
 };
 
@@ -253,6 +254,10 @@ static void store(const struct drain *d, uint8_t *out, uint32_t n)
 /* One pixel. */
 static void drain_pixel(struct drain *d, const uint32_t *acc, uint8_t *out, const uint8_t *residual)
 {
+	if (d->plain) {
+		memcpy(out, acc, (size_t)d->m->n * 4);
+		return;
+	}
 	for (uint32_t first = 0; first < d->m->n; first += CHUNK) {
 		const uint32_t n = d->m->n - first < CHUNK ? d->m->n - first : CHUNK;
 
@@ -293,6 +298,7 @@ void loom_epi_drain(const struct loom_exec *x, const struct loom_dispatched *r)
 	d.x = x;
 	d.m = m;
 	d.e = loom_mxu_epi(r);
+	d.plain = !d.e && m->o_sn == 4 && (m->out_type == LOOM_F32 || m->out_type == LOOM_I32);
 	d.bias = d.scale = NULL;
 	d.lut = NULL;
 	d.residual = -1;

@@ -17,6 +17,13 @@ INLINE __m512 canonical(__m512 v)
 	return _mm512_mask_mov_ps(v, _mm512_cmp_ps_mask(v, v, _CMP_UNORD_Q), nan);
 }
 
+/* s + x times w; around the intrinsic GCC 12 spills a row of B to the stack, and loads it split from there. */
+INLINE __m512 fma_ps(__m512 s, __m512 x, __m512 w)
+{
+	__asm__("vfmadd231ps %2, %1, %0" : "+v"(s) : "v"(x), "v"(w));
+	return s;
+}
+
 /* s + pairs of x times pairs of w; GCC 12 spills the accumulators of the intrinsic. */
 INLINE __m512i dot_pairs(__m512i s, __m512i x, __m512i w)
 {
@@ -65,7 +72,7 @@ INLINE void tile_f32(const struct loom_gemm *g, unsigned row, unsigned col, cons
 
 #pragma GCC unroll 4
 				for (unsigned v = 0; v < NV; v++)
-					s[i][v] = _mm512_fmadd_ps(x, w[v], s[i][v]);
+					s[i][v] = fma_ps(s[i][v], x, w[v]);
 			}
 		}
 	}
@@ -118,13 +125,16 @@ INLINE void tile_i8(const struct loom_gemm *g, unsigned row, unsigned col, const
 						 s[i][v]);
 }
 
-/* All rows of one panel of 16 * NV columns: tiles of FULL rows, then what is left by halves. */
+/*
+ * All rows of one panel of 16 * NV columns: tiles of FULL rows, then what is left by halves. Tiles of fewer than 4
+ * rows wait for B; where 8 rows are left they are two tiles of 4, not 6 and 2.
+ */
 #define PANEL(type, NV, FULL)                                                                                          \
 	static __attribute__((noinline)) void panel_##type##_##NV(const struct loom_gemm *g, unsigned col)             \
 	{                                                                                                              \
 		unsigned row = 0;                                                                                      \
                                                                                                                        \
-		for (; row + FULL <= g->m; row += FULL)                                                                \
+		for (; row + FULL <= g->m && (FULL == 8 || g->m - row != 8); row += FULL)                              \
 			tile_##type(g, row, col, FULL, NV);                                                            \
 		for (; row + 4 <= g->m; row += 4)                                                                      \
 			tile_##type(g, row, col, 4, NV);                                                               \

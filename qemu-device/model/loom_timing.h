@@ -123,14 +123,21 @@ static inline __u64 loom_burst_bytes(__u64 addr, __u64 len)
  */
 static inline __u64 loom_dma_bus_bytes(__u32 phase, const __u32 n[4], const __s32 stride[4], __u64 inner)
 {
-	__u64 rows[64] = {0}, next[64], bytes = 0;
-	int d = 3, i, p;
+	__u64 rows[64], next[64], bytes = 0, count;
+	int d = 3, i, p, whole;
 
 	while (d >= 0 && (n[d] == 1 || (__s64)stride[d] == (__s64)inner)) {
 		inner *= n[d];
 		d--;
 	}
-	rows[phase % 64] = 1;
+	for (i = 0, whole = 1, count = 1; i <= d; i++) {
+		whole &= n[i] == 1 || stride[i] % 64 == 0;
+		count *= n[i];
+	}
+	if (whole) /* all rows begin at the same address mod 64 */
+		return count * loom_burst_bytes(phase % 64, inner);
+	for (p = 0; p < 64; p++)
+		rows[p] = p == (int)(phase % 64);
 	for (; d >= 0; d--) {
 		const __u32 step = (__u32)stride[d] % 64;
 

@@ -223,13 +223,12 @@ static void rows_in_place(const struct block *k, uint32_t first, uint32_t rows, 
 	const uint32_t tap = k->k / m->kc, c = k->k % m->kc;
 	const void *a[MAX_TAPS * BLOCK_M];
 	uint32_t pad[BLOCK_K];
+	bool padded = false;
 
 	g->kc = k->len < m->kc ? k->len : m->kc;
 	g->taps = k->len / g->kc;
 	g->a = a;
 	g->a_pitch = rows;
-	for (uint32_t i = 0; i < g->kc; i++)
-		pad[i] = k->pad;
 	for (uint32_t i = 0; i < rows; i++) {
 		const struct corner corner = corner_of(m, first + i);
 		uint32_t ky = tap / m->kw, kx = tap % m->kw;
@@ -237,6 +236,7 @@ static void rows_in_place(const struct block *k, uint32_t first, uint32_t rows, 
 		for (uint32_t t = 0; t < g->taps; t++) {
 			const uint8_t *at = pixel(k, corner, ky, kx);
 
+			padded |= !at;
 			a[t * rows + i] = at ? (const void *)(at + (size_t)c * 4) : pad;
 			if (++kx == m->kw) {
 				kx = 0;
@@ -244,6 +244,8 @@ static void rows_in_place(const struct block *k, uint32_t first, uint32_t rows, 
 			}
 		}
 	}
+	for (uint32_t i = 0; padded && i < g->kc; i++)
+		pad[i] = k->pad;
 	k->x->kernels->gemm_f32(g);
 }
 
