@@ -27,9 +27,9 @@ from bad_cases import Case, Shop
 TIME_LIMIT = 60  # seconds
 MEMORY_LIMIT = 1536  # MiB resident; files are up to 8 GiB and sparse, so that reading them shows
 REMEDY = re.compile(
-    r"\b(add|check|choose|compile|convert|copy|correct|create|drop|export|give|install|keep|leave|list|"
+    r"\b(add|check|choose|compile|compute|convert|copy|correct|create|drop|export|express|factorise|give|install|keep|leave|list|"
     r"load|make|move|name|omit|pass|pick|provide|recompile|reduce|regenerate|rebuild|remove|rename|replace|"
-    r"reshape|run|save|see|select|set|split|try|upgrade|use|write)\b|\bit has: |; there (is|are):? |"
+    r"reshape|run|save|see|select|set|sort|split|transform|try|upgrade|use|write)\b|\bit has: |; there (is|are):? |"
     r"no such file or directory$",  # a wrong path says enough
     re.I | re.M,
 )

@@ -159,7 +159,7 @@ LogicalResult Importer::checkTensor(Type type, const TensorInfo &info,
   std::string got, want;
   llvm::raw_string_ostream(got) << type;
   llvm::raw_string_ostream(want) << expected;
-  return fail(file + ": " + what + " ('" + info.path + "') is " + got +
+  return fail(file + ": " + what + " ('" + info.path + "') has shape " + got +
               ", model.json says " + want +
               "; write the bundle again with loom.export");
 }

@@ -13,6 +13,8 @@
 
 #include "mlir/IR/Diagnostics.h"
 #include "mlir/IR/MLIRContext.h"
+#include "llvm/Support/Format.h"
+#include "llvm/ADT/StringExtras.h"
 
 // CLI11 uses exceptions; this file alone is compiled with them.
 #include <CLI/CLI.hpp>
@@ -33,8 +35,16 @@ struct Options {
 };
 } // namespace
 
+/// Messages quote names out of files, which may hold anything.
 static void sayError(llvm::StringRef message) {
-  llvm::errs() << "loomc: error: " << message << "\n";
+  llvm::errs() << "loomc: error: ";
+  for (char c : message) {
+    if (c == '\n' || llvm::isPrint(c))
+      llvm::errs() << c;
+    else
+      llvm::errs() << "\\x" << llvm::format_hex_no_prefix(uint8_t(c), 2);
+  }
+  llvm::errs() << "\n";
 }
 
 /// "cnn.py:12:4: CNN/Conv_0: what; remedy", and its notes.

@@ -79,7 +79,7 @@ TEST_F(Import, DescriptionAndArtifactMustAgree) {
   auto bundle = Bundle::open(scratch.str());
   ASSERT_TRUE(bool(bundle)) << llvm::toString(bundle.takeError());
   EXPECT_FALSE(importBundleEntry(context, *bundle, "__call__", sink()));
-  EXPECT_NE(messages.find("argument 4 ('x') is tensor<2x5xf32>, model.json "
+  EXPECT_NE(messages.find("argument 4 ('x') has shape tensor<2x5xf32>, model.json "
                           "says tensor<2x5xi32>"),
             std::string::npos)
       << messages;

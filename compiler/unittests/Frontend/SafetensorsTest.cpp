@@ -91,7 +91,7 @@ TEST(Safetensors, NamesWhatIsWrong) {
       {R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[8,0]}})",
        "data_offsets lie outside"},
       {R"({"a":{"dtype":"F32","shape":[3],"data_offsets":[0,8]}})",
-       "has 8 bytes, its shape needs 12"},
+       "has 8 bytes, its shape of F32 needs 12"},
       {R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[0]}})",
        "data_offsets is not a pair"},
   };

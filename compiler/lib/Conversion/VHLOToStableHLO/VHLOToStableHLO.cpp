@@ -559,6 +559,12 @@ LogicalResult Converter::convertOp(Operation *op, bool isFunctionBody) {
     return op->emitError() << "'" << *name
                            << "' has a tensor without a rank; Loom compiles "
                               "static shapes: export with concrete ones";
+  // Regions may name values of other regions; here all come before their use.
+  for (Value operand : op->getOperands())
+    if (!mapping.contains(operand))
+      return op->emitError() << "'" << *name
+                             << "' uses a value that is not defined before it; "
+                                "the artifact is damaged, export it again";
   if (*name == "call")
     return convertCall(op);
   if (*name == "dot")

@@ -19,6 +19,15 @@ using llvm::Twine;
 static constexpr StringRef kRemedy = "write the bundle again with loom.export";
 static constexpr int64_t kVersion = 1;
 static constexpr size_t kMaxRank = 32;
+static constexpr uint64_t kMaxDescription = 64 << 20;
+
+/// "f32[16,8]".
+static std::string describe(const DType *dtype, llvm::ArrayRef<int64_t> shape) {
+  std::string text = (dtype->name + "[").str();
+  for (int64_t size : shape)
+    text += (text.back() == '[' ? "" : ",") + std::to_string(size);
+  return text + "]";
+}
 
 StringRef mlir::loom::roleName(Role role) {
   switch (role) {
@@ -86,12 +95,13 @@ static std::optional<Role> parseRole(StringRef name, bool isInput) {
 }
 
 Error DescriptionReader::readTensor(const json &value, bool isInput,
-                                    const std::string &where,
+                                    const std::string &place,
                                     TensorInfo &tensor) {
-  Expected<std::string> path = text(value, "path", where);
+  Expected<std::string> path = text(value, "path", place);
   if (!path)
     return path.takeError();
   tensor.path = *path;
+  const std::string where = place + " ('" + *path + "')";
   Expected<std::string> role = text(value, "role", where);
   if (!role)
     return role.takeError();
@@ -196,7 +206,12 @@ Expected<std::vector<EntryPoint>> DescriptionReader::read(const json &root) {
   auto version = root.find("version");
   if (version == root.end() || jsonInteger(*version) != kVersion)
     return fail("model.json",
-                "'version' is not 1, the one this compiler reads");
+                "'version' is " +
+                    (version == root.end()
+                         ? "missing"
+                         : version->dump(-1, ' ', true,
+                                         json::error_handler_t::replace)) +
+                    ", this compiler reads 1");
   auto list = root.find("entry_points");
   if (list == root.end() || !list->is_array() || list->empty())
     return fail("model.json", "'entry_points' is not a list of at least one");
@@ -238,8 +253,10 @@ static Error checkValues(const EntryPoint &entry, Role role,
                        kRemedy);
     if (value->dtype != input.dtype || value->shape != input.shape)
       return fileError(file, 0,
-                       "tensor '" + input.path +
-                           "' differs from model.json in dtype or shape",
+                       "tensor '" + input.path + "' is " +
+                           describe(value->dtype, value->shape) +
+                           ", model.json says " +
+                           describe(input.dtype, input.shape),
                        kRemedy);
   }
   return Error::success();
@@ -272,6 +289,12 @@ Expected<Bundle> Bundle::open(StringRef path) {
     llvm::sys::path::remove_filename(directory);
   llvm::SmallString<128> description(directory);
   llvm::sys::path::append(description, "model.json");
+  uint64_t bytes = 0;
+  if (!llvm::sys::fs::file_size(description, bytes) && bytes > kMaxDescription)
+    return fileError(description, 0,
+                     llvm::Twine(bytes) + " bytes are more than the limit of " +
+                         llvm::Twine(kMaxDescription),
+                     kRemedy);
   auto file = llvm::MemoryBuffer::getFile(description);
   if (!file)
     return fileError(description, 0,

@@ -93,8 +93,8 @@ static llvm::Error readTensor(const std::string &name, const json &entry,
     return fail("data_offsets lie outside the " + Twine(data.size()) +
                 " bytes of data");
   if (*end - *begin != bytes)
-    return fail("has " + Twine(*end - *begin) + " bytes, its shape needs " +
-                Twine(bytes));
+    return fail("has " + Twine(*end - *begin) + " bytes, its shape of " +
+                *dtypeName + " needs " + Twine(bytes));
   tensor.bytes = data.slice(*begin, *end - *begin);
   return llvm::Error::success();
 }
@@ -122,13 +122,19 @@ Safetensors::parse(std::shared_ptr<llvm::MemoryBuffer> buffer, StringRef name) {
   llvm::ArrayRef<char> data(rest.data(), rest.size());
   Safetensors result;
   result.buffer = std::move(buffer);
+  const char *used = data.begin();
   for (const auto &[key, entry] : header->items()) {
     if (key == "__metadata__")
       continue;
     Tensor &tensor = result.entries[key];
     if (llvm::Error error = readTensor(key, entry, data, name, 8, tensor))
       return error;
+    used = std::max(used, tensor.bytes.end());
   }
+  if (used != data.end())
+    return fileError(name, used - text.data(),
+                     Twine(data.end() - used) + " bytes belong to no tensor",
+                     kRemedy);
   return result;
 }
 

@@ -11,6 +11,8 @@ using llvm::StringRef;
 using llvm::Twine;
 
 static constexpr uint64_t kMaxVersion = 6;
+/// StableHLO's newest version in the table of operations.
+static constexpr unsigned kMaxMajor = 1, kMaxMinor = 20;
 static constexpr uint8_t kPaddingByte = 0xCB;
 
 // Bytecode versions at which the encoding changed.
@@ -84,6 +86,7 @@ void Container::readSections(ArrayRef<uint8_t> file) {
   if (errors.failed())
     return;
   producer = toString(file.slice(begin, cursor.offset() - begin - 1));
+  checkProducer(begin);
   while (!cursor.empty()) {
     uint64_t at = cursor.offset();
     auto [kind, found] = readSection(cursor);
@@ -95,6 +98,21 @@ void Container::readSections(ArrayRef<uint8_t> file) {
   }
   if (!section(SectionKind::IR).present)
     errors.fail(file.size(), "truncated: the operations are missing");
+}
+
+/// Artifacts carry the StableHLO version they were written for.
+void Container::checkProducer(uint64_t at) {
+  StringRef text = producer;
+  unsigned major = 0, minor = 0;
+  if (!text.consume_front("StableHLO_v") || text.consumeInteger(10, major) ||
+      !text.consume_front(".") || text.consumeInteger(10, minor))
+    return;
+  if (major > kMaxMajor || (major == kMaxMajor && minor > kMaxMinor))
+    errors.fail(at,
+                "written for StableHLO version " + Twine(major) + "." +
+                    Twine(minor) + ", the newest known is " + Twine(kMaxMajor) +
+                    "." + Twine(kMaxMinor),
+                "export for an older version");
 }
 
 void Container::readStrings() {

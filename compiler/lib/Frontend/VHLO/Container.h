@@ -76,6 +76,7 @@ private:
   Section &section(SectionKind kind) { return sections[unsigned(kind)]; }
   Cursor open(SectionKind kind, const char *name);
   void readSections(llvm::ArrayRef<uint8_t> file);
+  void checkProducer(uint64_t at);
   void readStrings();
   void readDialects();
   void readOpNames(Cursor &cursor);
