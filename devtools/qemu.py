@@ -65,6 +65,7 @@ def cache_key(lock: Lock) -> str:
     return util.digest(lock.dsc_sha256, lock.meson, *FLAGS,
                        (OVERLAY / "loom.mak").read_text(),
                        (OVERLAY / "apply.py").read_text(),
+                       *(p.read_text() for p in sorted(OVERLAY.glob("*.patch"))),
                        util.tool_version("gcc"))
 
 

@@ -27,7 +27,7 @@ def source(tmp_path):
 
 
 def test_each_edit_goes_behind_its_anchor(source):
-    apply.apply(source)
+    apply.apply(source, ())
     for edit in apply.EDITS:
         assert (source / edit.file).read_text() == \
             f"before\n{edit.anchor}\n{edit.added}\nafter\n"
@@ -40,20 +40,55 @@ def test_an_anchor_must_match_once(source, edit, count):
     (source / edit.file).write_text(f"{edit.anchor}\n" * count)
     before = {e.file: (source / e.file).read_text() for e in apply.EDITS}
     with pytest.raises(apply.OverlayError, match=f"occurs {count} times"):
-        apply.apply(source)
+        apply.apply(source, ())
     after = {e.file: (source / e.file).read_text() for e in apply.EDITS}
     assert after == before
 
 
 def test_a_second_application_is_refused(source):
-    apply.apply(source)
+    apply.apply(source, ())
     with pytest.raises(apply.OverlayError, match="there already"):
-        apply.apply(source)
+        apply.apply(source, ())
 
 
 def test_a_folder_that_is_no_qemu_is_refused(tmp_path):
     with pytest.raises(apply.OverlayError, match="is this a QEMU source"):
-        apply.apply(tmp_path)
+        apply.apply(tmp_path, ())
+
+
+PATCH = """\
+why
+--- a/some.c
++++ b/some.c
+@@ -1,3 +1,3 @@
+ one
+-two
++zwei
+ three
+"""
+
+
+@pytest.fixture
+def some_patch(tmp_path_factory):
+    path = tmp_path_factory.mktemp("patches") / "some.patch"
+    path.write_text(PATCH)
+    return path
+
+
+def test_a_patch_is_applied(source, some_patch):
+    (source / "some.c").write_text("one\ntwo\nthree\n")
+    apply.apply(source, [some_patch])
+    assert (source / "some.c").read_text() == "one\nzwei\nthree\n"
+
+
+@pytest.mark.parametrize("text", ["one\ntwo\nfour\n", "one\nzwei\nthree\n"])
+def test_a_patch_that_does_not_fit_changes_nothing(source, some_patch, text):
+    (source / "some.c").write_text(text)
+    with pytest.raises(apply.OverlayError, match="some.patch does not apply"):
+        apply.apply(source, [some_patch])
+    assert (source / "some.c").read_text() == text
+    for edit in apply.EDITS:
+        assert edit.added not in (source / edit.file).read_text()
 
 
 DEB822 = """\

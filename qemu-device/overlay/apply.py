@@ -1,15 +1,19 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Hooks hw/loom into an unpacked QEMU source tree: three anchored edits and
-one device list. The device's own files are put into hw/loom by the caller.
+one device list; and mends QEMU itself by the patches in this folder, each of
+which says why. The device's own files are put into hw/loom by the caller.
 
-Each anchor must occur exactly once: a QEMU whose build files changed shape is
-refused here, instead of building an emulator without the device."""
+Each anchor must occur exactly once and each patch apply without fuzz: a QEMU
+that changed shape is refused here, instead of building an emulator without the
+device."""
 
 from __future__ import annotations
 
 import shutil
+import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -29,6 +33,7 @@ EDITS = (
 )
 HERE = Path(__file__).resolve().parent
 DEVICES = HERE / "loom.mak"
+PATCHES = tuple(sorted(HERE.glob("*.patch")))
 DEVICES_IN_TREE = "configs/devices/x86_64-softmmu/loom.mak"
 
 
@@ -50,16 +55,30 @@ def edited(text: str, edit: Edit) -> str:
     return "\n".join(lines)
 
 
-def apply(source: Path) -> None:
-    """All edits or none: every result is made before the first is written."""
+def patch(source: Path, file: Path, *options: str) -> None:
+    done = subprocess.run(["patch", "-p1", "--fuzz=0", "--batch", "--forward",
+                           "-i", file, *options], cwd=source, text=True,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    if done.returncode:
+        raise OverlayError(f"{file.name} does not apply to this QEMU; where it "
+                           "mends it in another way, remove the patch:\n"
+                           f"{done.stdout.strip()}")
+
+
+def apply(source: Path, patches: Sequence[Path] = PATCHES) -> None:
+    """All or nothing: every edit and patch is tried before the first is made."""
     results = {}
     for edit in EDITS:
         path = source / edit.file
         if not path.is_file():
             raise OverlayError(f"{path} does not exist; is this a QEMU source?")
         results[path] = edited(path.read_text(), edit)
+    for file in patches:
+        patch(source, file, "--dry-run")
     for path, text in results.items():
         path.write_text(text)
+    for file in patches:
+        patch(source, file)
     shutil.copyfile(DEVICES, source / DEVICES_IN_TREE)
 
 

@@ -142,7 +142,8 @@ def run_all(place: Path, options: argparse.Namespace) -> int:
             print("       | " + "\n       | ".join(said.strip().splitlines()[:12]), flush=True)
         for leftover in case.absent:
             leftover.unlink(missing_ok=True)
-    print(f"{passed} passed, {failed} failed, 0 skipped  ({time.monotonic() - start:.0f} s)")
+    print(f"in {time.monotonic() - start:.0f} s")
+    print(f"{passed} passed, {failed} failed, 0 skipped")
     return 1 if failed or not passed else 0
 
 

@@ -13,8 +13,8 @@
 
 #include "mlir/IR/Diagnostics.h"
 #include "mlir/IR/MLIRContext.h"
-#include "llvm/Support/Format.h"
 #include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/Format.h"
 
 // CLI11 uses exceptions; this file alone is compiled with them.
 #include <CLI/CLI.hpp>

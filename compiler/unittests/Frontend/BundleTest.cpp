@@ -57,7 +57,8 @@ TEST(Bundle, NamesWhatIsWrong) {
   };
   const Row rows[] = {
       {"loom-bundle", "tar", "format 'tar' is not 'loom-bundle'"},
-      {"\"version\":1", "\"version\":2", "'version' is 2, this compiler reads 1"},
+      {"\"version\":1", "\"version\":2",
+       "'version' is 2, this compiler reads 1"},
       {"\"name\":\"__call__\"", "\"name\":3", "entry_points[0]: 'name'"},
       {"c.bc", "../c.bc", "is not a file name inside the bundle"},
       {"c.bc", "/etc/passwd", "is not a file name inside the bundle"},

@@ -79,9 +79,10 @@ TEST_F(Import, DescriptionAndArtifactMustAgree) {
   auto bundle = Bundle::open(scratch.str());
   ASSERT_TRUE(bool(bundle)) << llvm::toString(bundle.takeError());
   EXPECT_FALSE(importBundleEntry(context, *bundle, "__call__", sink()));
-  EXPECT_NE(messages.find("argument 4 ('x') has shape tensor<2x5xf32>, model.json "
-                          "says tensor<2x5xi32>"),
-            std::string::npos)
+  EXPECT_NE(
+      messages.find("argument 4 ('x') has shape tensor<2x5xf32>, model.json "
+                    "says tensor<2x5xi32>"),
+      std::string::npos)
       << messages;
 }
 
