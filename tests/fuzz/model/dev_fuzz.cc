@@ -209,8 +209,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n) {
   enable(d);
   for (uint32_t left = in.below(100); left; left--)
     act(in, b, d, spare, tail);
-  // Pokes may have given a job a budget of years: it runs for a while, and rests
-  // as soon as it is told to.
+  // Pokes may have given a job a budget of years: it runs for a while, and
+  // rests as soon as it is told to.
   for (int steps = 0; steps < 500 && loom_dev_step(d, 64); steps++)
     ;
   loom_dev_mmio_write(d, LOOM_REG_CONTROL, LOOM_CTL_ENABLE | LOOM_CTL_HALT, 4);
