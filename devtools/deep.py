@@ -8,12 +8,15 @@ import json
 import random
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from . import checks, guest, host, kernel, qemu, runners, setup, tests, util
 from .checks import Report
 from .util import DevError, ROOT, say
 
+LIMIT = 2700.0  # seconds that a suite may take
+FUZZ_SECONDS = 600
 RESULTS = ROOT / "docs" / "results"
 Suite = Callable[[int], tuple[Report, dict[str, Any]]]
 SUITES: dict[str, Suite] = {}
@@ -87,32 +90,43 @@ def faults(seed: int) -> tuple[Report, dict[str, Any]]:
     report = runners.counted(
         ["/usr/bin/python3", ROOT / "tests" / "guest" / "faults.py",
          "--programs", folder, "--count", "1000"], "deep-faults",
-        timeout=14400)
+        timeout=LIMIT)
     return report, {"faults_each": 1000}
 
 
 @suite("fuzz", *MODEL, "accel/core", "compiler/lib/Frontend", "umd")
 def fuzz(seed: int) -> tuple[Report, dict[str, Any]]:
-    """Every fuzzer for ten minutes."""
+    """Every fuzzer for ten minutes, two at a time."""
     host.build(host.FUZZ)
+    names = tests.fuzzer_names()
     report = Report()
-    for name in tests.fuzzer_names():
-        report.add(runners.fuzz(host.FUZZ.dir / "fuzzers" / name, 600))
-    return report, {"fuzzers": tests.fuzzer_names()}
+    with ThreadPoolExecutor(util.jobs()) as pool:
+        for found in pool.map(
+                lambda name: runners.fuzz(host.FUZZ.dir / "fuzzers" / name,
+                                          FUZZ_SECONDS), names):
+            report.add(found)
+    report.add(tests.compiler_fuzzers(FUZZ_SECONDS, "deep-fuzz-compiler"))
+    return report, {"fuzzers": names, "seconds_each": FUZZ_SECONDS}
 
 
-@suite("mutants", *DRIVER, "qemu-device/model", "compiler", "tests/mutants")
-def mutants(seed: int) -> tuple[Report, dict[str, Any]]:
-    """Every one-line bug has to be noticed by the test it names."""
-    report = Report()
-    script = ROOT / "tests" / "mutants" / "run.py"
-    rooms = sorted(p.name for p in script.parent.iterdir() if p.is_dir()
-                   and any(p.glob("*.patch")))
-    for room in rooms:
-        report.add(runners.counted(
-            ["/usr/bin/python3", script, "--room", room], f"mutants-{room}",
-            timeout=2700))
-    return report, {"rooms": rooms}
+MUTANT_ROOMS = {"model": MODEL, "driver": DRIVER,
+                "compiler": ("uapi", "compiler")}
+
+
+def mutant_suite(room: str) -> Suite:
+    def mutants(seed: int) -> tuple[Report, dict[str, Any]]:
+        report = runners.counted(
+            ["/usr/bin/python3", ROOT / "tests" / "mutants" / "run.py",
+             "--room", room], f"mutants-{room}", timeout=LIMIT)
+        return report, {"room": room}
+    mutants.__doc__ = (f"Every one-line bug in the {room} is noticed by the "
+                       "test it names.")
+    return mutants
+
+
+for _room, _covers in MUTANT_ROOMS.items():
+    suite(f"mutants-{_room}", *_covers, f"tests/mutants/{_room}")(
+        mutant_suite(_room))
 
 
 # --- how old the results are -------------------------------------------------
@@ -137,11 +151,17 @@ def main(name: str) -> int:
     if not name:
         for key, function in SUITES.items():
             text = (function.__doc__ or "").strip().split("\n")[0]
-            say(f"{key:10} {text} [{state(key)}]")
+            say(f"{key:17} {text} [{state(key)}]")
         return 0
-    if name not in SUITES:
+    chosen = [key for key in SUITES if key == name or
+              key.startswith(name + "-")]
+    if not chosen:
         raise DevError(f"no suite '{name}'; there are: " + ", ".join(SUITES))
     setup.setup()
+    return max(run_suite(key) for key in chosen)
+
+
+def run_suite(name: str) -> int:
     seed = random.SystemRandom().randrange(1 << 32)
     say(f"==> {name}, seed {seed}")
     start = time.monotonic()

@@ -331,10 +331,13 @@ declare_fuzzers()
 @check("fuzz-compiler", "fuzz")
 def fuzz_compiler() -> Report:
     """60 s of each of the compiler's readers under ASan and UBSan."""
+    return compiler_fuzzers(FUZZ_SECONDS, "fuzz-compiler")
+
+
+def compiler_fuzzers(seconds: int, name: str) -> Report:
     host.build(host.HOST)
     return runners.ctest(host.HOST, ("-R", COMPILER_FUZZ),
-                         env={"LOOM_FUZZ_SECONDS": str(FUZZ_SECONDS)},
-                         name="fuzz-compiler")
+                         env={"LOOM_FUZZ_SECONDS": str(seconds)}, name=name)
 
 
 # --- the command ------------------------------------------------------------------------------
