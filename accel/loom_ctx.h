@@ -2,6 +2,7 @@
 #ifndef LOOM_CTX_H
 #define LOOM_CTX_H
 
+#include <linux/atomic.h>
 #include <linux/dma-resv.h>
 #include <linux/kref.h>
 #include <linux/list.h>
@@ -31,6 +32,7 @@ struct loom_ctx {
 	u32 resets_before; /* of the device, when it was created */
 	bool abandoned; /* its file is closed: what is queued is cancelled */
 	u32 priority;
+	atomic64_t used; /* NPU cycles, see loom_fair.c */
 };
 
 struct loom_ctx *loom_ctx_lookup(struct loom_file *lfile, u32 handle);

@@ -44,11 +44,12 @@ static int loom_contexts_show(struct seq_file *m, void *unused)
 	struct loom_device *ldev = loom_seq_device(m);
 	struct loom_ctx *ctx;
 
-	seq_puts(m, "client priority guilty abandoned\n");
+	seq_puts(m, "client priority guilty abandoned used\n");
 	mutex_lock(&ldev->ctx_lock);
 	list_for_each_entry(ctx, &ldev->ctxs, node)
-		seq_printf(m, "%llu %u %d %d\n", ctx->client->id, ctx->priority,
-			   atomic_read(&ctx->guilty), READ_ONCE(ctx->abandoned));
+		seq_printf(m, "%llu %u %d %d %lld\n", ctx->client->id, ctx->priority,
+			   atomic_read(&ctx->guilty), READ_ONCE(ctx->abandoned),
+			   (s64)atomic64_read(&ctx->used));
 	mutex_unlock(&ldev->ctx_lock);
 	return 0;
 }

@@ -24,6 +24,7 @@
 #include "loom_ctx.h"
 #include "loom_device.h"
 #include "loom_drv.h"
+#include "loom_fair.h"
 #include "loom_inst.h"
 #include "loom_prog.h"
 
@@ -162,6 +163,7 @@ static struct dma_fence *loom_npu_run_job(struct drm_sched_job *job)
 	struct dma_fence *done = dma_fence_get(seg->done);
 	int idx, ret;
 
+	loom_fair_begin(seg->chain->inst->ctx);
 	ret = loom_npu_refuse(seg);
 	if (!ret) {
 		trace_loom_run(seg);
@@ -182,7 +184,11 @@ static struct dma_fence *loom_npu_run_job(struct drm_sched_job *job)
 
 static void loom_npu_free_job(struct drm_sched_job *job)
 {
-	loom_segment_free(to_loom_segment(job));
+	struct loom_segment *seg = to_loom_segment(job);
+
+	/* Before the worker looks for the next one. */
+	loom_fair_place(seg->chain->inst->ctx);
+	loom_segment_free(seg);
 }
 
 /*
@@ -227,6 +233,7 @@ static void loom_npu_account(struct loom_segment *seg,
 	atomic64_add(rec->cycles, &client->npu_cycles);
 	atomic64_inc(&client->npu_jobs);
 	atomic64_add(rec->cycles, &npu->cycles);
+	loom_fair_charge(seg->chain->inst->ctx, rec->cycles);
 	if (!rec->fault)
 		atomic64_inc(&npu->completed);
 }

@@ -10,6 +10,7 @@
 
 #include <drm/gpu_scheduler.h>
 
+#include "drm/loom_accel.h"
 #include "loom_regs.h"
 
 struct loom_device;
@@ -59,6 +60,8 @@ struct loom_npu {
 	struct loom_region *table; /* of the job that runs: there is one */
 	dma_addr_t table_dma;
 	u32 failed_resets;
+	/* By priority, scheduler's worker only: see loom_fair.c. */
+	u64 front[DRM_LOOM_PRIORITY_HIGH + 1];
 
 	atomic64_t submitted;
 	atomic64_t completed;

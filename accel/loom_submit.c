@@ -19,6 +19,7 @@
 #include "loom_ctx.h"
 #include "loom_device.h"
 #include "loom_drv.h"
+#include "loom_fair.h"
 #include "loom_gem.h"
 #include "loom_inst.h"
 #include "loom_prog.h"
@@ -424,6 +425,7 @@ static void loom_push_all(struct loom_submit *submit)
 		loom_publish(&submit->jobs[i]);
 		loom_chain_push(submit->jobs[i].chain);
 	}
+	loom_fair_place(submit->ctx);
 }
 
 static int loom_submit_locked(struct loom_submit *submit)

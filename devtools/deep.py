@@ -17,6 +17,7 @@ from .util import DevError, ROOT, say
 
 LIMIT = 2700.0  # seconds that a suite may take
 FUZZ_SECONDS = 600
+KASAN_FAULTS = 10  # of each kind
 RESULTS = ROOT / "docs" / "results"
 Suite = Callable[[int], tuple[Report, dict[str, Any]]]
 SUITES: dict[str, Suite] = {}
@@ -37,7 +38,8 @@ def suite(name: str, *covers: str) -> Callable[[Suite], Suite]:
 
 @suite("kasan", *DRIVER)
 def kasan(seed: int) -> tuple[Report, dict[str, Any]]:
-    """The driver's interface under KASAN, lockdep and the other checkers."""
+    """The driver's interface and its recovery from faults under KASAN, lockdep
+    and the other checkers."""
     k = kernel.build_kasan()
     kernel.build_module(k)
     qemu.build()
@@ -49,20 +51,16 @@ def kasan(seed: int) -> tuple[Report, dict[str, Any]]:
         g.load_driver("hang_ms=500")
         report = runners.guest_gtest(g, f"/bin/{binary.name}", timeout=3000,
                                      args=f"--gtest_random_seed={seed % 99999}")
-        leaks = leaked(g)
+        leaks = g.leaks()
         g.check_run("rmmod loom")
         g.check()
     if leaks:
         report.failed.append("kmemleak: " + leaks[:2000])
-    return report, {"kernel": k.release}
-
-
-def leaked(g: guest.Guest) -> str:
-    """kmemleak twice: the first scan also reports what is still moving."""
-    g.run("echo scan > /sys/kernel/debug/kmemleak; sleep 6; "
-          "echo scan > /sys/kernel/debug/kmemleak", 300.0)
-    text = g.run("cat /sys/kernel/debug/kmemleak").stdout
-    return text if "loom" in text else ""
+    report.add(runners.counted(
+        ["/usr/bin/python3", ROOT / "tests" / "guest" / "faults.py",
+         "--programs", tests.folder_of("loom_fault_test"), "--kernel", "kasan",
+         "--count", str(KASAN_FAULTS)], "deep-kasan-faults", timeout=LIMIT))
+    return report, {"kernel": k.release, "faults_each": KASAN_FAULTS}
 
 
 @suite("random", *MODEL, "umd/libloom", "tests/random")

@@ -363,6 +363,14 @@ class Guest:
         if self.config.check_qemu_log:
             self.check_log()
 
+    def leaks(self) -> str:
+        """What kmemleak says of the loaded driver; only the debug kernel has
+        it. Twice: the first scan also reports what is still moving."""
+        self.run("echo scan > /sys/kernel/debug/kmemleak; sleep 6; "
+                 "echo scan > /sys/kernel/debug/kmemleak", 300.0)
+        text = self.run("cat /sys/kernel/debug/kmemleak").stdout
+        return text if "loom" in text else ""
+
     def check_log(self) -> None:
         text = self.qemu_log.read_text() if self.qemu_log.is_file() else ""
         if text.strip():

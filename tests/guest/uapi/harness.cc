@@ -62,6 +62,21 @@ std::string read_file(const std::string &path) {
   return out.str();
 }
 
+std::string fdinfo_field(const Device &dev, const std::string &key) {
+  std::istringstream in(
+      read_file("/proc/self/fdinfo/" + std::to_string(dev.fd)));
+  for (std::string line; std::getline(in, line);)
+    if (line.rfind(key + ":", 0) == 0)
+      return line.substr(line.find_first_not_of(" \t", key.size() + 1));
+  return {};
+}
+
+std::uint64_t fdinfo(const Device &dev, const std::string &key) {
+  const std::string text = fdinfo_field(dev, key);
+  EXPECT_FALSE(text.empty()) << key;
+  return text.empty() ? 0 : std::stoull(text);
+}
+
 Device::Device() : fd(open(node_path().c_str(), O_RDWR | O_CLOEXEC)) {
   if (fd < 0)
     throw std::runtime_error(node_path() + ": " + std::strerror(errno));

@@ -111,4 +111,8 @@ struct Runner {
 int write_file(const std::string &path, const std::string &text);
 std::string read_file(const std::string &path);
 
+// A key of the file's fdinfo: its text ("" if missing), and as a number.
+std::string fdinfo_field(const Device &dev, const std::string &key);
+std::uint64_t fdinfo(const Device &dev, const std::string &key);
+
 } // namespace loom_test

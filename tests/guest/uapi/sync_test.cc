@@ -61,6 +61,8 @@ TEST_F(SyncTest, PointsHave64BitsAndGrow) {
     EXPECT_EQ(run({}, {{s, kTimeline, point}}), 0);
     EXPECT_EQ(dev.wait(s, point), 0) << point;
     EXPECT_EQ(run({{s, kTimeline, point}}, {}), 0);
+    EXPECT_EQ(run({{s, kTimeline, point + (1ull << 32)}}, {}), EINVAL)
+        << "nobody has submitted it";
     EXPECT_EQ(run({}, {{s, kTimeline, point}}), EINVAL) << "again";
     EXPECT_EQ(run({}, {{s, kTimeline, point - 1}}), EINVAL) << "backwards";
     std::uint64_t now = 0;
