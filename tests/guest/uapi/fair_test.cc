@@ -11,16 +11,16 @@ using namespace loom_test;
 
 namespace {
 
-constexpr std::int64_t kLong = 20000, kShort = kLong / 10;
-constexpr unsigned kLead = 30, kUntil = 30; // in long jobs
+constexpr std::int64_t kLong = 100000, kShort = kLong / 10; // instructions
+constexpr std::uint64_t kCycles = 20 * kLong; // measured, a context; one an
+                                              // instruction at the least
 constexpr unsigned kBatches = 10; // of 256: nobody runs dry before the end
 
 // A context in a file of its own, with jobs of one length.
 class Load {
 public:
   Load(std::int64_t times, std::uint32_t priority = DRM_LOOM_PRIORITY_NORMAL)
-      : times_(times),
-        inst_(dev_.inst(dev_.ctx(priority),
+      : inst_(dev_.inst(dev_.ctx(priority),
                         dev_.prog(spin_program(dev_.target(), times)))),
         end_(dev_.syncobj(true)) {}
   // The tests that follow find an idle device.
@@ -33,21 +33,15 @@ public:
     close(end.fd);
   }
 
-  // Many more jobs than run; says when those worth `longs` have.
-  std::uint32_t queue(unsigned longs) {
-    const std::uint32_t mark = dev_.syncobj();
-    const std::uint64_t marked = longs * kLong / times_ - 1;
+  // Many more jobs than run.
+  void queue() {
     for (unsigned batch = 0; batch < kBatches; batch++) {
       std::vector<Job> jobs(256, Job(inst_));
-      if (marked / 256 == batch)
-        jobs[marked % 256].signal(mark);
       if (batch == kBatches - 1)
         jobs.back().signal(end_);
       EXPECT_EQ(submit(dev_, jobs), 0);
     }
-    return mark;
   }
-  void wait(std::uint32_t mark) const { ASSERT_EQ(dev_.wait(mark, 0, 60), 0); }
   std::uint64_t cycles() const { return fdinfo(dev_, "drm-cycles-npu"); }
   bool dry() const {
     return fdinfo(dev_, "loom-jobs-npu") == kBatches * 256ull;
@@ -55,24 +49,47 @@ public:
 
 private:
   Device dev_;
-  std::int64_t times_;
   std::uint32_t inst_, end_;
 };
 
-// The share of b, which begins when a has run alone for kLead long jobs.
-double share_of_second(Load &a, Load &b) {
-  a.wait(a.queue(kLead));
-  const std::uint32_t until = b.queue(kUntil);
-  const std::uint64_t a0 = a.cycles(), b0 = b.cycles();
-  b.wait(until);
-  const double da = a.cycles() - a0, db = b.cycles() - b0;
-  EXPECT_GT(db, 0);
-  return db / (da + db);
+struct Cycles {
+  std::uint64_t a, b;
+};
+
+// Of one moment: a reading in which a job of a ended is repeated.
+Cycles cycles_of(const Load &a, const Load &b) {
+  Cycles c{a.cycles(), 0};
+  for (std::uint64_t before = ~c.a; before != c.a;) {
+    before = c.a;
+    c.b = b.cycles();
+    c.a = a.cycles();
+  }
+  return c;
+}
+
+// The share of b, which begins now, while a has the device.
+double share_of_second(const Load &a, Load &b) {
+  b.queue();
+  const Cycles start = cycles_of(a, b);
+  Cycles now = start;
+  while (now.a + now.b < start.a + start.b + 2 * kCycles) {
+    usleep(1000);
+    now = cycles_of(a, b);
+  }
+  const double of_a = now.a - start.a, of_b = now.b - start.b;
+  return of_b / (of_a + of_b);
+}
+
+void run_alone(Load &a) {
+  a.queue();
+  while (a.cycles() < kCycles)
+    usleep(1000);
 }
 
 TEST(Fair, LongAndShortJobsShareCycles) {
   for (const bool long_first : {true, false}) {
     Load a(long_first ? kLong : kShort), b(long_first ? kShort : kLong);
+    run_alone(a); // what b did not use until now, it has not saved up
     const double share = share_of_second(a, b);
     RecordProperty(long_first ? "short" : "long", std::to_string(share));
     EXPECT_GE(share, 0.4) << (long_first ? "short" : "long") << " jobs";
@@ -84,13 +101,11 @@ TEST(Fair, LongAndShortJobsShareCycles) {
 
 // Priorities are strict: fairness is among equals.
 TEST(Fair, HigherPriorityDoesNotShare) {
-  Load low(kShort, DRM_LOOM_PRIORITY_LOW), normal(kLong);
+  Load low(kShort, DRM_LOOM_PRIORITY_LOW), normal(kLong),
+      high(kShort, DRM_LOOM_PRIORITY_HIGH);
+  run_alone(low);
   EXPECT_GE(share_of_second(low, normal), 0.9);
-  Load high(kShort, DRM_LOOM_PRIORITY_HIGH);
-  const std::uint32_t until = high.queue(kUntil);
-  const std::uint64_t n0 = normal.cycles(), h0 = high.cycles();
-  high.wait(until);
-  EXPECT_GE(high.cycles() - h0, 9 * (normal.cycles() - n0));
+  EXPECT_GE(share_of_second(normal, high), 0.9);
 }
 
 } // namespace
