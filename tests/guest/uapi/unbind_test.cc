@@ -2,6 +2,7 @@
 // The device, or its driver, goes away or is reset while users hold on to it.
 #include <cerrno>
 #include <chrono>
+#include <cstdlib>
 #include <fcntl.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -35,6 +36,12 @@ bool wait_for_node() {
     usleep(10000);
   }
   return false;
+}
+
+// Seconds; faults.py allows more where the kernel is slow.
+double unbind_limit() {
+  const char *text = std::getenv("LOOM_UNBIND_SECONDS");
+  return text ? std::atof(text) : 2.0;
 }
 
 struct UnbindTest : testing::Test {
@@ -97,7 +104,7 @@ TEST_F(UnbindTest, OpenHandlesSurvive) {
     ASSERT_EQ(dev->wait(c.sync), 0);
   }
 
-  EXPECT_LT(unbind(), 2.0);
+  EXPECT_LT(unbind(), unbind_limit());
   expect_gone(*dev);
   EXPECT_EQ(p[5000], 42) << "the mapping lost its data";
   p[0] = 1;
@@ -137,7 +144,7 @@ TEST_F(UnbindTest, InMidJob) {
     for (unsigned i = 0; i < 4; i++)
       ASSERT_EQ(drmSyncobjExportSyncFile(dev.fd, syncs[i], &fds[i]), 0);
     usleep(1000 * round);
-    EXPECT_LT(unbind(), 2.0);
+    EXPECT_LT(unbind(), unbind_limit());
     for (unsigned i = 0; i < 4; i++) {
       sync_fence_info fence{};
       EXPECT_EQ(sync_status(fds[i], &fence), -ENODEV) << "job " << i;
@@ -224,7 +231,7 @@ TEST_F(UnbindTest, JobThatWaitsForAForeignFence) {
     job.signal(r.sync);
     ASSERT_EQ(submit(dev, job), 0);
     ASSERT_EQ(drmSyncobjExportSyncFile(dev.fd, r.sync, &out), 0);
-    EXPECT_LT(unbind(), 2.0) << "unbind waited for another driver";
+    EXPECT_LT(unbind(), unbind_limit()) << "unbind waited for another driver";
   }
   sync_fence_info fence{};
   EXPECT_EQ(sync_status(out, &fence), 0) << "before the gate opened";
@@ -297,7 +304,7 @@ TEST_F(UnbindTest, UnderLoad) {
   for (unsigned round = 0; round < 20; round++) {
     const pid_t load = start_load();
     usleep(20000 + 3000 * round);
-    EXPECT_LT(unbind(), 2.0);
+    EXPECT_LT(unbind(), unbind_limit());
     EXPECT_EQ(end_of(load), 0);
     bind();
   }
