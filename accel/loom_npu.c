@@ -130,11 +130,12 @@ static int loom_npu_give(struct loom_device *ldev, struct loom_segment *seg)
 	npu->active = seg;
 	npu->started = ktime_get();
 	npu->tail++;
+	/* Before it can end: who waited for it sees it counted. */
+	atomic64_inc(&npu->submitted);
 	/* Orders the ring's and the table's stores before the doorbell. */
 	loom_write(ldev, LOOM_REG_DOORBELL, npu->tail);
 	spin_unlock_irqrestore(&npu->lock, flags);
 
-	atomic64_inc(&npu->submitted);
 	loom_watchdog_arm(ldev);
 	return 0;
 }
