@@ -36,6 +36,11 @@ struct loom_kernels {
 	void (*gemm_i8)(const struct loom_gemm *g);
 	/* d[i] = a[i] * b[i] + c[i], one rounding, NaNs canonical; n is a multiple of 16, any may be the same array */
 	void (*fma_f32)(uint32_t *d, const uint32_t *a, const uint32_t *b, const uint32_t *c, unsigned n);
+	/*
+	 * d[i] = op(a[i], b[i]) for the micro-operations EXP to POW; n is a multiple of 16 and at most a chunk of the
+	 * vector unit, any may be the same array
+	 */
+	void (*elementary)(uint32_t op, uint32_t *d, const uint32_t *a, const uint32_t *b, unsigned n);
 };
 
 extern const struct loom_kernels loom_kernels_scalar;

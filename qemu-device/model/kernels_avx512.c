@@ -7,6 +7,7 @@
 
 #include <immintrin.h>
 #include "kernels.h"
+#include "kernels_elementary.h"
 
 #define INLINE static inline __attribute__((always_inline))
 
@@ -184,7 +185,7 @@ static void fma_f32(uint32_t *d, const uint32_t *a, const uint32_t *b, const uin
 								  _mm512_loadu_ps(c + i))));
 }
 
-const struct loom_kernels loom_kernels_avx512 = { "avx512", gemm_f32, gemm_i8, fma_f32 };
+const struct loom_kernels loom_kernels_avx512 = { "avx512", gemm_f32, gemm_i8, fma_f32, elementary };
 
 #else
 typedef int loom_kernels_avx512_unused; /* a translation unit may not be empty */

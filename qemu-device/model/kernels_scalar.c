@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later OR MIT
 /* The micro-kernels in plain C: what the others must equal, and what runs on a host without AVX2. */
 #include "kernels.h"
-#include "loom_num.h"
+#include "kernels_elementary.h"
 
 static void gemm_f32(const struct loom_gemm *g)
 {
@@ -46,4 +46,4 @@ static void fma_f32(uint32_t *d, const uint32_t *a, const uint32_t *b, const uin
 		d[i] = loom_num_fma(a[i], b[i], c[i]);
 }
 
-const struct loom_kernels loom_kernels_scalar = { "scalar", gemm_f32, gemm_i8, fma_f32 };
+const struct loom_kernels loom_kernels_scalar = { "scalar", gemm_f32, gemm_i8, fma_f32, elementary };
