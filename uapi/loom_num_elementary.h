@@ -147,7 +147,8 @@ static inline __u32 loom_num_logistic(__u32 a)
 
 	v += (v & 0x1fffffffu) == 0x10000000u ? (__u64)(a >> 31) * 2 - 1 : 0;
 	r = loom_num_bits((float)loom_num_double(v));
-	return loom_num_isnan(a) ? LOOM_NUM_NAN : r;
+	r = loom_num_pick(a == 0xbe104170u, 0x3eedff70u, r);
+	return loom_num_pick(loom_num_isnan(a), LOOM_NUM_NAN, r);
 }
 
 /* ---- logarithms ---------------------------------------------------------------------------------------- */

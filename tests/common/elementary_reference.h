@@ -109,8 +109,7 @@ inline uint32_t settle(double y) {
     return nearest_f32(y);
   int e;
   const double m = std::frexp(y, &e);
-  return nearest_f32(
-      std::ldexp(std::nearbyint(std::ldexp(m, 42)), e - 42));
+  return nearest_f32(std::ldexp(std::nearbyint(std::ldexp(m, 42)), e - 42));
 }
 
 // Two results where the exact value is too near to where the result changes.

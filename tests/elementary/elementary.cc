@@ -2,8 +2,9 @@
 // The elementary functions of the vector unit, on every kernel set of this
 // host, against libm.
 //   elementary [--seed N]       a sample, and all special values
-//   elementary --full           all 2^32 arguments of functions of one
-//   argument, 10^9 pairs for those of two
+//   elementary --full           all 2^32 arguments of functions of one, 10^9
+//                               pairs for those of two; every eighth block on
+//                               all kernel sets
 //   elementary --only NAME ...  one function
 #include <array>
 #include <atomic>
@@ -27,8 +28,8 @@ namespace {
 using namespace loom_test;
 
 constexpr unsigned chunk = 256;
-constexpr uint64_t part = 1 << 22;           // arguments of one piece of work
-constexpr uint64_t sample_parts = 1;         // of each function
+constexpr uint64_t part = 1 << 22;   // arguments of one piece of work
+constexpr uint64_t sample_parts = 1; // of each function
 constexpr uint64_t full_pairs = 1'000'000'000;
 
 struct function {
@@ -78,13 +79,14 @@ uint64_t mix(uint64_t hash, uint32_t word) {
 
 constexpr uint64_t hash_begin = 0xcbf29ce484222325ull;
 
-// One block on all kernel sets; returns the hash of its results after `hash`.
+// One block on the best kernel set, or compared on all; returns the hash of its
+// results after `hash`.
 uint64_t test_block(const function &f, const block &a, const block &b,
-                    uint64_t hash, tally &t) {
+                    uint64_t hash, bool compare, tally &t) {
   static const auto sets = kernel_sets();
   block got, other;
   sets.back()->elementary(f.op, got.data(), a.data(), b.data(), chunk);
-  for (size_t s = 0; s + 1 < sets.size(); s++) {
+  for (size_t s = 0; compare && s + 1 < sets.size(); s++) {
     other = a; // in place
     sets[s]->elementary(f.op, other.data(), other.data(), b.data(), chunk);
     for (unsigned i = 0; i < chunk; i++)
@@ -104,6 +106,14 @@ uint64_t test_block(const function &f, const block &a, const block &b,
 
 // --- arguments ---------------------------------------------------------------
 
+// Where one of the functions comes nearest to the middle of two f32, as the
+// full run showed: binary64 alone gets them wrong, or nearly so.
+constexpr uint32_t hard[] = {
+    0x3c413d3a, 0x41178feb, 0x4c5d65a5, 0x65d890d3, 0x6f31a8ec, 0x35400003,
+    0x3710001b, 0x3efd81ad, 0x41078feb, 0xb70fffe5, 0xbb0ec8c4, 0xbe104170,
+    0xba928601, 0xb62c0000, 0xb7838000, 0x34000000, 0x35b00000, 0xc16912cd,
+    0x3dc252dd, 0x3ac37de2, 0x3940ead6, 0x010353b5, 0x33800000, 0x39800000};
+
 // Every exponent with mantissas at its ends and in its middle, both signs: all
 // special values and their neighbours among them.
 std::vector<uint32_t> special_values() {
@@ -112,6 +122,7 @@ std::vector<uint32_t> special_values() {
     for (const uint32_t m : {0u, 1u, 2u, 0x3fffffu, 0x400000u, 0x7fffffu})
       for (const uint32_t sign : {0u, 0x80000000u})
         all.push_back(sign | e << 23 | m);
+  all.insert(all.end(), std::begin(hard), std::end(hard));
   return all;
 }
 
@@ -138,9 +149,9 @@ std::pair<uint32_t, uint32_t> random_pair(unsigned op, std::mt19937_64 &rng) {
   const auto a = static_cast<uint32_t>(w), b = static_cast<uint32_t>(w >> 32);
   const uint64_t kind = rng();
   if (op != LOOM_UOP_POW) { // exponents near each other
-    const uint32_t near = (a & 0x7f800000) +
-                          (static_cast<uint32_t>(kind >> 8 & 63) - 32) *
-                              0x800000u;
+    const uint32_t near =
+        (a & 0x7f800000) +
+        (static_cast<uint32_t>(kind >> 8 & 63) - 32) * 0x800000u;
     return {a, kind % 8 ? near + (b & 0x807fffff) : b};
   }
   switch (kind % 8) {
@@ -150,8 +161,8 @@ std::pair<uint32_t, uint32_t> random_pair(unsigned op, std::mt19937_64 &rng) {
     return {std::bit_cast<uint32_t>(static_cast<float>(a % 4001) / 4 - 500),
             std::bit_cast<uint32_t>(static_cast<float>(b % 65) / 4 - 8)};
   default: {
-    const uint32_t base = kind % 8 < 4 ? 0x3f000000 + a % 0x1800000
-                                       : a & 0x7fffffff;
+    const uint32_t base =
+        kind % 8 < 4 ? 0x3f000000 + a % 0x1800000 : a & 0x7fffffff;
     const double power =
         static_cast<double>(static_cast<int32_t>(b)) * 0x1p-31 * 150;
     return {base, std::bit_cast<uint32_t>(static_cast<float>(
@@ -168,7 +179,7 @@ uint64_t test_list(const function &f,
   for (size_t i = 0; i < list.size(); i += chunk) {
     for (unsigned j = 0; j < chunk; j++)
       std::tie(a[j], b[j]) = list[std::min(i + j, list.size() - 1)];
-    hash = test_block(f, a, b, hash, t);
+    hash = test_block(f, a, b, hash, true, t);
   }
   return hash;
 }
@@ -199,12 +210,13 @@ uint64_t test_part(const function &f, uint64_t i, bool full, uint64_t seed,
         std::tie(a[j], b[j]) = random_pair(f.op, rng);
       else
         a[j] = static_cast<uint32_t>(full ? i * part + at + j : rng());
-    hash = test_block(f, a, b, hash, t);
+    hash = test_block(f, a, b, hash, !full || at / chunk % 8 == i % 8, t);
   }
   return hash;
 }
 
-// --- the run -------------------------------------------------------------------
+// --- the run
+// -------------------------------------------------------------------
 
 struct options {
   uint64_t seed = 1;
@@ -213,7 +225,7 @@ struct options {
 };
 
 tally test(const function &f, const options &o) {
-  const uint64_t parts = !o.full             ? sample_parts
+  const uint64_t parts = !o.full           ? sample_parts
                          : f.operands == 1 ? (1ull << 32) / part
                                            : (full_pairs + part - 1) / part;
   std::vector<uint64_t> hashes(parts);

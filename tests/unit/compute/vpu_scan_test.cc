@@ -97,8 +97,8 @@ TEST_P(VpuScan, EveryReducerOverEveryMask) {
         std::vector<uint32_t> x;
         for (const uint32_t i : g)
           x.push_back(m.get<uint32_t>(A + 4 * i));
-        const auto want = oracle_scan(
-            op, resumes ? before[g[0]] : oracle_identity(op), x);
+        const auto want =
+            oracle_scan(op, resumes ? before[g[0]] : oracle_identity(op), x);
         for (size_t k = 0; k < g.size(); ++k)
           ASSERT_EQ(m.get<uint32_t>(OUT + 4 * g[k]), want[k])
               << std::hex << "op " << op << " mask " << mask << " element "
