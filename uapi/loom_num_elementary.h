@@ -55,6 +55,7 @@ static inline __u32 loom_num_pick(int cond, __u32 x, __u32 y)
 static inline double loom_num_exp_tail(double r)
 {
 	double q = 0x1.1f730349868cep-29;
+
 	q = q * r + 0x1.af4de97ca4194p-26;
 	q = q * r + 0x1.27e4db646b17ep-22;
 	q = q * r + 0x1.71de0231960ebp-19;
@@ -233,6 +234,7 @@ static inline __u32 loom_num_log1p(__u32 a)
 static inline double loom_num_erf_near(double z)
 {
 	double p = 0x1.05ffd737fb32ep-34;
+
 	p = p * z + -0x1.389d4f2641625p-30;
 	p = p * z + 0x1.f7b4bf3b13964p-27;
 	p = p * z + -0x1.5f1ecb6f0764cp-23;
@@ -252,6 +254,7 @@ static inline double loom_num_erf_near(double z)
 static inline double loom_num_erf_far(double u)
 {
 	double p = 0x1.3401a3b7dd590p-45;
+
 	p = p * u + -0x1.0af6471f47987p-46;
 	p = p * u + -0x1.1863180e89057p-40;
 	p = p * u + 0x1.d59f1003e9acfp-40;
@@ -440,7 +443,7 @@ static inline __u32 loom_num_atan2(__u32 a, __u32 b)
 	const int steep = ua > ub, same_inf = (ua == LOOM_NUM_INF) & (ub == LOOM_NUM_INF);
 	const __u32 small = steep ? ub : ua, large = steep ? ua : ub;
 	const double lo = (double)loom_num_float(same_inf ? LOOM_NUM_ONE : small);
-	const double hi = (double)loom_num_float(same_inf | (large == 0) ? LOOM_NUM_ONE : large);
+	const double hi = (double)loom_num_float((same_inf | (large == 0)) ? LOOM_NUM_ONE : large);
 	const int diagonal = lo > hi * 0x1.a827999fcef32p-2; /* tan(pi/8) */
 	const double t = (diagonal ? lo - hi : lo) / (diagonal ? lo + hi : hi), z = t * t;
 	double p = -0x1.3a2b7a07caea9p-6, eighths, v;
