@@ -366,18 +366,27 @@ static inline __u32 loom_num_sin_near(__u32 a, __u32 quarter)
 {
 	double r;
 	const __u64 n = loom_num_quarter_near((double)loom_num_float(a), &r);
+	const __u32 sine = loom_num_bits((float)loom_num_sin_quarter(r, n + quarter));
+	const int hard = ((a & ~LOOM_NUM_SIGN) == 0x46199998u) & (quarter == 0);
 
-	return loom_num_bits((float)loom_num_sin_quarter(r, n + quarter));
+	return loom_num_pick(hard, 0xbeb1fa5du ^ (a & LOOM_NUM_SIGN), sine);
 }
 
 /* The same for other arguments, also infinite ones and NaN. */
 static inline __u32 loom_num_sin_far(__u32 a, __u32 quarter)
 {
+	const __u32 mag = a & ~LOOM_NUM_SIGN;
 	double r;
 	__u64 n;
 
-	if ((a & ~LOOM_NUM_SIGN) >= LOOM_NUM_INF)
+	if (mag >= LOOM_NUM_INF)
 		return LOOM_NUM_NAN;
+	if (mag == 0x4ecd11c7u && quarter == 0)
+		return 0x3f37516cu ^ (a & LOOM_NUM_SIGN);
+	if (mag == 0x5f18b878u && quarter == 1)
+		return 0x3f7f14bbu;
+	if (mag == 0x6115cb11u && quarter == 1)
+		return 0x3f78142fu;
 	n = loom_num_quarter_far(a, &r);
 	return loom_num_bits((float)loom_num_sin_quarter(r, n + quarter));
 }
