@@ -81,6 +81,19 @@ def random_programs(seed: int) -> tuple[Report, dict[str, Any]]:
     return report, {"random_programs": 2000, "random_escapes": 100000}
 
 
+@suite("elementary", "uapi/loom_num.h", "uapi/loom_num_elementary.h",
+       "qemu-device/model", "tests/elementary", "tests/common")
+def elementary(seed: int) -> tuple[Report, dict[str, Any]]:
+    """Elementary functions: all 2^32 arguments, or 10^9 pairs, against libm."""
+    host.build(host.HOST, ("elementary",))
+    report = runners.counted(
+        [host.find_program("elementary"), "--full", "--seed",
+         str(seed % (1 << 31))], "deep-elementary", timeout=7200)
+    lines = (util.LOGS / "deep-elementary.log").read_text().splitlines()
+    return report, {line.split()[0]: " ".join(line.split()[1:])
+                    for line in lines if ", hash " in line}
+
+
 @suite("faults", *DRIVER, "qemu-device")
 def faults(seed: int) -> tuple[Report, dict[str, Any]]:
     """A thousand faults of each kind, while others work."""

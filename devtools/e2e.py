@@ -56,7 +56,8 @@ def run_sim() -> Report:
     return runners.counted(
         [setup.venv_python(), FOLDER / "run.py", "--bin", BIN, "--models",
          MODELS, "--work", WORK, "--json", util.BUILD / "e2e" / "sim.json"],
-        "test-models-sim", env=setup.python_env(), timeout=3600)
+        "test-models-sim",
+        env={**setup.python_env(), "LOOM_HAZARDS": "1"}, timeout=3600)
 
 
 def run_guest() -> Report:
@@ -73,7 +74,8 @@ def run_guest() -> Report:
         if not mine:
             report.failed.append(f"{target}: no model passed in-process")
             continue
-        with guest.Guest(loomrun.guest_config(target, memory=2048)) as g:
+        with guest.Guest(loomrun.guest_config(target, hazards=True,
+                                              memory=2048)) as g:
             g.load_driver()
             for row in mine:
                 compare(g, row, report)

@@ -78,8 +78,10 @@ def in_process(program: Path, model: Interface, inputs: dict[str, bytes],
         for name in model.outputs}
 
 
-def guest_config(target: str, **more: Any) -> guest.Config:
-    return guest.Config(devices=(f"loom,target={target}",),
+def guest_config(target: str, hazards: bool = False, **more: Any
+                 ) -> guest.Config:
+    device = f"loom,target={target}" + (",x-hazards=on" if hazards else "")
+    return guest.Config(devices=(device,),
                         programs={"/bin/loom": host.loom()}, **more)
 
 

@@ -234,7 +234,8 @@ def guest_uapi() -> Report:
     runners.need(ROOT / "tests" / "guest" / "uapi", "driver interface tests")
     driver_exists()
     binary = prepared("loom_uapi_test")
-    return runners.guest_suite(binary, guest.Config(), "hang_ms=500")
+    return runners.guest_suite(binary, guest.Config(devices=("loom,x-hazards=on",)),
+                              "hang_ms=500")
 
 
 def folder_of(program: str) -> Path:

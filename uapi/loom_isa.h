@@ -333,7 +333,7 @@ struct loom_epi {
 #define LOOM_VPU_MAX_OPS 64u
 #define LOOM_VPU_MAX_IMMS 16u
 #define LOOM_VPU_NUM_VREGS 16u
-#define LOOM_VPU_SCAN 0x80u /* mask: the reducers scan instead (feature SCAN) */
+#define LOOM_VPU_SCAN 0x80u /* mask: the reducers scan: they write every intermediate result (feature SCAN) */
 #define LOOM_VPU_PARTIALS 16u /* partial results of a reduction */
 
 /*
@@ -352,7 +352,7 @@ struct loom_vpu {
 };
 
 #define LOOM_VIEW_OUT 0x01u /* flags: written, by STORE or a reducer; else read, by LOAD */
-#define LOOM_VIEW_RESUME 0x02u /* flags, reducers: begin from the 16 partial results in place, not from the identity */
+#define LOOM_VIEW_RESUME 0x02u /* flags, reducers: begin from the 16 partial results in place (a scan: the first element's place) */
 #define LOOM_VIEW_PARTIAL 0x04u /* flags, reducers: leave the 16 partial results (4 bytes each), do not fold them */
 
 struct loom_view {
@@ -360,7 +360,7 @@ struct loom_view {
 	__u8 dtype; /* enum loom_dtype, an NPU type */
 	__u8 flags; /* LOOM_VIEW_* */
 	__u16 rsvd; /* must be 0 */
-	__s32 stride[6]; /* bytes for each dimension; 0 repeats; a reducer's view has 0 in the reduced dimensions */
+	__s32 stride[6]; /* bytes for each dimension; 0 repeats; a reducer's view has 0 in the reduced dimensions unless it scans */
 };
 
 /*
@@ -481,7 +481,7 @@ struct loom_view {
 	X(0x89, CBRT, 1, T, "cube root")                                                                               \
 	X(0x8a, ATAN2, 2, T, "angle of (b, a)")                                                                        \
 	X(0x8b, POW, 2, T, "a to the power b")                                                                         \
-	X(0x90, LUT8, 2, T, "table of 256 i8 at SRAM address b, entry (a & 0xff)")
+	X(0x90, LUT8, 2, T, "entry (a & 0xff) of the table of 256 i8 at SRAM address b, an immediate")
 
 enum loom_uop {
 #define LOOM_UOP_ENUM(num, name, operands, cls, text) LOOM_UOP_##name = num,

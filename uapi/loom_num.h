@@ -609,4 +609,8 @@ static inline int loom_num_arg_better(__u32 x, __u32 best, int want_max)
 	return want_max ? loom_num_float(x) > loom_num_float(best) : loom_num_float(x) < loom_num_float(best);
 }
 
+/* ---- elementary functions ------------------------------------------------------------------------------ */
+
+#include "loom_num_elementary.h" /* exp to pow */
+
 #endif

@@ -156,13 +156,14 @@ struct loom_job {
 	X(23, PAGE_LIST, "a page list entry is not valid")                                                             \
 	X(24, CODEC, "coded weights are malformed")                                                                    \
 	X(25, JOB, "the job descriptor or region table is malformed")                                                  \
-	X(26, ABORTED, "stopped by CONTROL.HALT")
+	X(26, ABORTED, "stopped by CONTROL.HALT")                                                                      \
+	X(27, HAZARD, "not ordered against a record that touches the same bytes; aux is its unit; checker on only")
 
 enum loom_fault {
 #define LOOM_FAULT_ENUM(num, name, text) LOOM_FAULT_##name = num,
 	LOOM_FAULTS(LOOM_FAULT_ENUM)
 #undef LOOM_FAULT_ENUM
-	LOOM_NUM_FAULTS = 27,
+	LOOM_NUM_FAULTS = 28,
 };
 
 /* A completion record: 64 bytes, written after all of the job's data and before the interrupt. */
@@ -176,7 +177,7 @@ struct loom_completion {
 	__u64 limit; /* faults on memory: bytes of the slot or SRAM */
 	__u64 cycles; /* modelled cycles of the job */
 	__u64 insns; /* instructions retired by the job */
-	__u32 aux; /* TRAP: code; DEADLOCK: semaphores waited for, a bit each; else opcode */
+	__u32 aux; /* TRAP: code; DEADLOCK: semaphores waited for, a bit each; HAZARD: unit of the other record; else opcode */
 	__u32 phase; /* 1 on the first pass over the ring, 0 on the second, and so on */
 	__u64 mxu_busy; /* cycles in which the array had work */
 };

@@ -112,6 +112,11 @@ bool loom_dev_set_isa(struct loom_dev *d, enum loom_host_isa isa)
 	return loom_npu_set_isa(d->npu, isa);
 }
 
+bool loom_dev_set_hazards(struct loom_dev *d, bool on)
+{
+	return loom_npu_set_hazards(d->npu, on);
+}
+
 void loom_dev_reset(struct loom_dev *d, bool power_on)
 {
 	reset_state(d, power_on);

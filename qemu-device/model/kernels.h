@@ -60,6 +60,11 @@ struct loom_kernels {
 	 */
 	void (*copy_rows)(uint8_t *dst, const uint8_t *src, uint64_t n, int64_t ds, int64_t ss, uint64_t len,
 			  bool asked);
+	/*
+	 * d[i] = op(a[i], b[i]) for the micro-operations EXP to POW; n is a multiple of 16 and at most a chunk of the
+	 * vector unit, any may be the same array
+	 */
+	void (*elementary)(uint32_t op, uint32_t *d, const uint32_t *a, const uint32_t *b, unsigned n);
 };
 
 /*

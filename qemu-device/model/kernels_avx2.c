@@ -7,6 +7,7 @@
 
 #include <immintrin.h>
 #include "kernels.h"
+#include "kernels_elementary.h"
 
 #define INLINE static inline __attribute__((always_inline))
 
@@ -151,7 +152,7 @@ static void fma_f32(uint32_t *d, const uint32_t *a, const uint32_t *b, const uin
 	}
 }
 
-const struct loom_kernels loom_kernels_avx2 = { "avx2", gemm_f32, gemm_i8, fma_f32, loom_copy_rows };
+const struct loom_kernels loom_kernels_avx2 = { "avx2", gemm_f32, gemm_i8, fma_f32, loom_copy_rows, elementary };
 
 #else
 typedef int loom_kernels_avx2_unused; /* a translation unit may not be empty */

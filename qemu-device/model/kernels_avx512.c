@@ -7,6 +7,7 @@
 
 #include <immintrin.h>
 #include "kernels.h"
+#include "kernels_elementary.h"
 
 #define INLINE static inline __attribute__((always_inline))
 
@@ -246,7 +247,7 @@ static void copy_rows(uint8_t *dst, const uint8_t *src, uint64_t n, int64_t ds, 
 	}
 }
 
-const struct loom_kernels loom_kernels_avx512 = { "avx512", gemm_f32, gemm_i8, fma_f32, copy_rows };
+const struct loom_kernels loom_kernels_avx512 = { "avx512", gemm_f32, gemm_i8, fma_f32, copy_rows, elementary };
 
 #else
 typedef int loom_kernels_avx512_unused; /* a translation unit may not be empty */

@@ -2,7 +2,7 @@
 /* The micro-kernels in plain C: what the others must equal, and what runs on a host without AVX2. */
 #include <string.h>
 #include "kernels.h"
-#include "loom_num.h"
+#include "kernels_elementary.h"
 
 static void gemm_f32(const struct loom_gemm *g)
 {
@@ -58,4 +58,4 @@ void loom_copy_rows(uint8_t *dst, const uint8_t *src, uint64_t n, int64_t ds, in
 	}
 }
 
-const struct loom_kernels loom_kernels_scalar = { "scalar", gemm_f32, gemm_i8, fma_f32, loom_copy_rows };
+const struct loom_kernels loom_kernels_scalar = { "scalar", gemm_f32, gemm_i8, fma_f32, loom_copy_rows, elementary };

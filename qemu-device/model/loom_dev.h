@@ -41,6 +41,7 @@ enum loom_inject {
 struct loom_dev *loom_dev_create(const struct loom_target *t, const struct loom_dev_host *host, void *opaque);
 void loom_dev_destroy(struct loom_dev *d);
 bool loom_dev_set_isa(struct loom_dev *d, enum loom_host_isa isa);
+bool loom_dev_set_hazards(struct loom_dev *d, bool on); /* as loom_npu_set_hazards() */
 
 uint64_t loom_dev_mmio_read(struct loom_dev *d, uint32_t offset, unsigned size);
 /* Returns true if step() has something to do. */

@@ -73,6 +73,13 @@ void loom_npu_destroy(struct loom_npu *npu);
 /* Forces a kernel set; false if this CPU lacks it. The host's environment variable LOOM_ISA is the host's business. */
 bool loom_npu_set_isa(struct loom_npu *npu, enum loom_host_isa isa);
 
+/*
+ * The hazard checker: a record that semaphores, FENCE and dispatch do not order against another that touches the same
+ * bytes ends the job with LOOM_FAULT_HAZARD, whatever the timing of this run. Off at first; costs some time. False if
+ * memory is short. A state loaded in mid-job is checked from there on.
+ */
+bool loom_npu_set_hazards(struct loom_npu *npu, bool on);
+
 /* Begins a job: SRAM, accumulators, registers and semaphores become zero. Returns LOOM_FAULT_NONE or _JOB. */
 int loom_npu_start(struct loom_npu *npu, const struct loom_npu_job *job);
 

@@ -70,7 +70,10 @@ static inline struct loom_cost loom_cost_mxu(const struct loom_target *t, const 
 				  (__u64)r->kh * r->kw * r->kc, r->n, r->flags & LOOM_MXU_DRAIN);
 }
 
-/* Every micro-operation takes one pass of the lanes over the elements; division, remainder and roots take 8. */
+/*
+ * Every micro-operation takes one pass of the lanes over the elements, but: division, remainder, roots and elementary
+ * functions take 8, those of two arguments 16, a look-up 2.
+ */
 static inline __u32 loom_uop_passes(__u32 op)
 {
 	switch (op) {
@@ -82,7 +85,22 @@ static inline __u32 loom_uop_passes(__u32 op)
 	case LOOM_UOP_UDIV:
 	case LOOM_UOP_IREM:
 	case LOOM_UOP_UREM:
+	case LOOM_UOP_EXP:
+	case LOOM_UOP_EXPM1:
+	case LOOM_UOP_LOG:
+	case LOOM_UOP_LOG1P:
+	case LOOM_UOP_TANH:
+	case LOOM_UOP_LOGISTIC:
+	case LOOM_UOP_ERF:
+	case LOOM_UOP_SIN:
+	case LOOM_UOP_COS:
+	case LOOM_UOP_CBRT:
 		return 8;
+	case LOOM_UOP_ATAN2:
+	case LOOM_UOP_POW:
+		return 16;
+	case LOOM_UOP_LUT8:
+		return 2;
 	default:
 		return 1;
 	}
@@ -96,6 +114,21 @@ static inline struct loom_cost loom_cost_vpu(const struct loom_target *t, __u64 
 	c.busy = elems * passes / t->vpu_lanes;
 	c.edge = whole - c.busy;
 	c.fill = LOOM_T_RECORD + passes;
+	return c;
+}
+
+/*
+ * A scan of groups of length elements. Its reducers take an element of each group a cycle, groups side by side on the
+ * lanes: one after the other is their definition. The rest of the chain runs as in any record.
+ */
+static inline struct loom_cost loom_cost_vpu_scan(const struct loom_target *t, __u64 groups, __u64 length,
+						   __u64 passes, __u64 reducers)
+{
+	struct loom_cost c = loom_cost_vpu(t, groups * length, passes);
+	const __u64 pass = loom_ceil_div(groups * length, t->vpu_lanes);
+	const __u64 serial = length * loom_ceil_div(groups, t->vpu_lanes);
+
+	c.edge += (serial - pass) * reducers;
 	return c;
 }
 

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "hazard.h"
 #include "machine.h"
 
 #define SLACK 64u /* what executors may touch behind SRAM and accumulators */
@@ -46,6 +47,7 @@ void loom_npu_destroy(struct loom_npu *npu)
 {
 	if (!npu)
 		return;
+	loom_hazard_destroy(npu->hazard);
 	free(npu->x.scratch);
 	free(npu->x.acc);
 	free(npu->x.sram);
@@ -60,6 +62,15 @@ bool loom_npu_set_isa(struct loom_npu *npu, enum loom_host_isa isa)
 		return false;
 	npu->x.kernels = k;
 	return true;
+}
+
+bool loom_npu_set_hazards(struct loom_npu *npu, bool on)
+{
+	loom_hazard_destroy(npu->hazard);
+	npu->hazard = on ? loom_hazard_create() : NULL;
+	if (npu->hazard)
+		loom_hazard_begin(npu->hazard, &npu->m);
+	return !on || npu->hazard;
 }
 
 /* A job that touched neither memory pays for neither: clearing 8 MiB would cost more than a null job. */
@@ -136,6 +147,8 @@ int loom_npu_start(struct loom_npu *npu, const struct loom_npu_job *job)
 	m->now = LOOM_T_JOB_START;
 	m->state = LOOM_NPU_RUNNING;
 	loom_report_begin(npu);
+	if (npu->hazard)
+		loom_hazard_begin(npu->hazard, m);
 	return LOOM_FAULT_NONE;
 }
 
@@ -182,6 +195,13 @@ void loom_fail(struct loom_npu *npu, uint32_t unit, const struct loom_hdr *h, co
 	c->offset = (uint64_t)why->offset;
 	c->limit = why->limit;
 	loom_end(npu, npu->m.now);
+}
+
+void loom_fail_hazard(struct loom_npu *npu, uint32_t unit, const struct loom_hdr *h, const struct loom_refusal *why,
+		      uint32_t other)
+{
+	loom_fail(npu, unit, h, why);
+	npu->m.end.aux = other;
 }
 
 void loom_npu_abort(struct loom_npu *npu)

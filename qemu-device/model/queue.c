@@ -9,6 +9,7 @@
  */
 #include <string.h>
 
+#include "hazard.h"
 #include "kernels.h"
 #include "machine.h"
 
@@ -97,6 +98,8 @@ void loom_queue_push(struct loom_npu *npu, unsigned q, uint32_t unit, const stru
 	e->unit = unit;
 	memcpy(e->r.bytes, r->bytes, loom_record_bytes(&r->h));
 	memcpy(e->r.base, r->base, sizeof(e->r.base));
+	if (npu->hazard)
+		loom_hazard_push(npu->hazard, q, (f->head + f->count) % LOOM_FIFO_ROOM);
 	if (f->count++ == 0)
 		head_ready(m, f);
 }
@@ -128,6 +131,7 @@ void loom_queue_begin(struct loom_npu *npu, unsigned q)
 	struct loom_fifo *f = &m->fifo[q];
 	struct loom_refusal why;
 	struct loom_queued *e;
+	uint32_t other;
 
 	if (f->phase != LOOM_FIFO_WAIT)
 		return;
@@ -136,6 +140,10 @@ void loom_queue_begin(struct loom_npu *npu, unsigned q)
 		return;
 	if (loom_queue_check(npu, &e->r, &f->demand, &why)) {
 		loom_fail(npu, e->unit, &e->r.h, &why);
+		return;
+	}
+	if (npu->hazard && !loom_hazard_start(npu->hazard, npu, q, f->head, &why, &other)) {
+		loom_fail_hazard(npu, e->unit, &e->r.h, &why, other);
 		return;
 	}
 	f->phase = LOOM_FIFO_RUN;
@@ -195,6 +203,8 @@ static void complete(struct loom_npu *npu, unsigned q)
 		loom_fail(npu, e->unit, &e->r.h, &why);
 		return;
 	}
+	if (npu->hazard)
+		loom_hazard_end(npu->hazard, q, &e->r.h);
 	loom_report_record(npu, q, m->now);
 	m->event[q] = LOOM_NEVER;
 	f->head = (f->head + 1) % LOOM_FIFO_ROOM;

@@ -10,6 +10,7 @@
  */
 #include <string.h>
 
+#include "hazard.h"
 #include "machine.h"
 
 static int fetch_units(struct loom_npu *npu, uint32_t unit, struct loom_refusal *why)
@@ -331,6 +332,7 @@ void loom_seq_event(struct loom_npu *npu)
 	const unsigned q = loom_op_queue(s->cur.h.op);
 	const struct loom_report_entry entry = {s->pc, LOOM_Q_SEQ, s->ready, s->start, m->now};
 	struct loom_refusal why = s->refusal;
+	uint32_t other;
 
 	if (why.fault) {
 		loom_fail(npu, entry.unit, &s->cur.h, &why);
@@ -344,6 +346,10 @@ void loom_seq_event(struct loom_npu *npu)
 	}
 	if (!loom_may_retire(npu, entry.unit, &s->cur.h) || !loom_sem_give(npu, entry.unit, &s->cur.h))
 		return;
+	if (npu->hazard && !loom_hazard_seq(npu->hazard, npu, &s->cur, &why, &other)) {
+		loom_fail_hazard(npu, entry.unit, &s->cur.h, &why, other);
+		return;
+	}
 	if (execute(npu, &why)) {
 		loom_fail(npu, entry.unit, &s->cur.h, &why);
 		if (why.fault == LOOM_FAULT_TRAP)

@@ -5,6 +5,7 @@
  */
 #include <string.h>
 
+#include "hazard.h"
 #include "machine.h"
 
 #define MAGIC 0x53504e4cu /* LNPS */
@@ -206,6 +207,8 @@ bool loom_npu_load(struct loom_npu *npu, const void *buf, size_t len, const stru
 	from += npu->target.sram_bytes;
 	memcpy(npu->x.acc, from, npu->target.acc_bytes);
 	loom_npu_set_progress(npu, h.progress);
+	if (npu->hazard)
+		loom_hazard_begin(npu->hazard, &npu->m);
 	if (npu->m.state == LOOM_NPU_IDLE)
 		loom_npu_bind(npu, NULL, 0);
 	return true;

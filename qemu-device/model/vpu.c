@@ -10,6 +10,7 @@
  *    time; then its results are written;
  *  - with reducers otherwise: 256 outputs at a time in row-major order; for these, element 0 of each, then element
  *    1 of each, and so on; then their results are written.
+ * A scan walks like a reduction, and writes a chunk's values when the chain comes to its reducer.
  * Within a chunk every micro-operation is done for all elements before the next begins. So a view that is read and
  * written at the same addresses by the same elements works in place.
  */

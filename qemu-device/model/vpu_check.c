@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later OR MIT
 /*
  * The check of VPU records. Faults are found in this order: the unit's feature, counts, length, zero fields,
- * cap, views, micro-operations in order, then alignment and bounds of the views in order.
+ * cap, views, micro-operations in order, then alignment and bounds of the views in order, then bounds of the tables
+ * that LUT8 reads.
  */
 #include "unit_check.h"
 #include "vpu.h"
@@ -30,7 +31,7 @@ static int check_shape(const struct loom_exec *x, const struct loom_vpu *v, stru
 			return loom_unit_refuse(why, LOOM_FAULT_RESERVED);
 	if (v->mask & reserved)
 		return loom_unit_refuse(why, LOOM_FAULT_RESERVED);
-	if (v->mask & LOOM_VPU_SCAN)
+	if (v->mask & LOOM_VPU_SCAN && !loom_feature(x, LOOM_FEAT_SCAN))
 		return loom_unit_refuse(why, LOOM_FAULT_FEATURE);
 	return LOOM_FAULT_NONE;
 }
@@ -65,6 +66,7 @@ struct chain {
 	uint32_t written; /* views that have a writer */
 	uint32_t reduced; /* views whose writer is a reducer */
 	uint32_t reducers;
+	uint64_t passes; /* of the lanes */
 };
 
 static bool operand_ok(const struct loom_vpu *v, const struct chain *c, uint32_t operand)
@@ -72,10 +74,13 @@ static bool operand_ok(const struct loom_vpu *v, const struct chain *c, uint32_t
 	return operand < LOOM_VPU_NUM_VREGS ? c->defined >> operand & 1 : operand - LOOM_VPU_NUM_VREGS < v->nimms;
 }
 
-static bool reducer_type_ok(uint32_t op, const struct loom_view *w)
+/* A scan has no partial results to leave, and begins from a value of the type that it works in. */
+static bool reducer_type_ok(const struct loom_vpu *v, uint32_t op, const struct loom_view *w)
 {
 	const bool split = w->flags & (LOOM_VIEW_RESUME | LOOM_VIEW_PARTIAL);
 
+	if (v->mask & LOOM_VPU_SCAN && w->flags & LOOM_VIEW_PARTIAL)
+		return false;
 	if (loom_vpu_is_arg(op))
 		return !loom_dtype_float(w->dtype) && !split;
 	if (loom_dtype_float(w->dtype) != (op <= LOOM_UOP_RMAX_F))
@@ -83,12 +88,12 @@ static bool reducer_type_ok(uint32_t op, const struct loom_view *w)
 	return !split || loom_dtype_bytes(w->dtype) == 4;
 }
 
-/* A reducer's view does not move along the reduced dimensions. */
+/* A reducer's view does not move along the reduced dimensions, unless it scans. */
 static bool reducer_strides_ok(const struct loom_vpu *v, const struct loom_view *w)
 {
 	for (unsigned d = 0; d < LOOM_VPU_DIMS; d++)
 		if (v->mask >> d & 1 && w->stride[d])
-			return false;
+			return v->mask & LOOM_VPU_SCAN;
 	return true;
 }
 
@@ -102,10 +107,10 @@ static bool writer_ok(const struct loom_vpu *v, struct chain *c, uint32_t op, ui
 	if (op == LOOM_UOP_STORE)
 		return true;
 	c->reduced |= 1u << view;
-	return ++c->reducers <= LOOM_VPU_MAX_REDUCERS && reducer_type_ok(op, w) && reducer_strides_ok(v, w);
+	return ++c->reducers <= LOOM_VPU_MAX_REDUCERS && reducer_type_ok(v, op, w) && reducer_strides_ok(v, w);
 }
 
-static int check_op(const struct loom_vpu *v, struct chain *c, uint32_t u, struct loom_refusal *why)
+static int check_op(const struct loom_exec *x, const struct loom_vpu *v, struct chain *c, uint32_t u, struct loom_refusal *why)
 {
 	const struct loom_uop_info info = loom_uop_table[LOOM_UOP_OP(u)];
 	const uint32_t op = LOOM_UOP_OP(u), dst = LOOM_UOP_DST(u);
@@ -115,7 +120,7 @@ static int check_op(const struct loom_vpu *v, struct chain *c, uint32_t u, struc
 
 	if (!info.operands)
 		return loom_unit_refuse(why, LOOM_FAULT_OPCODE);
-	if (info.cls == LOOM_UC_T)
+	if (info.cls == LOOM_UC_T && !loom_feature(x, LOOM_FEAT_TRANS))
 		return loom_unit_refuse(why, LOOM_FAULT_FEATURE);
 	if (u >> 27)
 		return loom_unit_refuse(why, LOOM_FAULT_RESERVED);
@@ -129,6 +134,8 @@ static int check_op(const struct loom_vpu *v, struct chain *c, uint32_t u, struc
 	else
 		for (uint32_t i = 0; i < info.operands; i++)
 			ok = ok && operand_ok(v, c, operand[i]);
+	if (op == LOOM_UOP_LUT8) /* a table is one place, which the check has to know */
+		ok = ok && operand[1] >= LOOM_VPU_NUM_VREGS;
 	if (ok && writes_view)
 		ok = writer_ok(v, c, op, dst);
 	if (!ok)
@@ -138,23 +145,21 @@ static int check_op(const struct loom_vpu *v, struct chain *c, uint32_t u, struc
 	return LOOM_FAULT_NONE;
 }
 
-static int check_chain(const struct loom_vpu *v, uint64_t *passes, struct loom_refusal *why)
+static int check_chain(const struct loom_exec *x, const struct loom_vpu *v, struct chain *c, struct loom_refusal *why)
 {
-	struct chain c = { 0 };
 	int fault;
 
-	*passes = 0;
 	for (unsigned i = 0; i < v->nops; i++) {
 		const uint32_t u = loom_vpu_ops(v)[i];
 
-		if ((fault = check_op(v, &c, u, why)))
+		if ((fault = check_op(x, v, c, u, why)))
 			return fault;
-		*passes += loom_uop_passes(LOOM_UOP_OP(u));
+		c->passes += loom_uop_passes(LOOM_UOP_OP(u));
 	}
-	if (v->mask && !c.reducers)
+	if (v->mask && !c->reducers)
 		return loom_unit_refuse(why, LOOM_FAULT_FIELD);
 	for (unsigned i = 0; i < v->nviews; i++)
-		if (loom_vpu_views(v)[i].flags & (LOOM_VIEW_RESUME | LOOM_VIEW_PARTIAL) && !(c.reduced >> i & 1))
+		if (loom_vpu_views(v)[i].flags & (LOOM_VIEW_RESUME | LOOM_VIEW_PARTIAL) && !(c->reduced >> i & 1))
 			return loom_unit_refuse(why, LOOM_FAULT_FIELD);
 	return LOOM_FAULT_NONE;
 }
@@ -164,7 +169,7 @@ static int check_bounds(const struct loom_exec *x, const struct loom_dispatched 
 {
 	const struct loom_view *w = loom_vpu_views(&r->vpu) + i;
 	const uint32_t elem = loom_dtype_bytes(w->dtype);
-	const bool split = w->flags & (LOOM_VIEW_RESUME | LOOM_VIEW_PARTIAL);
+	const bool split = w->flags & (LOOM_VIEW_RESUME | LOOM_VIEW_PARTIAL) && !(r->vpu.mask & LOOM_VPU_SCAN);
 	struct loom_span s = loom_span_begin(w->base, i < 4 ? r->base[i] : 0, elem);
 
 	for (unsigned d = 0; d < LOOM_VPU_DIMS; d++)
@@ -172,11 +177,34 @@ static int check_bounds(const struct loom_exec *x, const struct loom_dispatched 
 	return loom_span_check(x, &s, split ? 4 * LOOM_VPU_PARTIALS : elem, why);
 }
 
+static int check_table(const struct loom_exec *x, const struct loom_vpu *v, uint32_t u, struct loom_refusal *why)
+{
+	struct loom_span s;
+
+	if (LOOM_UOP_OP(u) != LOOM_UOP_LUT8)
+		return LOOM_FAULT_NONE;
+	s = loom_span_begin(loom_vpu_imms(v)[LOOM_UOP_B(u) - LOOM_VPU_NUM_VREGS], 0, 1);
+	return loom_span_check(x, &s, 256, why);
+}
+
+static struct loom_cost cost(const struct loom_target *t, const struct loom_vpu *v, uint64_t elems,
+			     const struct chain *c)
+{
+	uint64_t groups = 1;
+
+	if (!(v->mask & LOOM_VPU_SCAN))
+		return loom_cost_vpu(t, elems, c->passes);
+	for (unsigned d = 0; d < LOOM_VPU_DIMS; d++)
+		groups *= v->mask >> d & 1 ? 1 : v->n[d];
+	return loom_cost_vpu_scan(t, groups, elems / groups, c->passes, c->reducers);
+}
+
 int loom_vpu_check(const struct loom_exec *x, const struct loom_dispatched *r, struct loom_demand *d,
 		   struct loom_refusal *why)
 {
 	const struct loom_vpu *v = &r->vpu;
-	uint64_t elems, passes;
+	struct chain c = { 0 };
+	uint64_t elems;
 	int fault;
 
 	if ((fault = check_shape(x, v, why)))
@@ -187,13 +215,16 @@ int loom_vpu_check(const struct loom_exec *x, const struct loom_dispatched *r, s
 	for (unsigned i = 0; i < v->nviews; i++)
 		if ((fault = check_view(loom_vpu_views(v) + i, why)))
 			return fault;
-	if ((fault = check_chain(v, &passes, why)))
+	if ((fault = check_chain(x, v, &c, why)))
 		return fault;
 	for (unsigned i = 0; i < v->nviews; i++)
 		if ((fault = check_bounds(x, r, i, why)))
 			return fault;
+	for (unsigned i = 0; i < v->nops; i++)
+		if ((fault = check_table(x, v, loom_vpu_ops(v)[i], why)))
+			return fault;
 	*d = (struct loom_demand){
-		.cost = loom_cost_vpu(x->target, elems, passes),
+		.cost = cost(x->target, v, elems, &c),
 		.elem_ops = elems * v->nops,
 		.mem_class = LOOM_NO_CLASS,
 	};

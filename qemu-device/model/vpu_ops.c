@@ -121,6 +121,15 @@ static void move_op(uint32_t op, uint32_t *d, const uint32_t *a, const uint32_t 
 	}
 }
 
+/* The table is b's one value, which the check knows. */
+static void look_up(const struct loom_exec *x, uint32_t *d, const uint32_t *a, const uint32_t *b, unsigned n)
+{
+	const uint8_t *table = x->sram + b[0];
+
+	for (unsigned i = 0; i < n; i++)
+		d[i] = (uint32_t)(int8_t)table[a[i] & 0xff];
+}
+
 void loom_vpu_alu(const struct loom_exec *x, uint32_t op, uint32_t *d, const uint32_t *a, const uint32_t *b,
 		  const uint32_t *c, unsigned n)
 {
@@ -136,6 +145,12 @@ void loom_vpu_alu(const struct loom_exec *x, uint32_t op, uint32_t *d, const uin
 		break;
 	case LOOM_UC_B:
 		bit_op(op, d, a, b, n);
+		break;
+	case LOOM_UC_T:
+		if (op == LOOM_UOP_LUT8)
+			look_up(x, d, a, b, n);
+		else
+			x->kernels->elementary(op, d, a, b, n);
 		break;
 	default:
 		move_op(op, d, a, b, c, n);

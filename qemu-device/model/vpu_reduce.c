@@ -2,7 +2,7 @@
 /*
  * Reducers. Whatever the lanes are, element i of an output goes into partial i mod 16, ascending, and the sixteen
  * are folded by the tree of loom_num.h: lanes that are outputs keep sixteen rows of partials; lanes that are
- * elements of one output are sixteen partials wide.
+ * elements of one output are sixteen partials wide. A scan has one partial result, and writes it after every element.
  */
 #include <string.h>
 #include "loom_num.h"
@@ -31,31 +31,56 @@ static uint32_t identity(uint32_t op)
 	}
 }
 
+/* X(reducer, p and x combined) */
+#define COMBINATIONS(X)                                                                                                \
+	X(RADD_F, loom_num_add(p, x))                                                                                  \
+	X(RMUL_F, loom_num_mul(p, x))                                                                                  \
+	X(RMIN_F, loom_num_min(p, x))                                                                                  \
+	X(RMAX_F, loom_num_max(p, x))                                                                                  \
+	X(RADD_I, p + x)                                                                                               \
+	X(RMUL_I, p *x)                                                                                                \
+	X(RMIN_I, (int32_t)p < (int32_t)x ? p : x)                                                                     \
+	X(RMAX_I, (int32_t)p > (int32_t)x ? p : x)                                                                     \
+	X(RMIN_U, p < x ? p : x)                                                                                       \
+	X(RMAX_U, p > x ? p : x)                                                                                       \
+	X(RAND, p &x)                                                                                                  \
+	X(ROR, p | x)                                                                                                  \
+	X(RXOR, p ^ x)
+
 #define EACH(name, expr)                                                                                               \
 	case LOOM_UOP_##name:                                                                                          \
 		LOOM_VECTORISE                                                                                         \
-		for (uint32_t i = 0; i < n; i++)                                                                       \
-			p[i] = (expr);                                                                                 \
+		for (uint32_t i = 0; i < n; i++) {                                                                     \
+			const uint32_t p = acc[i], x = a[i];                                                           \
+                                                                                                                       \
+			acc[i] = (expr);                                                                               \
+		}                                                                                                      \
 		break;
 
-/* p[i] = op(p[i], a[i]) */
-static void combine(uint32_t op, uint32_t *p, const uint32_t *a, uint32_t n)
+/* acc[i] = op(acc[i], a[i]) */
+static void combine(uint32_t op, uint32_t *acc, const uint32_t *a, uint32_t n)
 {
 	switch (op) {
-		EACH(RADD_F, loom_num_add(p[i], a[i]))
-		EACH(RMUL_F, loom_num_mul(p[i], a[i]))
-		EACH(RMIN_F, loom_num_min(p[i], a[i]))
-		EACH(RMAX_F, loom_num_max(p[i], a[i]))
-		EACH(RADD_I, p[i] + a[i])
-		EACH(RMUL_I, p[i] * a[i])
-		EACH(RMIN_I, (int32_t)p[i] < (int32_t)a[i] ? p[i] : a[i])
-		EACH(RMAX_I, (int32_t)p[i] > (int32_t)a[i] ? p[i] : a[i])
-		EACH(RMIN_U, p[i] < a[i] ? p[i] : a[i])
-		EACH(RMAX_U, p[i] > a[i] ? p[i] : a[i])
-		EACH(RAND, p[i] & a[i])
-		EACH(ROR, p[i] | a[i])
-		EACH(RXOR, p[i] ^ a[i])
+		COMBINATIONS(EACH)
 	}
+}
+
+#define ALONG(name, expr)                                                                                              \
+	case LOOM_UOP_##name:                                                                                          \
+		for (uint32_t i = 0; i < n; i++) {                                                                     \
+			const uint32_t x = a[i];                                                                       \
+                                                                                                                       \
+			out[i] = p = (expr);                                                                           \
+		}                                                                                                      \
+		break;
+
+/* out[i] = p = op(p, a[i]), one after the other; returns the last p. */
+static uint32_t combine_along(uint32_t op, uint32_t p, uint32_t *out, const uint32_t *a, uint32_t n)
+{
+	switch (op) {
+		COMBINATIONS(ALONG)
+	}
+	return p;
 }
 
 /* Keeps the better of the best so far and element number index, in one lane. */
@@ -84,6 +109,13 @@ static void each_output(struct loom_vpu_run *k, struct loom_reducer *d,
 			f(d, w, run->first + i,
 			  k->base[d->view] + run->offset[d->view] + (int64_t)i * k->step[d->view]);
 	}
+}
+
+/* A scan goes on from what its view holds at the first element. */
+static void resume_scan(struct loom_reducer *d, const struct loom_view *w, uint32_t lane, uint8_t *at)
+{
+	(void)w;
+	memcpy(&d->partial[0][lane], at, 4);
 }
 
 /* Sixteen partials of one output: a column of the rows, which for a single output is a transposed first row. */
@@ -115,7 +147,29 @@ void loom_reduce_begin(struct loom_vpu_run *k, struct loom_reducer *d)
 		for (uint32_t i = 0; i < lanes; i++)
 			d->partial[p][i] = identity(d->op);
 	if (k->views[d->view].flags & LOOM_VIEW_RESUME)
-		each_output(k, d, resume);
+		each_output(k, d, k->v->mask & LOOM_VPU_SCAN ? resume_scan : resume);
+}
+
+/* Element i of each lane's group, or elements i, i + 1, ... of one; writes as many values as it takes. */
+static void scan(struct loom_vpu_run *k, struct loom_reducer *d, const uint32_t *a, uint32_t i)
+{
+	uint32_t along[LOOM_VPU_CHUNK];
+	const uint32_t *out = along;
+
+	if (loom_vpu_is_arg(d->op)) {
+		for (uint32_t lane = 0; lane < k->lanes; lane++) {
+			const uint32_t group = k->by_lanes ? lane : 0;
+
+			pick(d, group, a[lane], k->by_lanes ? i : i + lane);
+			along[lane] = d->best_index[group];
+		}
+	} else if (k->by_lanes) {
+		combine(d->op, d->partial[0], a, k->lanes);
+		out = d->partial[0];
+	} else {
+		d->partial[0][0] = combine_along(d->op, d->partial[0][0], along, a, k->lanes);
+	}
+	loom_vpu_store(k, d->view, out);
 }
 
 /* Elements i, i + 1, ... of one output; i is a multiple of 16. */
@@ -134,7 +188,9 @@ static void take_one(struct loom_vpu_run *k, struct loom_reducer *d, const uint3
 
 void loom_reduce_take(struct loom_vpu_run *k, struct loom_reducer *d, const uint32_t *a, uint32_t i)
 {
-	if (loom_vpu_is_arg(d->op)) {
+	if (k->v->mask & LOOM_VPU_SCAN) {
+		scan(k, d, a, i);
+	} else if (loom_vpu_is_arg(d->op)) {
 		for (uint32_t lane = 0; lane < k->lanes; lane++)
 			pick(d, k->by_lanes ? lane : 0, a[lane], k->by_lanes ? i : i + lane);
 	} else if (k->by_lanes) {
@@ -148,6 +204,8 @@ void loom_reduce_end(struct loom_vpu_run *k, struct loom_reducer *d)
 {
 	const uint32_t lanes = k->by_lanes ? k->lanes : 1;
 
+	if (k->v->mask & LOOM_VPU_SCAN)
+		return; /* every value is written */
 	if (k->views[d->view].flags & LOOM_VIEW_PARTIAL) {
 		each_output(k, d, leave_partials);
 		return;

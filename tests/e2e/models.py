@@ -31,12 +31,14 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
+from flax import nnx
 from paths import save_tensor, use_checkout
 
 use_checkout()
 
 import digits
 import loom
+import zoo
 from loom.paths import join
 
 SEED = 20260101
@@ -163,6 +165,28 @@ def int8_matmul() -> Case:
     return Case(matmul, {"kernel": kernel}, {"x": rng.integers(-128, 128, (61, 300), np.int8)})
 
 
+def of_zoo(name: str) -> Case:
+    """A network of zoo.py at its size for checks, with random weights."""
+    rng = np.random.default_rng(SEED + 4)
+    module, inputs = zoo.SMALL[name](rng)
+    given = {f"x{i}": x for i, x in enumerate(inputs)}
+    if not isinstance(module, nn.Module):
+        graph, state = nnx.split(module)
+        return Case(lambda params, *xs: nnx.merge(graph, params)(*xs), state, given)
+    shapes = jax.eval_shape(module.init, jax.random.key(SEED), *inputs)
+    return Case(module, drawn(shapes, rng), given)
+
+
+def drawn(shapes: Any, rng: np.random.Generator) -> Any:
+    """Weights of these shapes without running the model's own initialisers, which JAX compiles."""
+
+    def value(leaf: Any) -> jax.Array:
+        fan_in = max(1, int(np.prod(leaf.shape[:-1])))
+        return jnp.asarray(normal(rng, *leaf.shape) / np.sqrt(fan_in), leaf.dtype)
+
+    return randomised(jax.tree.map(value, shapes), rng)
+
+
 # target -> (SRAM bytes, rows, contracted, columns): wide enough that every loop is tiled.
 BIG = {
     "npu8": (64 << 10, 161, 480, 1003),
@@ -203,6 +227,8 @@ def cases(digits_cache: Path | None) -> dict[str, Callable[[], Case]]:
         "cnn_batchnorm": cnn_batchnorm,
         "int8_matmul": int8_matmul,
     }
+    for name in zoo.SMALL:
+        table[name] = lambda n=name: of_zoo(n)
     for target in TARGETS:
         table[f"big_matmul_{target}"] = lambda t=target: big_matmul(t)
     return table

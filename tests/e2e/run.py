@@ -98,6 +98,31 @@ def check_report(report: dict, meta: dict) -> None:
         raise Failed(f"loom run reports jobs {report.get('jobs')}, cycles {report.get('cycles')}")
 
 
+def check_layers(tools: Tools, program: Path, cycles: int) -> None:
+    """Where the cycles go has to add up, layer by layer and to what the run took."""
+    told = json.loads(call([tools.loom, "report", program, "--json"]))
+    for layer in told["layers"]:
+        if layer["ideal"] + sum(layer["losses"].values()) != layer["cycles"]:
+            raise Failed(f"loom report: {layer['path']}: ideal and losses are not its cycles")
+    planned = sum(layer["cycles"] for layer in told["layers"])
+    if not 0 <= told["cycles"] - planned < 1000:
+        raise Failed(f"loom report: layers take {planned} of {told['cycles']} cycles")
+    if abs(told["cycles"] - cycles) > 0.1 * cycles:
+        raise Failed(f"loom report plans {told['cycles']} cycles, the run took {cycles}")
+
+
+def check_assembler(tools: Tools, program: Path) -> None:
+    """Assembling what was disassembled gives the same file."""
+    listing, again = program.with_suffix(".txt"), program.with_suffix(".again")
+    listing.write_text(call([tools.loom, "dis", program]))
+    call([tools.loom, "as", listing, "--program", program, "-o", again])
+    same = again.read_bytes() == program.read_bytes()
+    listing.unlink()
+    again.unlink()
+    if not same:
+        raise Failed(f"loom as: {program.name} is not what loom dis printed")
+
+
 def check_model(tools: Tools, model: Path, target: str, backend: str) -> dict[str, Any]:
     """Compile, run, compare; raises Failed, returns what to print."""
     start = time.monotonic()
@@ -107,6 +132,8 @@ def check_model(tools: Tools, model: Path, target: str, backend: str) -> dict[st
     report, outputs = run_model(tools, model, program, DEVICES[backend].format(target=target))
     ran = time.monotonic()
     check_report(report, meta)
+    check_layers(tools, program, report["cycles"])
+    check_assembler(tools, program)
     verdicts = compare_model(model, outputs)
     wrong = [f"{path}: {v.text}" for path, v in verdicts.items() if not v.same]
     if wrong:
@@ -137,6 +164,16 @@ def check_accuracy(model: Path, meta: dict, outputs: Path) -> float:
     return ours
 
 
+def _visible(params: list[dict[str, Any]]) -> str:
+    """The first layer's: every output depends on it, where a later unit may be dead for all inputs.
+
+    Not a row of an embedding that no input names, nor what a softmax takes away again.
+    """
+    hidden = {"bias", "embedding", "query", "key"}
+    names = [t["path"] for t in params]
+    return next((n for n in names if not hidden & set(n.split("/"))), names[0])
+
+
 def break_one_weight(bundle: Path, copy: Path) -> str:
     """Copy a bundle with its largest weight negated; returns which one that was."""
     shutil.rmtree(copy, ignore_errors=True)
@@ -146,8 +183,7 @@ def break_one_weight(bundle: Path, copy: Path) -> str:
     header_bytes = int.from_bytes(raw[:8], "little")
     header = json.loads(raw[8 : 8 + header_bytes])
     entry = json.loads((bundle / "model.json").read_text())["entry_points"][0]
-    # The first layer's: every output depends on it, where a later unit may be dead for all inputs.
-    name = [t["path"] for t in entry["inputs"] if t["role"] == "param" and len(t["shape"]) > 1][0]
+    name = _visible([t for t in entry["inputs"] if t["role"] == "param" and len(t["shape"]) > 1])
     info = header[name]
     begin, end = (8 + header_bytes + o for o in info["data_offsets"])
     kinds = {"F32": np.float32, "BF16": np.uint16, "I8": np.int8}

@@ -1,18 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-"""Writes vpu.txt: results of micro-operations by numpy (floats) and Python's integers (the rest).
+"""Writes vpu.txt: results of micro-operations by numpy (floats), mpmath (elementary functions) and Python's integers.
 
 Each line: operation, type of the operands, type of the result, operands a b c and the result as hexadecimal bits.
-NaN results are the canonical ones. Run it with numpy and ml_dtypes installed: python3 generate.py
+NaN results are the canonical ones. Run it with numpy, ml_dtypes and mpmath installed: python3 generate.py
 """
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
 
 import ml_dtypes
+import mpmath
 import numpy as np
 
 FLOATS = {"f32": np.float32, "f16": np.float16, "bf16": ml_dtypes.bfloat16}
@@ -129,6 +131,64 @@ def fma_lines(rng: random.Random) -> Iterator[Line]:
         done += 1
 
 
+ELEMENTARY: dict[str, tuple[Callable, Callable]] = {  # exact, and for what is infinite, zero or outside
+    "EXP": (mpmath.exp, np.exp),
+    "EXPM1": (mpmath.expm1, np.expm1),
+    "LOG": (mpmath.log, np.log),
+    "LOG1P": (mpmath.log1p, np.log1p),
+    "TANH": (mpmath.tanh, np.tanh),
+    "LOGISTIC": (lambda x: 1 / (1 + mpmath.exp(-x)), lambda x: 1 / (1 + np.exp(-x))),
+    "ERF": (mpmath.erf, math.erf),
+    "SIN": (mpmath.sin, np.sin),
+    "COS": (mpmath.cos, np.cos),
+    "CBRT": (mpmath.cbrt, np.cbrt),
+    "ATAN2": (mpmath.atan2, np.arctan2),
+    "POW": (mpmath.power, np.power),
+}
+
+
+def to_places(v: mpmath.mpf, bits: int, least: int) -> mpmath.mpf:
+    """The nearest number of so many significant bits and no place below 2^least, ties to even."""
+    place = mpmath.mpf(2) ** max(int(mpmath.floor(mpmath.log(abs(v), 2))) - bits + 1, least)
+    steps = v / place
+    below = int(mpmath.floor(steps))
+    rest = steps - below
+    return (below + (rest > 0.5 or (rest == 0.5 and below % 2 == 1))) * place
+
+
+def elementary(name: str, x: float, y: float) -> np.float32:
+    """The f32 nearest to the exact value; for two arguments by way of 42 bits."""
+    exact, limits = ELEMENTARY[name]
+    two = name in ("ATAN2", "POW")
+    args = (x, y) if two else (x,)
+    special = any(not math.isfinite(v) or v == 0 for v in args)
+    outside = (name == "LOG" and x < 0) or (name == "LOG1P" and x <= -1) or (name == "POW" and x < 0 and y % 1 != 0)
+    if special or outside:
+        return np.float32(limits(*(np.float64(v) for v in args)))
+    if name == "CBRT":
+        v = mpmath.sign(x) * mpmath.cbrt(abs(mpmath.mpf(x)))
+    elif name == "POW" and abs(y) * abs(math.log2(abs(x))) > 400:
+        v = mpmath.mpf(2) ** (400 if (abs(x) > 1) == (y > 0) else -400)  # infinite or zero, whatever it is
+        v = -v if x < 0 and y % 2 == 1 else v
+    else:
+        v = mpmath.re(exact(*(mpmath.mpf(a) for a in args)))
+    if v == 0 or abs(v) >= mpmath.mpf(2) ** 128:
+        return np.float32(math.copysign(math.inf, v) if v else math.copysign(0, x))
+    v = to_places(v, 42, -(10**6)) if two else v
+    nearest = to_places(v, 24, -149)
+    return np.float32(math.copysign(float(nearest), float(mpmath.sign(v))))
+
+
+def elementary_lines(rng: random.Random) -> Iterator[Line]:
+    mpmath.mp.prec = 400
+    for dtype in FLOATS:
+        for name in ELEMENTARY:
+            for _ in range(CASES):
+                a, b = float_sample(rng, dtype), float_sample(rng, dtype)
+                value = elementary(name, float(float_of(a, dtype)), float(float_of(b, dtype)))
+                yield name, dtype, dtype, a, b, 0, bits_of(FLOATS[dtype](value), dtype)
+
+
 def signed(v: int) -> int:
     v &= MASK
     return v - (1 << 32) if v >> 31 else v
@@ -207,6 +267,7 @@ def main() -> None:
     rng = random.Random(20240607)
     with np.errstate(all="ignore"):
         lines = [*float_lines(rng), *conversion_lines(rng), *fma_lines(rng), *integer_lines(rng)]
+        lines += elementary_lines(random.Random(20251121))
     text = "# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception\n# Written by generate.py.\n"
     for name, source, target, *values in lines:
         text += f"{name} {source} {target} " + " ".join(f"{v:x}" for v in values) + "\n"

@@ -122,7 +122,8 @@ def test_introspection(qemu: str) -> None:
         props = {p["name"]: p for p in
                  m.qmp("device-list-properties", typename="loom")}
         for name in ("target", "rows", "sram-kib", "mem1-latency", "features",
-                     "isa", "poll-us", "threads", "x-sync", "x-inject",
+                     "isa", "poll-us", "threads", "x-sync", "x-hazards",
+                     "x-inject",
                      "jobs-retired", "cycles"):
             assert props[name].get("description"), name
 

@@ -74,7 +74,8 @@ std::vector<std::string> must_cover() {
   std::vector<std::string> all = {
       "base register", "loop by register", "loop by immediate",
       "mxu large",     "mxu outer",        "mxu dilation",
-      "mxu stride",    "reduce resume",    "reduce partial"};
+      "mxu stride",    "reduce resume",    "reduce partial",
+      "scan",          "scan resume"};
   for (const char *op :
        {"HALT",    "LDI",     "ADD", "SUB",   "MUL",   "SHL",     "SHR",
         "AND",     "OR",      "MIN", "MAX",   "CLAMP", "CMP",     "LD",
@@ -118,9 +119,7 @@ std::vector<std::string> must_cover() {
       all.push_back(std::string(what) + t);
   for (const char *t : {"f32", "bf16", "f16", "i32", "u32"})
     all.push_back(std::string("reduce to ") + t);
-#define UOP(num, name, operands, cls, text)                                    \
-  if (#cls[0] != 'T') /* feature TRANS */                                      \
-    all.push_back("uop " #name);
+#define UOP(num, name, operands, cls, text) all.push_back("uop " #name);
   LOOM_UOPS(UOP)
 #undef UOP
   return all;

@@ -14,7 +14,8 @@ namespace {
 bool by_program(uint32_t fault) {
   return fault != LOOM_FAULT_DMA && fault != LOOM_FAULT_PAGE_LIST &&
          fault != LOOM_FAULT_CODEC && fault != LOOM_FAULT_JOB &&
-         fault != LOOM_FAULT_ABORTED;
+         fault != LOOM_FAULT_ABORTED &&
+         fault != LOOM_FAULT_HAZARD; // the checker's
 }
 
 } // namespace

@@ -81,6 +81,8 @@ private:
       for (unsigned d = 0; d < 6; d++)
         if (r.chance(55))
           v.mask |= static_cast<uint8_t>(1u << d);
+    if (reduces && r.chance(25))
+      v.mask |= LOOM_VPU_SCAN;
   }
   std::vector<int64_t> counts(unsigned without = 0) const {
     std::vector<int64_t> c;
@@ -168,8 +170,7 @@ private:
     for (int i = 0; i < n; i++) {
       const auto &u = all_uops[r.below(std::size(all_uops))];
       const unsigned dst = r.below(LOOM_VPU_NUM_VREGS);
-      if (u.cls == 'R' || u.cls == 'T' || u.op == LOOM_UOP_LOAD ||
-          u.op == LOOM_UOP_STORE)
+      if (u.cls == 'R' || u.op == LOOM_UOP_LOAD || u.op == LOOM_UOP_STORE)
         continue;
       kinds[dst] = one(u, dst);
     }
@@ -207,6 +208,13 @@ private:
       op(u.op, dst, source('I'), b, c);
       return 'I';
     }
+    case LOOM_UOP_LUT8: {
+      const unsigned b = table();
+      if (!b)
+        return kinds[dst];
+      op(u.op, dst, source('I'), b);
+      return 'I';
+    }
     case LOOM_UOP_F2I:
     case LOOM_UOP_F2U:
       op(u.op, dst, source('F'));
@@ -218,10 +226,23 @@ private:
     }
     const bool compares_floats =
         u.cls == 'C' && (u.op == LOOM_UOP_FFINITE || u.op <= LOOM_UOP_FGE);
-    const char kind = u.cls == 'F' || compares_floats ? 'F' : 'I';
+    const bool floats = u.cls == 'F' || u.cls == 'T';
+    const char kind = floats || compares_floats ? 'F' : 'I';
     op(u.op, dst, source(kind), u.operands > 1 ? source(kind) : 0,
        u.operands > 2 ? source(kind) : 0);
-    return u.cls == 'F' ? 'F' : 'I';
+    return floats ? 'F' : 'I';
+  }
+  // The immediate that names a table of 256 bytes; 0 if there is no room.
+  unsigned table() {
+    operand o;
+    o.hi = 256;
+    if (imms.size() == LOOM_VPU_MAX_IMMS || !e.place(o, taken))
+      return 0;
+    if (r.chance(85))
+      fresh.emplace_back(o, Z_RAW);
+    tables.push_back(o);
+    imms.push_back(static_cast<uint32_t>(o.field));
+    return LOOM_UOP_IMM(imms.size() - 1);
   }
   bool outputs() {
     const int n = static_cast<int>(r.between(1, 3));
@@ -273,7 +294,8 @@ private:
     uint8_t flags = LOOM_VIEW_OUT;
     if (!arg && r.chance(25))
       flags |= LOOM_VIEW_RESUME;
-    if (!arg && r.chance(25))
+    const bool scans = v.mask & LOOM_VPU_SCAN;
+    if (!arg && !scans && r.chance(25))
       flags |= LOOM_VIEW_PARTIAL;
     const bool wide = flags & (LOOM_VIEW_RESUME | LOOM_VIEW_PARTIAL);
     auto dtype = static_cast<uint8_t>(
@@ -282,10 +304,11 @@ private:
                               LOOM_I16, LOOM_U16}));
     if (wide || arg)
       dtype = static_cast<uint8_t>(f ? LOOM_F32 : LOOM_I32);
-    const unsigned size = wide ? 4 * LOOM_VPU_PARTIALS : size_of(dtype);
-    auto strides = unique_strides(r, counts(v.mask), size);
+    const unsigned size =
+        wide && !scans ? 4 * LOOM_VPU_PARTIALS : size_of(dtype);
+    auto strides = unique_strides(r, counts(scans ? 0 : v.mask), size);
     for (unsigned d = 0; d < 6; d++)
-      if (v.mask >> d & 1)
+      if (v.mask >> d & 1 && !scans)
         strides[d] = 0;
     if (!add_view(dtype, flags, strides, size, size_of(dtype)))
       return false;
@@ -303,6 +326,8 @@ private:
       if (i < 4)
         base[i] = places[i].at.base.reg;
     }
+    for (const auto &o : tables)
+      touches.push_back(o.touches(false));
     for (const auto &[o, z] : fresh)
       e.refresh(o, z);
     v.nviews = static_cast<uint8_t>(views.size());
@@ -335,6 +360,7 @@ private:
   std::vector<loom_view> views;
   std::vector<place> places;
   std::vector<std::pair<operand, zone>> fresh;
+  std::vector<operand> tables;
   std::vector<span> taken;
   std::vector<uint32_t> imms, ops;
   std::array<char, LOOM_VPU_NUM_VREGS> kinds{};

@@ -24,6 +24,13 @@ struct bad_program : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
+// The contract leaves a result open, so that no comparison is fair: two
+// arguments of an elementary function whose exact value is too near to where
+// the result changes.
+struct undecided : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
 class oracle {
 public:
   oracle(const loom_target &target, std::vector<std::vector<uint8_t>> slots,

@@ -4,6 +4,7 @@
 #include <array>
 #include <cstring>
 
+#include "elementary_reference.h"
 #include "oracle.h"
 #include "oracle_num.h"
 
@@ -111,6 +112,18 @@ uint32_t compute_float(unsigned op, float a, float b, float c) {
                     std::to_string(op));
 }
 
+bool is_elementary(unsigned op) {
+  return op >= LOOM_UOP_EXP && op <= LOOM_UOP_POW;
+}
+
+uint32_t compute_elementary(unsigned op, uint32_t a, uint32_t b) {
+  const auto v = loom_test::elementary_reference(op, a, b);
+  if (!v.one())
+    throw undecided(std::string(uop_name(op)) + " of " + std::to_string(a) +
+                    ", " + std::to_string(b));
+  return v.low;
+}
+
 uint32_t compute(unsigned op, uint32_t a, uint32_t b, uint32_t c) {
   const auto sa = static_cast<int32_t>(a), sb = static_cast<int32_t>(b);
   const int64_t wa = sa, wb = sb;
@@ -193,6 +206,8 @@ uint32_t compute(unsigned op, uint32_t a, uint32_t b, uint32_t c) {
   case LOOM_UOP_SATI8:
     return u(sa < -128 ? -128 : sa > 127 ? 127 : sa);
   }
+  if (is_elementary(op))
+    return compute_elementary(op, a, b);
   return compute_float(op, from_bits(a), from_bits(b), from_bits(c));
 }
 
@@ -251,6 +266,14 @@ struct reduction {
     if (std::isnan(than))
       return false;
     return std::isnan(x) || (op == LOOM_UOP_RARGMIN_F ? x < than : x > than);
+  }
+  // A scan: partial 0 alone, after every element.
+  uint32_t next(unsigned op, uint32_t x) {
+    if (is_arg(op)) {
+      add(op, x);
+      return best_index;
+    }
+    return partial[0] = combine(op, partial[0], x);
   }
   uint32_t fold(unsigned op) {
     if (is_arg(op))
@@ -317,19 +340,36 @@ void oracle::vpu(const uint8_t *record) {
       count(std::string("store ") + dtype_names[views[dst].dtype]);
     if (is_reducer(code)) {
       count(std::string("reduce to ") + dtype_names[views[dst].dtype]);
+      if (v.mask & LOOM_VPU_SCAN)
+        count("scan");
       if (views[dst].flags & LOOM_VIEW_RESUME)
-        count("reduce resume");
+        count(v.mask & LOOM_VPU_SCAN ? "scan resume" : "reduce resume");
       if (views[dst].flags & LOOM_VIEW_PARTIAL)
         count("reduce partial");
     }
   }
 
   std::map<std::pair<size_t, int64_t>, reduction>
-      results; // by position in the chain and address
+      results; // by position in the chain and address, or group of a scan
   std::array<uint32_t, 6> i{};
   std::array<uint32_t, LOOM_VPU_NUM_VREGS> reg{};
   const auto value = [&](unsigned from) {
     return from < 16 ? reg[from] : imms.at(from - 16);
+  };
+  const auto scan = [&](size_t k, unsigned op, unsigned dst, uint32_t x) {
+    auto first = i;
+    int64_t group = 0;
+    for (unsigned d = 0; d < 6; d++) {
+      first[d] = v.mask >> d & 1 ? 0 : i[d];
+      group = group * v.n[d] + first[d];
+    }
+    auto [at, fresh] = results.try_emplace({k, group});
+    if (fresh && !is_arg(op))
+      at->second.partial[0] =
+          views[dst].flags & LOOM_VIEW_RESUME
+              ? static_cast<uint32_t>(get(address(dst, first), 4))
+              : identity(op);
+    store(dst, address(dst, i), at->second.next(op, x));
   };
   const auto step = [&](size_t k) {
     const unsigned op = LOOM_UOP_OP(ops[k]), dst = LOOM_UOP_DST(ops[k]);
@@ -341,6 +381,11 @@ void oracle::vpu(const uint8_t *record) {
       store(dst, address(dst, i), value(a));
     } else if (op == LOOM_UOP_IOTA) {
       reg[dst] = i[a];
+    } else if (is_reducer(op) && v.mask & LOOM_VPU_SCAN) {
+      scan(k, op, dst, value(a));
+    } else if (op == LOOM_UOP_LUT8) {
+      reg[dst] = static_cast<uint32_t>(
+          static_cast<int8_t>(get(int64_t{value(b)} + (value(a) & 0xff), 1)));
     } else if (is_reducer(op)) {
       const int64_t to = address(dst, i);
       auto [at, fresh] = results.try_emplace({k, to});
@@ -365,6 +410,8 @@ void oracle::vpu(const uint8_t *record) {
         i[d] = 0;
     }
   }
+  if (v.mask & LOOM_VPU_SCAN)
+    return;
   for (auto &[where, result] : results) {
     const unsigned op = LOOM_UOP_OP(ops[where.first]),
                    dst = LOOM_UOP_DST(ops[where.first]);

@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 // Records as text: one line, "MNEMONIC field=value ...", fields that are 0 left out. Tables follow loom_isa.h.
+#include <algorithm>
+#include <cerrno>
 #include <cstddef>
 #include <cstring>
 #include <iterator>
+#include <stdexcept>
 #include <string>
+#include <vector>
 
 #include <fmt/format.h>
 
@@ -245,7 +249,289 @@ std::string record_of(const uint8_t *record, const loom_hdr &h, const char *name
 	return bytes == sizeof(loom_mxu) ? text : text + fields_of(record + sizeof(loom_mxu), epi_fields, "epi.");
 }
 
+// The way back. Each function takes the text of what its counterpart above wrote.
+
+[[noreturn]] void bad(const std::string &what)
+{
+	throw std::runtime_error(what);
+}
+
+int64_t number_of(const std::string &text)
+{
+	size_t used = 0;
+	int64_t value = 0;
+	try {
+		const bool hex = text.rfind("0x", 0) == 0;
+		value = hex ? static_cast<int64_t>(std::stoull(text, &used, 16)) : std::stoll(text, &used, 10);
+	} catch (const std::exception &) {
+		used = 0;
+	}
+	if (!used || used != text.size())
+		bad("'" + text + "' is not a number");
+	return value;
+}
+
+template <class T> void put(std::vector<uint8_t> &record, size_t at, T value)
+{
+	std::memcpy(record.data() + at, &value, sizeof(value));
+}
+
+template <class T> void put_checked(std::vector<uint8_t> &record, size_t at, const std::string &text)
+{
+	const int64_t value = number_of(text);
+	if (static_cast<int64_t>(static_cast<T>(value)) != value)
+		bad("'" + text + "' does not fit its field");
+	put(record, at, static_cast<T>(value));
+}
+
+void set_value(std::vector<uint8_t> &record, size_t at, as type, const std::string &text)
+{
+	switch (type) {
+	case as::u8:
+		return put_checked<uint8_t>(record, at, text);
+	case as::s8:
+		return put_checked<int8_t>(record, at, text);
+	case as::u16:
+		return put_checked<uint16_t>(record, at, text);
+	case as::s16:
+		return put_checked<int16_t>(record, at, text);
+	case as::u32:
+	case as::x32:
+		return put_checked<uint32_t>(record, at, text);
+	case as::s32:
+		return put_checked<int32_t>(record, at, text);
+	case as::s64:
+		return put_checked<int64_t>(record, at, text);
+	case as::addr:
+		const size_t colon = text.find(':');
+		if (colon == std::string::npos)
+			bad("'" + text + "' is not an address SLOT:OFFSET");
+		const std::string slot = text.substr(0, colon);
+		const uint64_t number = slot == "sram" ? LOOM_SLOT_SRAM : static_cast<uint64_t>(number_of(slot));
+		const uint64_t offset = static_cast<uint64_t>(number_of(text.substr(colon + 1)));
+		if (number > LOOM_SLOT_SRAM || offset >> 48)
+			bad("'" + text + "' is not an address");
+		return put(record, at, number << 48 | offset);
+	}
+}
+
+// A word of the text: "name=value".
+struct word {
+	std::string name, value;
+};
+
+word split(const std::string &text)
+{
+	const size_t equals = text.find('=');
+	if (equals == std::string::npos)
+		bad("'" + text + "' is not NAME=VALUE");
+	return {text.substr(0, equals), text.substr(equals + 1)};
+}
+
+template <size_t N>
+bool set_field(std::vector<uint8_t> &record, size_t base, const field (&table)[N], const std::string &name,
+	       const std::string &value)
+{
+	for (const field &f : table) {
+		if (name != f.name)
+			continue;
+		set_value(record, base + f.offset, f.type, value);
+		return true;
+	}
+	return false;
+}
+
+// Fields of the header; true if the word is one.
+bool set_header(std::vector<uint8_t> &record, const word &w)
+{
+	loom_hdr h = get<loom_hdr>(record.data());
+	if (w.name == "regsel") {
+		h.regsel = static_cast<uint16_t>(number_of(w.value));
+	} else if (w.name == "loc") {
+		h.loc = static_cast<uint32_t>(number_of(w.value));
+	} else if (w.name == "wait" || w.name == "signal") {
+		const size_t colon = w.value.find(':');
+		if (colon == std::string::npos)
+			bad("'" + w.value + "' is not SEMAPHORE:COUNT");
+		loom_semref *refs = w.name == "wait" ? h.wait : h.signal;
+		loom_semref *ref = refs[0].n ? &refs[1] : &refs[0];
+		if (ref->n)
+			bad("a record has at most two of " + w.name);
+		ref->sem = static_cast<uint8_t>(number_of(w.value.substr(0, colon)));
+		ref->n = static_cast<uint8_t>(number_of(w.value.substr(colon + 1)));
+	} else {
+		return false;
+	}
+	put(record, 0, h);
+	return true;
+}
+
+std::vector<std::string> pieces(const std::string &text, char separator)
+{
+	std::vector<std::string> list;
+	for (size_t at = 0; at <= text.size();) {
+		const size_t end = std::min(text.find(separator, at), text.size());
+		if (end > at)
+			list.push_back(text.substr(at, end - at));
+		at = end + 1;
+	}
+	return list;
+}
+
+loom_view view_from(const std::string &text)
+{
+	loom_view view{};
+	std::string rest = text;
+	if (rest.rfind("out:", 0) == 0) {
+		view.flags = LOOM_VIEW_OUT;
+		rest = rest.substr(4);
+	}
+	const size_t at = rest.find('@'), bracket = rest.find('[');
+	if (at == std::string::npos || bracket == std::string::npos || rest.back() != ']')
+		bad("'" + text + "' is not TYPE@ADDRESS[STRIDES]");
+	const std::string type = rest.substr(0, at);
+	uint32_t dtype = 0;
+	while (dtype < LOOM_NUM_DTYPES && type != loom_dtype_name(dtype))
+		dtype++;
+	if (dtype == LOOM_NUM_DTYPES)
+		bad("'" + type + "' is not a type");
+	view.dtype = static_cast<uint8_t>(dtype);
+	std::string base = rest.substr(at + 1, bracket - at - 1);
+	const size_t flags = base.find("/flags");
+	if (flags != std::string::npos) {
+		view.flags |= static_cast<uint8_t>(number_of(base.substr(flags + 6)));
+		base.resize(flags);
+	}
+	view.base = static_cast<uint32_t>(number_of(base));
+	const auto strides = pieces(rest.substr(bracket + 1, rest.size() - bracket - 2), ',');
+	if (strides.size() != 6)
+		bad("'" + text + "' has not six strides");
+	for (int d = 0; d < 6; d++)
+		view.stride[d] = static_cast<int32_t>(number_of(strides[d]));
+	return view;
+}
+
+uint32_t uop_from(const std::string &text)
+{
+	const auto words = pieces(text, ' ');
+	for (const uop_name &u : uop_names) {
+		if (words.size() != 2 || words[0] != u.name)
+			continue;
+		const auto operands = pieces(words[1], ',');
+		if (operands.size() != u.operands + 1u)
+			bad("'" + text + "' has not the operands of " + u.name);
+		uint32_t values[3] = {};
+		for (int i = 0; i < u.operands; i++) {
+			const std::string &operand = operands[i + 1];
+			const uint32_t n = static_cast<uint32_t>(number_of(operand.substr(1)));
+			if ((operand[0] != 'v' && operand[0] != '#') || n > 15)
+				bad("'" + operand + "' is not an operand");
+			values[i] = operand[0] == 'v' ? n : LOOM_UOP_IMM(n);
+		}
+		return LOOM_UOP(u.op, static_cast<uint32_t>(number_of(operands[0])), values[0], values[1], values[2]);
+	}
+	bad("'" + text + "' is not a micro-operation");
+}
+
+std::vector<uint8_t> vpu_from(const std::string &text)
+{
+	loom_vpu vpu{};
+	std::vector<uint8_t> views, imms, uops;
+	const auto append = [](std::vector<uint8_t> &list, const auto &value) {
+		const auto *p = reinterpret_cast<const uint8_t *>(&value);
+		list.insert(list.end(), p, p + sizeof(value));
+	};
+	const size_t brace = text.find('{');
+	if (brace == std::string::npos || text.back() != '}')
+		bad("a VPU record has its micro-operations in braces");
+	std::vector<uint8_t> record(sizeof(vpu));
+	put(record, 0, vpu);
+	for (const std::string &piece : pieces(text.substr(0, brace), ' ')) {
+		const word w = split(piece);
+		if (set_header(record, w))
+			continue;
+		if (w.name == "n") {
+			const auto counts = pieces(w.value, 'x');
+			if (counts.size() != 6)
+				bad("'" + w.value + "' is not six counts");
+			for (int d = 0; d < 6; d++)
+				vpu.n[d] = static_cast<uint16_t>(number_of(counts[d]));
+		} else if (w.name == "mask") {
+			vpu.mask = static_cast<uint8_t>(number_of(w.value));
+		} else if (w.name.rfind("view", 0) == 0) {
+			append(views, view_from(w.value));
+			vpu.nviews++;
+		} else if (w.name[0] == '#') {
+			append(imms, static_cast<uint32_t>(number_of(w.value)));
+			vpu.nimms++;
+		} else {
+			bad("a VPU record has no field '" + w.name + "'");
+		}
+	}
+	for (std::string piece : pieces(text.substr(brace + 1, text.size() - brace - 2), ';')) {
+		append(uops, uop_from(piece));
+		vpu.nops++;
+	}
+	vpu.h = get<loom_hdr>(record.data());
+	put(record, 0, vpu);
+	for (const auto *part : {&views, &imms, &uops})
+		record.insert(record.end(), part->begin(), part->end());
+	record.resize((record.size() + LOOM_UNIT_BYTES - 1) / LOOM_UNIT_BYTES * LOOM_UNIT_BYTES);
+	return record;
+}
+
+// Records of fixed fields.
+std::vector<uint8_t> fixed_from(uint8_t op, const std::string &text)
+{
+	const bool seq = op < 0x20, dma = !seq && op < 0x30;
+	std::vector<uint8_t> record(seq ? sizeof(loom_seq) : dma ? sizeof(loom_dma) : sizeof(loom_mxu));
+	for (const std::string &piece : pieces(text, ' ')) {
+		const word w = split(piece);
+		bool known = set_header(record, w);
+		if (!known && w.name.rfind("epi.", 0) == 0 && !seq && !dma) {
+			record.resize(sizeof(loom_mxu) + sizeof(loom_epi));
+			known = set_field(record, sizeof(loom_mxu), epi_fields, w.name.substr(4), w.value);
+		} else if (!known) {
+			known = seq   ? set_field(record, 0, seq_fields, w.name, w.value)
+				: dma ? set_field(record, 0, dma_fields, w.name, w.value)
+				      : set_field(record, 0, mxu_fields, w.name, w.value);
+		}
+		if (!known)
+			bad("the record has no field '" + w.name + "'");
+	}
+	// An epilogue whose fields are all 0 leaves no word.
+	if (!seq && !dma && get<loom_mxu>(record.data()).flags & LOOM_MXU_EPI)
+		record.resize(sizeof(loom_mxu) + sizeof(loom_epi));
+	return record;
+}
+
 } // namespace
+
+extern "C" int loom_assemble(const char *text, void *record, unsigned size_units, char *why, size_t why_size)
+{
+	try {
+		const std::string line = text;
+		const size_t end = std::min(line.find(' '), line.size());
+		const std::string name = line.substr(0, end);
+		for (const op_name &o : op_names) {
+			if (name != o.name)
+				continue;
+			auto bytes = o.op == LOOM_OP_VPU ? vpu_from(line.substr(end))
+							 : fixed_from(o.op, line.substr(end));
+			const size_t units = bytes.size() / LOOM_UNIT_BYTES;
+			if (units > LOOM_MAX_UNITS || units > size_units)
+				bad("the record takes " + std::to_string(units) + " units");
+			bytes[0] = o.op;
+			bytes[1] = static_cast<uint8_t>(units);
+			std::memcpy(record, bytes.data(), bytes.size());
+			return static_cast<int>(units);
+		}
+		bad("'" + name + "' is not an instruction");
+	} catch (const std::exception &e) {
+		std::snprintf(why, why_size, "%s", e.what());
+		return -EINVAL;
+	}
+}
 
 extern "C" unsigned loom_disassemble(const void *record, unsigned size_units, char *text, size_t size)
 {

@@ -129,6 +129,15 @@ std::string program::describe_loc(uint32_t loc) const
 	return path.empty() ? where : fmt::format("{} ({})", path, where);
 }
 
+static uint32_t record_loc(const loom_prog_view &v, uint32_t unit)
+{
+	loom_hdr h{};
+
+	if (uint64_t{unit} < v.n_units)
+		std::memcpy(&h, static_cast<const uint8_t *>(v.npu_code) + uint64_t{unit} * LOOM_UNIT_BYTES, sizeof(h));
+	return h.loc;
+}
+
 std::string describe_fault(const program &p, uint32_t entry, uint32_t segment, const loom_completion &end)
 {
 	const auto &v = p.view;
@@ -155,6 +164,11 @@ std::string describe_fault(const program &p, uint32_t entry, uint32_t segment, c
 		break;
 	case LOOM_FAULT_DEADLOCK:
 		text += fmt::format("; semaphores waited for {:#x}", end.aux);
+		break;
+	case LOOM_FAULT_HAZARD:
+		text += fmt::format("; {}, offset {:#x}; the other is instruction {}, {}",
+				    end.slot < v.n_slots ? p.string(v.slots[end.slot].name) : "SRAM", end.offset,
+				    end.aux, p.describe_loc(record_loc(v, end.aux)));
 		break;
 	default:
 		break;

@@ -211,6 +211,17 @@ loom_host_isa isa_from_environment()
 	throw failure(-EINVAL, fmt::format("LOOM_ISA={}: use scalar, avx2, avx512 or auto", isa));
 }
 
+bool hazards_from_environment()
+{
+	const char *text = std::getenv("LOOM_HAZARDS");
+	const std::string value = text ? text : "";
+	if (value.empty() || value == "0")
+		return false;
+	if (value == "1")
+		return true;
+	throw failure(-EINVAL, fmt::format("LOOM_HAZARDS={}: use 1 to check every job's order, or 0", value));
+}
+
 unsigned threads_from_environment()
 {
 	const char *text = std::getenv("LOOM_THREADS");
@@ -228,12 +239,17 @@ sim_engine::sim_engine(const loom_target &t)
 	if (const char *why = loom_target_check(&t))
 		throw failure(-EINVAL, fmt::format("target: {}", why));
 	const loom_host_isa isa = isa_from_environment();
+	const bool hazards = hazards_from_environment();
 	const unsigned threads = threads_from_environment();
 	if (threads > 1)
 		view.pool = std::make_unique<thread_pool>(threads);
 	npu = loom_npu_create(&t, threads > 1 ? &parallel_host : &serial_host, &view);
 	if (!npu)
 		throw failure(-ENOMEM, "no memory for the in-process device");
+	if (!loom_npu_set_hazards(npu, hazards)) {
+		loom_npu_destroy(npu);
+		throw failure(-ENOMEM, "no memory for the hazard checker");
+	}
 	if (!loom_npu_set_isa(npu, isa)) {
 		loom_npu_destroy(npu);
 		throw failure(-EINVAL, fmt::format("LOOM_ISA={}: this CPU lacks it; use another or auto",

@@ -13,5 +13,7 @@ using action = std::function<int()>; // exit status; throws std::exception on fa
 action add_info(CLI::App &app);
 action add_run(CLI::App &app);
 action add_dis(CLI::App &app);
+action add_as(CLI::App &app);
+action add_report(CLI::App &app);
 
 } // namespace loom_tool

@@ -21,6 +21,8 @@ int main(int argc, char **argv)
 	add("info", "Show a device, or what a program holds", loom_tool::add_info);
 	add("run", "Run an entry point of a program", loom_tool::add_run);
 	add("dis", "Disassemble a program's NPU code", loom_tool::add_dis);
+	add("as", "Assemble what dis printed", loom_tool::add_as);
+	add("report", "Where a program's cycles go, layer by layer, without running it", loom_tool::add_report);
 	CLI11_PARSE(app, argc, argv);
 	for (const command &c : commands) {
 		if (!c.app->parsed())

@@ -9,6 +9,8 @@
 #include "loom/Frontend/SourceNames.h"
 #include "loom/Frontend/VHLO.h"
 
+#include "loom_isa.h"
+
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/Verifier.h"
 #include "mlir/Pass/PassRegistry.h"
@@ -22,11 +24,15 @@ void mlir::loom::registerFrontDialects(DialectRegistry &registry) {
       .insert<func::FuncDialect, VHLODialect, stablehlo::StableHLODialect>();
 }
 
-void mlir::loom::buildFrontPipeline(OpPassManager &passes) {
-  passes.addPass(stablehlo::createInlineCalls());
+void mlir::loom::buildFrontPipeline(OpPassManager &passes, uint64_t features) {
+  stablehlo::InlineCallsOptions inlining;
+  if (features >> LOOM_FEAT_TRANS & 1)
+    inlining.keepComposites = {"chlo.erf"}; // one micro-operation
+  passes.addPass(stablehlo::createInlineCalls(inlining));
   passes.addPass(createCanonicalizerPass());
   passes.addPass(createCSEPass());
   passes.addPass(stablehlo::createDropIdentities());
+  passes.addPass(stablehlo::createUnrollLoops());
   passes.addPass(createCanonicalizerPass());
 }
 
@@ -254,10 +260,11 @@ OwningOpRef<ModuleOp> Importer::run(StringRef path, const Bundle *bundle,
   if (entry && options.bindParameters && failed(bind(main, *bundle, *entry)))
     return {};
   PassManager passes(&context);
-  buildFrontPipeline(passes);
+  buildFrontPipeline(passes, options.features);
   if (failed(passes.run(*module)))
     return {};
-  if (options.checkLegality && failed(stablehlo::checkLegality(*module)))
+  if (options.checkLegality && 
+      failed(stablehlo::checkLegality(*module, options.features)))
     return {};
   return module;
 }

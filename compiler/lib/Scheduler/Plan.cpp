@@ -48,23 +48,27 @@ static loom_cost dmaCost(const Record &record, const loom_target &target,
   return loom_cost_dma(&target.mem[0], useful, bus);
 }
 
-uint64_t mlir::loom::program::recordCycles(const Record &record,
-                                           const loom_target &target,
-                                           uint64_t &bus) {
+loom_cost mlir::loom::program::recordCost(const Record &record,
+                                          const loom_target &target,
+                                          uint64_t &bus) {
   bus = 0;
   switch (queueOf(record.header().op)) {
   case LOOM_Q_LD:
   case LOOM_Q_ST:
-    return total(dmaCost(record, target, bus));
-  case LOOM_Q_MXU: {
-    const loom_cost cost = loom_cost_mxu(&target, &record.as<loom_mxu>());
-    return total(cost);
-  }
+    return dmaCost(record, target, bus);
+  case LOOM_Q_MXU:
+    return loom_cost_mxu(&target, &record.as<loom_mxu>());
   case LOOM_Q_VPU:
-    return total(vpuCost(record, target));
+    return vpuCost(record, target);
   default:
-    return LOOM_T_SEQ;
+    return {0, 0, LOOM_T_SEQ};
   }
+}
+
+uint64_t mlir::loom::program::recordCycles(const Record &record,
+                                           const loom_target &target,
+                                           uint64_t &bus) {
+  return total(recordCost(record, target, bus));
 }
 
 namespace {

@@ -83,7 +83,8 @@ void Search::judge(ProductTiling t) {
                 ac = ceilDiv(s.c, t.tc);
   const int64_t sram =
       t.aBufs * alignUp(t.aBytes) + t.bBufs * alignUp(t.bBytes) +
-      t.outBufs * alignUp(t.outBytes) + (s.bias ? 2 * alignUp(t.tn * 4) : 0);
+      t.outBufs * alignUp(t.outBytes) +
+      t.outBufs * alignUp(t.resBytes) + (s.bias + s.scale) * 2 * alignUp(t.tn * 4);
   if (sram > int64_t(target.sram_bytes))
     return;
   // A ring hits if it holds what the loops inside come back to.
@@ -108,11 +109,17 @@ void Search::judge(ProductTiling t) {
                         : std::min(s.bRun ? s.bRun : s.elem, t.tn * s.elem));
   const int64_t outBus =
       bus(t.outBytes, t.tn == s.n && s.g == 1 ? t.outBytes : t.tn * s.outElem);
-  const int64_t ld =
-      aOnce * (record + move(aBus)) + bOnce * (record + move(bBus));
+  const int64_t resBus =
+      s.resElem ? bus(t.resBytes, t.tn == s.n && s.g == 1 ? t.resBytes
+                                                          : t.tn * s.resElem)
+                : 0;
+  const int64_t ld = aOnce * (record + move(aBus)) +
+                     bOnce * (record + move(bBus)) +
+                     (s.resElem ? pt * nt * (record + move(resBus)) : 0);
   const int64_t st = pt * nt * (record + move(outBus));
   const int64_t shared =
-      aOnce * move(aBus) + bOnce * move(bBus) + pt * nt * move(outBus);
+      aOnce * move(aBus) + bOnce * move(bBus) +
+      pt * nt * (move(outBus) + move(resBus));
   const int64_t pixelsHere = t.ty * t.tx, k = t.tky * t.tkx * t.tc;
   auto cost = [&](int drain) {
     const loom_cost c =
@@ -129,7 +136,7 @@ void Search::judge(ProductTiling t) {
   t.mxu = s.g * uint64_t(mxu);
   t.memory = s.g * uint64_t(std::max({ld, st, shared}));
   t.bytes = s.g * uint64_t(aOnce * t.aBytes + bOnce * t.bBytes +
-                           pt * nt * t.outBytes);
+                           pt * nt * (t.outBytes + t.resBytes));
   t.cycles = std::max(t.mxu, t.memory) + 2 * record + move(aBus) + move(bBus) +
              move(outBus) +
              // A single buffer cannot be filled while it is read.
@@ -184,7 +191,8 @@ void Search::chunked(ProductTiling t) {
   t.aBytes = t.tb * t.rows(s) * t.columns(s) * t.tc * s.elem;
   t.bBytes = k * t.tn * s.elem;
   t.outBytes = t.tb * t.ty * t.tx * t.tn * s.outElem;
-  if (t.aBytes + t.bBytes + t.outBytes > int64_t(target.sram_bytes))
+  t.resBytes = t.tb * t.ty * t.tx * t.tn * s.resElem;
+  if (t.aBytes + t.bBytes + t.outBytes + t.resBytes > int64_t(target.sram_bytes))
     return;
   buffered(t);
 }
@@ -220,7 +228,8 @@ bool Search::run(ProductTiling &result) {
   for (int64_t ty : candidates(s.oh))
     if (ty != s.oh)
       pixels(1, ty, s.ow);
-  for (int64_t tb : candidates(s.b))
+  // A residual goes with one repetition a record.
+  for (int64_t tb : candidates(s.resElem ? 1 : s.b))
     pixels(tb, s.oh, s.ow);
   result = best;
   return found;

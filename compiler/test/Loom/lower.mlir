@@ -18,6 +18,6 @@
 // SMALL: macs = 262144
 // SMALL-COUNT-2: "loom.mxu"
 func.func @main(%a: tensor<1x64x64xf32>, %b: tensor<1x64x64xf32>) -> tensor<1x64x64xf32> {
-  %0 = "loomt.contract"(%a, %b) : (tensor<1x64x64xf32>, tensor<1x64x64xf32>) -> tensor<1x64x64xf32>
+  %0 = "loomt.contract"(%a, %b) <{operandSegmentSizes = array<i32: 1, 1, 0, 0, 0>}> : (tensor<1x64x64xf32>, tensor<1x64x64xf32>) -> tensor<1x64x64xf32>
   return %0 : tensor<1x64x64xf32>
 }

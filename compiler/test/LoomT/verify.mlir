@@ -28,7 +28,7 @@ func.func @undefined(%a: tensor<4xf32>) -> tensor<4xf32> {
 
 func.func @shapes(%a: tensor<1x2x3xf32>, %b: tensor<1x4x5xf32>) -> tensor<1x2x5xf32> {
   // expected-error@+1 {{shapes do not fit}}
-  %0 = "loomt.contract"(%a, %b) : (tensor<1x2x3xf32>, tensor<1x4x5xf32>) -> tensor<1x2x5xf32>
+  %0 = "loomt.contract"(%a, %b) <{operandSegmentSizes = array<i32: 1, 1, 0, 0, 0>}> : (tensor<1x2x3xf32>, tensor<1x4x5xf32>) -> tensor<1x2x5xf32>
   return %0 : tensor<1x2x5xf32>
 }
 
@@ -36,7 +36,7 @@ func.func @shapes(%a: tensor<1x2x3xf32>, %b: tensor<1x4x5xf32>) -> tensor<1x2x5x
 
 func.func @types(%a: tensor<1x2x3xi32>, %b: tensor<1x3x5xi32>) -> tensor<1x2x5xi32> {
   // expected-error@+1 {{the array multiplies f32, bf16 or i8}}
-  %0 = "loomt.contract"(%a, %b) : (tensor<1x2x3xi32>, tensor<1x3x5xi32>) -> tensor<1x2x5xi32>
+  %0 = "loomt.contract"(%a, %b) <{operandSegmentSizes = array<i32: 1, 1, 0, 0, 0>}> : (tensor<1x2x3xi32>, tensor<1x3x5xi32>) -> tensor<1x2x5xi32>
   return %0 : tensor<1x2x5xi32>
 }
 

@@ -63,8 +63,10 @@ static std::string describe(Diagnostic &diagnostic) {
 }
 
 static OwningOpRef<ModuleOp>
-import(MLIRContext &context, const Options &options, std::string &entry) {
+import(MLIRContext &context, const Options &options, uint64_t features,
+       std::string &entry) {
   ImportOptions importOptions;
+  importOptions.features = features;
   auto sink = [](llvm::StringRef message) { sayError(message); };
   const llvm::StringRef input = options.input;
   if (!llvm::sys::fs::is_directory(input) && !input.ends_with(".json")) {
@@ -146,7 +148,7 @@ static int compile(const Options &options) {
     return success();
   });
   std::string entry;
-  OwningOpRef<ModuleOp> module = import(context, options, entry);
+  OwningOpRef<ModuleOp> module = import(context, options, target.features, entry);
   if (!module)
     return 1;
   CompiledProgram compiled;
@@ -159,8 +161,7 @@ static int compile(const Options &options) {
   }
   if (stage != Stage::Program)
     return writeText(options, *module) ? 0 : 1;
-  std::string error = program::writeFileAtomically(
-      options.output, compiled.file.data(), compiled.file.size());
+  std::string error = program::writeFileAtomically(options.output, compiled.file);
   if (!error.empty()) {
     sayError(error + "; choose a writable place with -o");
     return 1;

@@ -89,7 +89,8 @@ loom_test::runProgram(const std::vector<uint8_t> &file,
   host.write = writeSlot;
   host.direct = directSlot;
   loom_npu *npu = loom_npu_create(&target, &host, &machine);
-  if (!npu) {
+  if (!npu || !loom_npu_set_hazards(npu, true)) {
+    loom_npu_destroy(npu);
     result.error = "the model refuses the target";
     return result;
   }

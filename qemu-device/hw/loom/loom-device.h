@@ -68,6 +68,7 @@ struct LoomState {
     uint32_t poll_us;
     uint32_t threads;
     bool sync;
+    bool hazards;
     uint64_t knob[LOOM_NUM_KNOBS];
     uint32_t knobs_set; /* bit by index: the user gave this one */
 

@@ -219,6 +219,10 @@ static bool loom_create_dev(LoomState *s, Error **errp)
         error_setg(errp, "loom: isa=%s: this host's CPU lacks it", s->isa);
         return false;
     }
+    if (!loom_dev_set_hazards(s->dev, s->hazards)) {
+        error_setg(errp, "loom: not enough memory for x-hazards=on");
+        return false;
+    }
     return true;
 }
 

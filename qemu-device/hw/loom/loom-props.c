@@ -369,6 +369,7 @@ static const Property loom_properties[] = {
     DEFINE_PROP_UINT32("poll-us", LoomState, poll_us, 50),
     DEFINE_PROP_UINT32("threads", LoomState, threads, 1),
     DEFINE_PROP_BOOL("x-sync", LoomState, sync, false),
+    DEFINE_PROP_BOOL("x-hazards", LoomState, hazards, false),
 };
 
 void loom_props_class_init(ObjectClass *oc)
@@ -394,6 +395,8 @@ void loom_props_class_init(ObjectClass *oc)
         "host threads that compute, 1 to 64");
     object_class_property_set_description(oc, "x-sync",
         "no worker thread; jobs end at virtual time plus their cycles");
+    object_class_property_set_description(oc, "x-hazards",
+        "jobs whose records race for the same bytes end with fault HAZARD");
     object_class_property_add_str(oc, "x-inject", NULL, loom_inject_setter);
     object_class_property_set_description(oc, "x-inject",
         "kind=hang,at=N | kind=lost-irq,count=N | kind=dma-fail,at=N | "

@@ -109,7 +109,7 @@ struct machine {
     const loom_npu_host host = {host_read, host_write, host_direct, nullptr,
                                 nullptr};
     npu = loom_npu_create(&t, &host, &w);
-    require(npu);
+    require(npu && loom_npu_set_hazards(npu, true));
   }
   ~machine() { loom_npu_destroy(npu); }
 };

@@ -392,7 +392,6 @@ r.base[3] = INT64_MIN;
     };
     EXPECT_EQ(checked(good()), LOOM_FAULT_NONE);
     EXPECT_EQ(checked(good().word(0)), LOOM_FAULT_OPCODE);
-    EXPECT_EQ(checked(good().op(LOOM_UOP_EXP, 0, 0)), LOOM_FAULT_FEATURE);
     EXPECT_EQ(checked(good().op(LOOM_UOP_FADD, 0, 0, 0, 1)),
               LOOM_FAULT_RESERVED);
     EXPECT_EQ(
@@ -420,7 +419,8 @@ r.base[3] = INT64_MIN;
     EXPECT_EQ(checked(good().mask(2)), LOOM_FAULT_FIELD)
         << "a mask without a reducer";
     EXPECT_EQ(checked(good().mask(0x40)), LOOM_FAULT_RESERVED);
-    EXPECT_EQ(checked(good().mask(LOOM_VPU_SCAN)), LOOM_FAULT_FEATURE);
+    EXPECT_EQ(checked(good().mask(LOOM_VPU_SCAN)), LOOM_FAULT_FIELD)
+        << "a scan without a reducer";
     EXPECT_EQ(checked(chain()), LOOM_FAULT_FIELD) << "no micro-operation";
   }
 
@@ -557,6 +557,23 @@ r.base[3] = INT64_MIN;
     ASSERT_EQ(m.check(v), LOOM_FAULT_NONE);
     EXPECT_EQ(m.demand.elem_ops, 32u * 3);
     EXPECT_EQ(m.demand.cost.busy, 32u * 10 / 16);
+  }
+
+  uint64_t busy(uint32_t op, uint32_t b = 0) {
+    machine m;
+    vpu_record r = chain();
+    r.imm(0);
+    EXPECT_EQ(m.check(r.op(LOOM_UOP_LOAD, 0, 0).op(op, 1, 0, b).finish()),
+              LOOM_FAULT_NONE);
+    return m.demand.cost.busy * 16 / 32 - 1;
+  }
+
+  TEST(Demand, ElementaryFunctionsTakeSeveralPasses) {
+    for (uint32_t op = LOOM_UOP_EXP; op <= LOOM_UOP_CBRT; ++op)
+      EXPECT_EQ(busy(op), 8u) << op;
+    EXPECT_EQ(busy(LOOM_UOP_ATAN2, 0), 16u);
+    EXPECT_EQ(busy(LOOM_UOP_POW, 0), 16u);
+    EXPECT_EQ(busy(LOOM_UOP_LUT8, LOOM_UOP_IMM(0)), 2u);
   }
 
   } // namespace

@@ -15,6 +15,9 @@ __u32 use(__u32 a, __u32 b, __u32 c)
 	a += loom_num_round(a, LOOM_NUM_RNE) + loom_num_to_f16(b) + loom_num_from_f16((__u16)c) + loom_num_to_bf16(c);
 	a += (__u32)loom_num_requant_double((__s32)a, (__s32)b, (__s32)c) + loom_num_reduce_precision(a, b, c);
 	a += (__u32)loom_num_requant_single((__s32)a, (__s32)b, (__s32)c) + loom_num_to_u32(a) + loom_num_from_u32(b);
+	a += loom_num_exp(a) + loom_num_expm1(a) + loom_num_log(a) + loom_num_log1p(b) + loom_num_tanh(c);
+	a += loom_num_logistic(a) + loom_num_erf(a) + loom_num_sin(b) + loom_num_cos(c) + loom_num_cbrt(a);
+	a += loom_num_atan2(a, b) + loom_num_pow(b, c);
 	return a + (__u32)loom_num_requant_f32((__s32)a, b) + loom_num_clz(a) + loom_num_popc(b) + loom_num_umulh(a, b);
 }
 SOURCE

@@ -141,6 +141,12 @@ LOOM_API const char *loom_dtype_name(uint32_t dtype);
  */
 LOOM_API unsigned loom_disassemble(const void *record, unsigned size_units, char *text, size_t size);
 
+/*
+ * The way back: the record of a line that loom_disassemble() wrote. Returns its units, or -EINVAL and why in words.
+ * size_units: room at record, which need not be aligned.
+ */
+LOOM_API int loom_assemble(const char *text, void *record, unsigned size_units, char *why, size_t why_size);
+
 #if defined(__cplusplus)
 }
 #endif

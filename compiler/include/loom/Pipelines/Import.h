@@ -7,6 +7,7 @@
 #define LOOM_PIPELINES_IMPORT_H
 
 #include "loom/Frontend/Bundle.h"
+#include "loom_target.h"
 
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/OwningOpRef.h"
@@ -25,6 +26,8 @@ struct ImportOptions {
   bool bindParameters = true;
   /// Refuse what the rest of the compiler does not take.
   bool checkLegality = true;
+  /// What the target has, for that check.
+  uint64_t features = LOOM_FEATURES_IMPLEMENTED;
 };
 
 /// Registers the dialects that import makes.
@@ -32,7 +35,8 @@ void registerFrontDialects(DialectRegistry &registry);
 
 /// The passes from stablehlo with calls to stablehlo without: inline, CSE,
 /// canonicalise, drop identities. loom-opt knows it as loom-front-pipeline.
-void buildFrontPipeline(OpPassManager &passes);
+void buildFrontPipeline(OpPassManager &passes,
+                        uint64_t features = LOOM_FEATURES_IMPLEMENTED);
 void registerFrontPipelines();
 
 /// One module with one function `main`. Arguments carry `loom.name` (pytree

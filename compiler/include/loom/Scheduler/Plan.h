@@ -7,6 +7,7 @@
 
 #include "loom/Target/Program/Record.h"
 #include "loom_target.h"
+#include "loom_timing.h"
 
 namespace mlir::loom::program {
 
@@ -18,6 +19,11 @@ struct Plan {
   };
   std::vector<Span> records;
 };
+
+/// What a record takes alone, by its kinds of loss; `bus` receives its bytes on
+/// the bus.
+loom_cost recordCost(const Record &record, const loom_target &target,
+                     uint64_t &bus);
 
 /// The stand-alone cost of a record; `bus` receives its bytes on the bus.
 uint64_t recordCycles(const Record &record, const loom_target &target,

@@ -20,10 +20,12 @@ struct ProductShape {
   int64_t g = 1, b = 1, h = 1, w = 1, c = 1, kh = 1, kw = 1, n = 1, oh = 1,
           ow = 1;
   int64_t sy = 1, sx = 1, dy = 1, dx = 1;
-  bool bias = false;
+  bool bias = false, scale = false;
+  int64_t resElem = 0; // bytes of a residual's element; 0: none
   int64_t aRun = 0, bRun = 0; // bytes of A and B that lie together in memory
 
   int64_t macs() const { return g * b * oh * ow * n * kh * kw * c; }
+  auto operator<=>(const ProductShape &) const = default;
 };
 
 struct ProductTiling {
@@ -31,7 +33,7 @@ struct ProductTiling {
   int64_t tky = 1, tkx = 1, tc = 1;       // of the kernel, a chunk of k
   bool nOuter = false; // channel tiles outside, pixels inside
   int64_t aBufs = 1, bBufs = 1, outBufs = 1;
-  int64_t aBytes = 0, bBytes = 0, outBytes = 0;
+  int64_t aBytes = 0, bBytes = 0, outBytes = 0, resBytes = 0;
 
   int64_t chunks(const ProductShape &s) const;
   /// Input rows and columns that a tile touches, at most.

@@ -5,6 +5,7 @@
 #ifndef LOOM_TARGET_ENCODER_H
 #define LOOM_TARGET_ENCODER_H
 
+#include "loom/Target/Program/Container.h"
 #include "loom_target.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -21,7 +22,7 @@ struct LayerPlan {
 };
 
 struct CompiledProgram {
-  std::vector<uint8_t> file;
+  program::Image file; // names constants of the module, which must outlive it
   std::vector<LayerPlan> layers;
   uint64_t macs = 0, cycles = 0, mxuBusy = 0;
   uint64_t records = 0, units = 0, scratchBytes = 0, constBytes = 0;

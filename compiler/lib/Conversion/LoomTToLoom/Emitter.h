@@ -8,7 +8,10 @@
 
 #include "loom/Dialect/Loom/Loom.h"
 #include "loom/Dialect/LoomT/LoomT.h"
+#include "loom/Scheduler/Tiling.h"
 #include "loom_target.h"
+
+#include <map>
 
 namespace mlir::loom {
 
@@ -83,6 +86,9 @@ public:
 
   OpBuilder &builder;
   const loom_target &target;
+  /// Of every shape met so far; nothing for one that does not fit.
+  std::map<program::ProductShape, std::optional<program::ProductTiling>>
+      tilings;
 
 private:
   void transfer(Location loc, unsigned queue, Value mem, Value buf,

@@ -21,7 +21,10 @@ struct Product {
   Box input;  // g, b, y, x, c
   Box filter; // g, ky, kx, c, n
   Box bias;   // g, n
+  Box scale;  // g, n
   Box out;    // g, b, y, x, n
+  Box residual; // as out
+  unsigned resType = 0;
   ProductShape shape;
   int64_t py = 0, px = 0;
   unsigned outType = 0;
@@ -35,8 +38,12 @@ public:
         p(std::move(product)), s(p.shape), t(tiling),
         aRing(b, loc, t.aBufs, t.aBytes), bRing(b, loc, t.bBufs, t.bBytes),
         outRing(b, loc, t.outBufs, t.outBytes) {
+    if (s.resElem)
+      resRing = Ring(b, loc, t.outBufs, t.resBytes);
     if (s.bias)
       biasRing = Ring(b, loc, 2, t.tn * 4);
+    if (s.scale)
+      scaleRing = Ring(b, loc, 2, t.tn * 4);
   }
   void run();
 
@@ -61,7 +68,7 @@ private:
   Product p;
   const ProductShape &s;
   const ProductTiling t;
-  Ring aRing, bRing, outRing, biasRing;
+  Ring aRing, bRing, outRing, resRing, biasRing, scaleRing;
 };
 } // namespace
 
@@ -97,15 +104,31 @@ Loops::Patch Loops::loadInput(int64_t g, const Pixels &px, const Chunk &chunk) {
 }
 
 void Loops::tile(int64_t g, const Pixels &px, int64_t n0, int64_t nn) {
-  Value out = outRing.next(), bias;
+  Value out = outRing.next(), bias, scale;
   bool fresh;
-  if (s.bias) {
-    bias = biasRing.get({g, n0}, fresh);
-    Box box = p.bias;
+  auto table = [&](Ring &ring, Box box) {
+    Value values = ring.get({g, n0}, fresh);
     box.offset += g * box.stride[0] + n0 * box.stride[1];
     box.n = {1, nn};
     if (fresh)
-      e.load(loc, box.mem, bias, layoutDense(box));
+      e.load(loc, box.mem, values, layoutDense(box));
+    return values;
+  };
+  if (s.bias)
+    bias = table(biasRing, p.bias);
+  if (s.scale)
+    scale = table(scaleRing, p.scale);
+  Value residual;
+  Layout resLayout;
+  if (s.resElem) {
+    Box box = p.residual;
+    const int64_t at[5] = {g, px.b0, px.y0, px.x0, n0};
+    for (unsigned d = 0; d < 5; ++d)
+      box.offset += at[d] * box.stride[d];
+    box.n = {1, px.nb, px.ny, px.nx, nn};
+    residual = resRing.next();
+    resLayout = layoutDense(box);
+    e.load(loc, box.mem, residual, resLayout);
   }
   SmallVector<Chunk> chunks;
   for (int64_t ky = 0; ky < s.kh; ky += t.tky)
@@ -134,9 +157,14 @@ void Loops::tile(int64_t g, const Pixels &px, int64_t n0, int64_t nn) {
     DenseI64ArrayAttr clamp;
     if (last && p.clamp)
       clamp = array({p.clamp->first, p.clamp->second});
+    DenseI64ArrayAttr res;
+    if (last && residual)
+      res = array({resLayout.sramOffset, p.resType, resLayout.stride[2],
+                   resLayout.stride[3], resLayout.stride[4]});
     const ArrayRef<int64_t> as = patch.layout.stride;
     npu::MxuOp::create(
         b, loc, patch.buf, weights, last ? out : Value(), last ? bias : Value(),
+        last ? scale : Value(), last ? residual : Value(),
         array({s.type, p.outType}),
         array({&k == &chunks.front() ? LOOM_ACC_ZERO : LOOM_ACC_KEEP, 0, t.tn}),
         array({patch.layout.sramOffset, patch.rows, patch.columns, as[2], as[3],
@@ -148,7 +176,7 @@ void Loops::tile(int64_t g, const Pixels &px, int64_t n0, int64_t nn) {
         array({px.ny, px.nx, nn}),
         array({px.nb, 1, as[1], 0, 0, 0, px.ny * px.nx * nn * oe, 0}),
         array({0, px.nx * nn * oe, nn * oe, oe}), b.getI64IntegerAttr(0), clamp,
-        nullptr, nullptr);
+        res, nullptr, nullptr);
   }
   Box box = p.out;
   const int64_t at[5] = {g, px.b0, px.y0, px.x0, n0};
@@ -215,12 +243,17 @@ static Product productOf(const Memory &memory, loomt::ContractOp op) {
   p.out = reorder(memory.box(op.getResult()), {0, -1, -1, 1, 2});
   if (op.getBias())
     p.bias = reorder(memory.box(op.getBias()), {-1, 0});
+  if (op.getScale())
+    p.scale = reorder(memory.box(op.getScale()), {-1, 0});
+  if (op.getResidual())
+    p.residual = reorder(memory.box(op.getResidual()), {0, -1, -1, 1, 2});
   ProductShape &s = p.shape;
   s.g = p.input.n[0];
   s.w = s.ow = p.input.n[3];
   s.c = p.input.n[4];
   s.n = p.filter.n[4];
   s.bias = bool(op.getBias());
+  s.scale = bool(op.getScale());
   setEpilogue(p, op.getLo(), op.getHi());
   return p;
 }
@@ -240,9 +273,17 @@ static Product productOf(const Memory &memory, loomt::ConvOp op) {
   group(p.input);
   group(p.filter);
   group(p.out);
+  if (op.getResidual()) {
+    p.residual = reorder(memory.box(op.getResidual()), {-1, 0, 1, 2, 3});
+    group(p.residual);
+  }
   if (op.getBias()) {
     p.bias = reorder(memory.box(op.getBias()), {-1, 0});
     group(p.bias);
+  }
+  if (op.getScale()) {
+    p.scale = reorder(memory.box(op.getScale()), {-1, 0});
+    group(p.scale);
   }
   ProductShape &s = p.shape;
   s.g = groups;
@@ -263,6 +304,7 @@ static Product productOf(const Memory &memory, loomt::ConvOp op) {
   p.py = w[4];
   p.px = w[5];
   s.bias = bool(op.getBias());
+  s.scale = bool(op.getScale());
   setEpilogue(p, op.getLo(), op.getHi());
   return p;
 }
@@ -281,19 +323,32 @@ LogicalResult mlir::loom::lowerProduct(Emitter &emitter, const Memory &memory,
   s.elem = elementBytesOf(lhs.getType());
   s.outElem = elementBytesOf(result.getType());
   p.outType = *loomt::npuType(element(result));
+  Value residual = conv ? conv.getResidual()
+                        : cast<loomt::ContractOp>(op).getResidual();
+  if (residual) {
+    p.resType = *loomt::npuType(element(residual));
+    s.resElem = elementBytesOf(residual.getType());
+  }
   s.aRun = runOf(p.input);
   s.bRun = runOf(p.filter);
-  ProductTiling tiling;
-  if (!tileProduct(s, emitter.target, tiling))
+  // Equal layers share their search.
+  auto [known, fresh] = emitter.tilings.try_emplace(s);
+  if (fresh) {
+    ProductTiling found;
+    if (tileProduct(s, emitter.target, found))
+      known->second = found;
+  }
+  if (!known->second)
     return op->emitError()
            << "'" << op->getName().getStringRef() << "' of shape "
            << shapeText(result.getType())
            << " does not fit the target: not even its smallest tile does, with "
            << emitter.target.sram_bytes << " bytes of SRAM; choose a larger "
            << "target or smaller strides";
+  const ProductTiling tiling = *known->second;
   const int64_t compulsory =
       s.g * (s.b * s.h * s.w * s.c + s.kh * s.kw * s.c * s.n) * s.elem +
-      s.g * s.b * s.oh * s.ow * s.n * s.outElem;
+      s.g * s.b * s.oh * s.ow * s.n * (s.outElem + s.resElem);
   const uint64_t array = loom_ceil_div(
       uint64_t(s.macs()) * 64, loom_mxu_peak64(&emitter.target, s.type));
   const uint64_t memoryCycles = loom_ceil_div(

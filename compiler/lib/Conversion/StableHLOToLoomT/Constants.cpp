@@ -14,6 +14,8 @@ using namespace mlir::loom;
 using loomt::Program;
 using loomt::Ref;
 
+/// Elements that a folded constant may have.
+static constexpr int64_t kMaxFold = 1 << 26;
 static constexpr int64_t kMaxIota = 1 << 22;
 
 static uint32_t rawElement(ArrayRef<char> bytes) {
@@ -236,6 +238,30 @@ static std::optional<uint32_t> apply(int32_t op, uint32_t a, uint32_t b,
     return a < b;
   case LOOM_UOP_ULE:
     return a <= b;
+  case LOOM_UOP_EXP:
+    return loom_num_exp(a);
+  case LOOM_UOP_EXPM1:
+    return loom_num_expm1(a);
+  case LOOM_UOP_LOG:
+    return loom_num_log(a);
+  case LOOM_UOP_LOG1P:
+    return loom_num_log1p(a);
+  case LOOM_UOP_TANH:
+    return loom_num_tanh(a);
+  case LOOM_UOP_LOGISTIC:
+    return loom_num_logistic(a);
+  case LOOM_UOP_ERF:
+    return loom_num_erf(a);
+  case LOOM_UOP_SIN:
+    return loom_num_sin(a);
+  case LOOM_UOP_COS:
+    return loom_num_cos(a);
+  case LOOM_UOP_CBRT:
+    return loom_num_cbrt(a);
+  case LOOM_UOP_ATAN2:
+    return loom_num_atan2(a, b);
+  case LOOM_UOP_POW:
+    return loom_num_pow(a, b);
   default:
     return std::nullopt;
   }
@@ -263,4 +289,43 @@ mlir::loom::evaluate(const Program &program, ArrayRef<uint32_t> inputs,
     scratch.push_back(*result);
   }
   return scratch.back();
+}
+
+Value mlir::loom::foldConstantMap(loomt::MapOp op) {
+  SmallVector<std::vector<uint32_t>> inputs;
+  for (Value input : op.getInputs()) {
+    std::optional<std::vector<uint32_t>> values =
+        constantValues(Ref::of(input), kMaxFold);
+    if (!values)
+      return Value();
+    inputs.push_back(std::move(*values));
+  }
+  Program program(op.getProgram(), op.getImms());
+  const bool splat = inputs.empty();
+  const int64_t count = splat ? 1 : op.getType().getNumElements();
+  std::vector<uint32_t> result(count);
+  SmallVector<uint32_t> arguments(inputs.size()), scratch;
+  for (int64_t i = 0; i < count; ++i) {
+    for (size_t k = 0; k < inputs.size(); ++k)
+      arguments[k] = inputs[k][i];
+    std::optional<uint32_t> value = evaluate(program, arguments, scratch);
+    if (!value)
+      return Value();
+    result[i] = *value;
+  }
+  RankedTensorType type = op.getType();
+  ElementsAttr value;
+  if (splat) {
+    ElementsAttr one = storeElements(
+        RankedTensorType::get({1}, type.getElementType()), result);
+    auto bytes = stablehlo::ElementBytes::get(one);
+    value = stablehlo::makeElements(type, bytes->element(0), /*splat=*/true);
+  } else {
+    value = storeElements(type, result);
+  }
+  OpBuilder builder(op);
+  Value constant = loomt::ConstantOp::create(builder, op.getLoc(), type, value);
+  op.getResult().replaceAllUsesWith(constant);
+  op.erase();
+  return constant;
 }

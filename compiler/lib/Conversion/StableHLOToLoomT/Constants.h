@@ -31,6 +31,10 @@ std::optional<uint32_t> evaluate(const loomt::Program &program,
                                  ArrayRef<uint32_t> inputs,
                                  SmallVectorImpl<uint32_t> &scratch);
 
+/// A constant in place of a map whose inputs are constants; null, and nothing
+/// changed, if they are not or the folder does not know an operation.
+Value foldConstantMap(loomt::MapOp op);
+
 } // namespace mlir::loom
 
 #endif // LOOM_LIB_CONVERSION_STABLEHLOTOLOOMT_CONSTANTS_H

@@ -22,48 +22,6 @@ using loomt::Ref;
 static constexpr int64_t kMaxFold = 1 << 26;
 
 //===----------------------------------------------------------------------===//
-// Constants
-//===----------------------------------------------------------------------===//
-
-static void foldConstantMap(loomt::MapOp op) {
-  SmallVector<std::vector<uint32_t>> inputs;
-  for (Value input : op.getInputs()) {
-    std::optional<std::vector<uint32_t>> values =
-        constantValues(Ref::of(input), kMaxFold);
-    if (!values)
-      return;
-    inputs.push_back(std::move(*values));
-  }
-  Program program(op.getProgram(), op.getImms());
-  const bool splat = inputs.empty();
-  const int64_t count = splat ? 1 : op.getType().getNumElements();
-  std::vector<uint32_t> result(count);
-  SmallVector<uint32_t> arguments(inputs.size()), scratch;
-  for (int64_t i = 0; i < count; ++i) {
-    for (size_t k = 0; k < inputs.size(); ++k)
-      arguments[k] = inputs[k][i];
-    std::optional<uint32_t> value = evaluate(program, arguments, scratch);
-    if (!value)
-      return;
-    result[i] = *value;
-  }
-  RankedTensorType type = op.getType();
-  ElementsAttr value;
-  if (splat) {
-    ElementsAttr one = storeElements(
-        RankedTensorType::get({1}, type.getElementType()), result);
-    auto bytes = stablehlo::ElementBytes::get(one);
-    value = stablehlo::makeElements(type, bytes->element(0), /*splat=*/true);
-  } else {
-    value = storeElements(type, result);
-  }
-  OpBuilder builder(op);
-  Value constant = loomt::ConstantOp::create(builder, op.getLoc(), type, value);
-  op.getResult().replaceAllUsesWith(constant);
-  op.erase();
-}
-
-//===----------------------------------------------------------------------===//
 // Scalar programs into each other
 //===----------------------------------------------------------------------===//
 
@@ -232,6 +190,11 @@ private:
   std::optional<std::vector<uint32_t>> channelValues(int32_t operand);
   bool foldNormalisation();
   bool takeBias();
+  std::optional<Ref> residualOf(const Step &step);
+  void setResidual(const Ref &ref);
+  void setClamp(uint32_t lo, uint32_t hi);
+  bool takeResidual();
+  bool takeWhole();
   void takeClamp();
   void setBias(Value bias) {
     if (auto conv = dyn_cast<loomt::ConvOp>(product))
@@ -289,6 +252,11 @@ void Epilogue::findChain() {
     if (current < 0 || op.op == LOOM_UOP_LOAD ||
         (op.a != current && (Program::operands(op.op) < 2 || op.b != current)))
       continue;
+    if (uses[current] == 1 && op.op == LOOM_UOP_FBF16) {
+      steps.push_back({op.op, current, false, int32_t(i)});
+      current = i;
+      continue;
+    }
     if (uses[current] != 1 || Program::operands(op.op) != 2)
       return;
     const bool reversed = op.a != current;
@@ -414,6 +382,130 @@ bool Epilogue::takeBias() {
   return true;
 }
 
+/// The tensor of the product's shape that a step adds, if it exists before it.
+std::optional<Ref> Epilogue::residualOf(const Step &step) {
+  auto type = cast<RankedTensorType>(product->getResult(0).getType());
+  if (step.op != LOOM_UOP_FADD || step.other < 0 ||
+      program.ops[step.other].op != LOOM_UOP_LOAD)
+    return std::nullopt;
+  Ref ref = Ref::of(map.getInputs()[program.ops[step.other].a]);
+  auto element = cast<RankedTensorType>(ref.root.getType()).getElementType();
+  if (!isa<FloatType>(element) || ref.root == product->getResult(0) ||
+      !isBefore(ref.root))
+    return std::nullopt;
+  return ref.reshaped(type.getShape());
+}
+
+void Epilogue::setResidual(const Ref &ref) {
+  OpBuilder before(product);
+  Value residual = ref.materialiseView(before, map.getLoc());
+  if (auto conv = dyn_cast<loomt::ConvOp>(product))
+    conv.getResidualMutable().assign(residual);
+  else
+    cast<loomt::ContractOp>(product).getResidualMutable().assign(residual);
+}
+
+bool Epilogue::takeResidual() {
+  auto type = cast<RankedTensorType>(product->getResult(0).getType());
+  if (taken >= steps.size() || !type.getElementType().isF32())
+    return false;
+  std::optional<Ref> ref = residualOf(steps[taken]);
+  if (!ref)
+    return false;
+  setResidual(*ref);
+  ++taken;
+  return true;
+}
+
+/// A product that leaves as bf16, with all that follows it: scale and offset a
+/// channel, residual, clamp. The roundings between them go; all or nothing,
+/// because a part would round where the program does not.
+bool Epilogue::takeWhole() {
+  if (!map.getType().getElementType().isBF16() || hasBias() || steps.empty() ||
+      steps.back().result != int32_t(program.ops.size()) - 1)
+    return false;
+  std::vector<uint32_t> scale(channels, LOOM_NUM_ONE), offset(channels, 0);
+  bool scales = false, adds = false;
+  size_t at = 0;
+  auto skip = [&] {
+    while (at < steps.size() && steps[at].op == LOOM_UOP_FBF16)
+      ++at;
+    return at < steps.size();
+  };
+  for (; skip(); ++at) {
+    const Step &step = steps[at];
+    const bool add = step.op == LOOM_UOP_FADD, mul = step.op == LOOM_UOP_FMUL;
+    if (!add && !mul && !(step.op == LOOM_UOP_FSUB && !step.reversed))
+      break;
+    std::optional<std::vector<uint32_t>> values = channelValues(step.other);
+    if (!values)
+      break;
+    (mul ? scales : adds) = true;
+    for (int64_t n = 0; n < channels; ++n) {
+      const uint32_t v = (*values)[n];
+      if (mul)
+        scale[n] = loom_num_mul(scale[n], v);
+      offset[n] = mul   ? loom_num_mul(offset[n], v)
+                  : add ? loom_num_add(offset[n], v)
+                        : loom_num_sub(offset[n], v);
+    }
+  }
+  std::optional<Ref> residual;
+  if (skip() && (residual = residualOf(steps[at])))
+    ++at;
+  auto bound = [&](int32_t op) -> std::optional<uint32_t> {
+    if (!skip() || steps[at].op != op || steps[at].other >= 0 ||
+        loom_num_isnan(program.imms[-1 - steps[at].other]))
+      return std::nullopt;
+    return program.imms[-1 - steps[at++].other];
+  };
+  std::optional<uint32_t> lo = bound(LOOM_UOP_FMAX), hi = bound(LOOM_UOP_FMIN);
+  if (skip())
+    return false;
+  // The array adds before it scales.
+  if (scales)
+    for (int64_t n = 0; n < channels; ++n) {
+      offset[n] = loom_num_div(offset[n], scale[n]);
+      if (!loom_num_isfinite(offset[n]) || !loom_num_isfinite(scale[n]))
+        return false;
+    }
+  auto table = [&](ArrayRef<uint32_t> values) {
+    OpBuilder before(product);
+    auto type = RankedTensorType::get({channels}, builder.getF32Type());
+    return loomt::ConstantOp::create(before, product->getLoc(), type,
+                                     storeElements(type, values));
+  };
+  if (adds)
+    setBias(table(offset));
+  if (scales) {
+    Value factors = table(scale);
+    if (auto conv = dyn_cast<loomt::ConvOp>(product))
+      conv.getScaleMutable().assign(factors);
+    else
+      cast<loomt::ContractOp>(product).getScaleMutable().assign(factors);
+  }
+  if (residual)
+    setResidual(*residual);
+  if (lo || hi)
+    setClamp(lo.value_or(LOOM_NUM_INF | 0x80000000u), hi.value_or(LOOM_NUM_INF));
+  taken = steps.size();
+  return true;
+}
+
+void Epilogue::setClamp(uint32_t lo, uint32_t hi) {
+  auto attribute = [&](uint32_t bits) {
+    return builder.getF32FloatAttr(loom_num_float(bits));
+  };
+  if (auto conv = dyn_cast<loomt::ConvOp>(product)) {
+    conv.setLoAttr(attribute(lo));
+    conv.setHiAttr(attribute(hi));
+  } else {
+    auto contract = cast<loomt::ContractOp>(product);
+    contract.setLoAttr(attribute(lo));
+    contract.setHiAttr(attribute(hi));
+  }
+}
+
 /// maximum, minimum with constants.
 void Epilogue::takeClamp() {
   auto type = cast<RankedTensorType>(product->getResult(0).getType());
@@ -431,17 +523,7 @@ void Epilogue::takeClamp() {
       steps[taken].other < 0 &&
       !loom_num_isnan(program.imms[-1 - steps[taken].other]))
     hi = program.imms[-1 - steps[taken++].other];
-  auto attribute = [&](uint32_t bits) {
-    return builder.getF32FloatAttr(loom_num_float(bits));
-  };
-  if (auto conv = dyn_cast<loomt::ConvOp>(product)) {
-    conv.setLoAttr(attribute(lo));
-    conv.setHiAttr(attribute(hi));
-  } else {
-    auto contract = cast<loomt::ContractOp>(product);
-    contract.setLoAttr(attribute(lo));
-    contract.setHiAttr(attribute(hi));
-  }
+  setClamp(lo, hi);
 }
 
 /// The map without the absorbed steps.
@@ -503,11 +585,18 @@ void Epilogue::run() {
   auto type = cast<RankedTensorType>(product->getResult(0).getType());
   channels = type.getShape().back();
   const Type element = type.getElementType();
-  if (!found || !(element.isF32() || element.isSignlessInteger(32)))
+  if (!found ||
+      !(element.isF32() || element.isBF16() || element.isSignlessInteger(32)))
     return;
   findChain();
+  if (element.isBF16()) {
+    if (takeWhole())
+      rewrite();
+    return;
+  }
   if (!element.isF32() || hasBias() || !foldNormalisation())
     takeBias();
+  takeResidual();
   takeClamp();
   if (taken)
     rewrite();

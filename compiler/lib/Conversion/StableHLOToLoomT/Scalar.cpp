@@ -38,6 +38,17 @@ static std::optional<Names> lookup(StringRef name) {
       .Case("negate", Names{LOOM_UOP_FNEG, LOOM_UOP_INEG, LOOM_UOP_INEG, false})
       .Case("abs", Names{LOOM_UOP_FABS, LOOM_UOP_IABS, LOOM_UOP_MOV, false})
       .Case("sign", Names{LOOM_UOP_FSIGN, LOOM_UOP_ISIGN, -1, false})
+      .Case("exponential", Names{LOOM_UOP_EXP, -1, -1, true})
+      .Case("exponential_minus_one", Names{LOOM_UOP_EXPM1, -1, -1, true})
+      .Case("log", Names{LOOM_UOP_LOG, -1, -1, true})
+      .Case("log_plus_one", Names{LOOM_UOP_LOG1P, -1, -1, true})
+      .Case("tanh", Names{LOOM_UOP_TANH, -1, -1, true})
+      .Case("logistic", Names{LOOM_UOP_LOGISTIC, -1, -1, true})
+      .Case("sine", Names{LOOM_UOP_SIN, -1, -1, true})
+      .Case("cosine", Names{LOOM_UOP_COS, -1, -1, true})
+      .Case("cbrt", Names{LOOM_UOP_CBRT, -1, -1, true})
+      .Case("atan2", Names{LOOM_UOP_ATAN2, -1, -1, true})
+      .Case("power", Names{LOOM_UOP_POW, -1, -1, true})
       .Case("sqrt", Names{LOOM_UOP_FSQRT, -1, -1, true})
       .Case("rsqrt", Names{LOOM_UOP_FRSQRT, -1, -1, true})
       .Case("floor", Names{LOOM_UOP_FFLOOR, -1, -1, false})
@@ -156,8 +167,11 @@ static FailureOr<int32_t> emitClamp(Operation *op, ArrayRef<int32_t> v,
 }
 
 bool mlir::loom::isElementwise(Operation *op) {
+  if (auto composite = dyn_cast<stablehlo::CompositeOp>(op))
+    return composite.getName() == "chlo.erf";
   return isa<stablehlo::CompareOp, stablehlo::SelectOp, stablehlo::ClampOp,
              stablehlo::ConvertOp, stablehlo::BitcastConvertOp,
+             stablehlo::TanOp,
              stablehlo::IsFiniteOp, stablehlo::ReducePrecisionOp>(op) ||
          lookup(op->getName().stripDialect());
 }
@@ -191,6 +205,13 @@ FailureOr<int32_t> mlir::loom::emitScalar(Operation *op, ArrayRef<int32_t> v,
     why = "a bit cast between other than 32-bit types has no micro-operation";
     return failure();
   }
+  if (isa<stablehlo::TanOp>(op)) {
+    const int32_t sine = program.emit(LOOM_UOP_SIN, v[0]);
+    const int32_t cosine = program.emit(LOOM_UOP_COS, v[0]);
+    return normalise(program, program.emit(LOOM_UOP_FDIV, sine, cosine), type);
+  }
+  if (isa<stablehlo::CompositeOp>(op))
+    return normalise(program, program.emit(LOOM_UOP_ERF, v[0]), type);
   std::optional<Names> names = lookup(op->getName().stripDialect());
   if (!names) {
     why = "the vector unit has no such operation";

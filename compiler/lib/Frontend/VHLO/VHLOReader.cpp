@@ -41,9 +41,14 @@ public:
   OwningOpRef<ModuleOp> read();
 
 private:
-  /// Values that operands may name: those defined so far since the last region
-  /// that is isolated from above.
-  using Scope = std::vector<Value>;
+  /// Values that operands may name, by number, since the last region that is
+  /// isolated from above; null before their definition. A region's numbers are reserved where it begins, so that
+  /// those of a region nested in it follow all of its own.
+  struct Scope {
+    std::vector<Value> values;
+    size_t next = 0; // number of the value defined next
+  };
+  void define(Cursor &cursor, Scope &scope, Value value);
 
   void readModule(Cursor &cursor, ModuleOp module);
   void readOp(Cursor &cursor, Block &block, Scope &scope);
@@ -179,12 +184,23 @@ void OperationReader::readOperands(Cursor &cursor, OperationState &state,
     uint64_t index = cursor.varint();
     if (cursor.failed())
       return;
-    if (index >= scope.size())
+    if (index >= scope.values.size())
       cursor.fail("an operand names value " + Twine(index) + ", only " +
-                  Twine(scope.size()) + " are defined");
+                  Twine(scope.values.size()) + " are declared");
+    else if (!scope.values[index])
+      cursor.fail("an operand names value " + Twine(index) +
+                  " before its definition");
     else
-      state.operands.push_back(scope[index]);
+      state.operands.push_back(scope.values[index]);
   }
+}
+
+void OperationReader::define(Cursor &cursor, Scope &scope, Value value) {
+  if (scope.next < scope.values.size())
+    scope.values[scope.next++] = value;
+  else
+    cursor.fail("a region declares " + Twine(scope.values.size()) +
+                " values and has more");
 }
 
 /// The order of a value's uses carries no meaning.
@@ -254,7 +270,8 @@ void OperationReader::readOp(Cursor &cursor, Block &block, Scope &scope) {
     state.addRegion();
   Operation *op = Operation::create(state);
   block.push_back(op);
-  llvm::append_range(scope, op->getResults());
+  for (Value result : op->getResults())
+    define(cursor, scope, result);
   if (regions >> 1)
     readRegions(cursor, op, regions & 1, scope);
 }
@@ -298,17 +315,24 @@ void OperationReader::readRegion(Cursor &cursor, Region &region, Scope &scope) {
     return;
   }
   uint64_t numValues = cursor.varint();
-  size_t before = scope.size();
+  if (!cursor.failed() && numValues > cursor.remaining())
+    cursor.fail(Twine(numValues) + " values cannot be in the " +
+                Twine(cursor.remaining()) + " bytes left");
+  if (cursor.failed())
+    return;
+  const size_t first = scope.values.size(), outer = scope.next;
+  scope.values.resize(first + numValues);
+  scope.next = first;
   Block &block = region.emplaceBlock();
   uint64_t numOps = 0;
   readBlockHeader(cursor, block, numOps, scope);
   for (uint64_t i = 0; i < numOps && !cursor.failed(); ++i)
     readOp(cursor, block, scope);
-  // Nested regions restore the scope, so what is left was defined right here.
-  if (!cursor.failed() && scope.size() - before != numValues)
+  if (!cursor.failed() && scope.next != scope.values.size())
     cursor.fail("a region declares " + Twine(numValues) + " values and has " +
-                Twine(scope.size() - before));
-  scope.resize(before);
+                Twine(scope.next - first));
+  scope.values.resize(first);
+  scope.next = outer;
 }
 
 Type OperationReader::readArgumentType(Cursor &cursor, Location &loc) {
@@ -341,7 +365,7 @@ void OperationReader::readBlockHeader(Cursor &cursor, Block &block,
   for (uint64_t i = 0; i < number && !cursor.failed(); ++i) {
     Location loc = UnknownLoc::get(context);
     if (Type type = readArgumentType(cursor, loc))
-      scope.push_back(block.addArgument(type, loc));
+      define(cursor, scope, block.addArgument(type, loc));
   }
   if (container.version >= kUseListOrders && cursor.byte() != 0)
     skipUseLists(cursor, number);

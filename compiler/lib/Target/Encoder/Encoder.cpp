@@ -35,6 +35,7 @@ private:
   void addRecords();
   void addLayers();
   uint32_t locationOf(Location loc);
+  uint32_t locationOf(Location loc, const std::string &operation);
 
   func::FuncOp func;
   const loom_target &target;
@@ -66,8 +67,12 @@ static std::string primitiveOf(Location loc) {
 
 uint32_t Encoder::locationOf(Location loc) {
   auto [it, fresh] = locations.try_emplace(loc, 0);
-  if (!fresh)
-    return it->second;
+  if (fresh)
+    it->second = locationOf(loc, primitiveOf(loc));
+  return it->second;
+}
+
+uint32_t Encoder::locationOf(Location loc, const std::string &operation) {
   std::string source = sourceLine(loc), module = modulePath(loc);
   uint32_t line = 0, column = 0;
   StringRef file = source;
@@ -77,8 +82,7 @@ uint32_t Encoder::locationOf(Location loc) {
     file = path;
   else
     line = column = 0;
-  return it->second = container.location(module, file.str(), line, column,
-                                         primitiveOf(loc));
+  return container.location(module, file.str(), line, column, operation);
 }
 
 LogicalResult Encoder::addSlots() {
@@ -103,11 +107,14 @@ LogicalResult Encoder::addSlots() {
         return slot.emitError()
                << "constant '" << slot.getLabel() << "' has no readable value";
       if (bytes->isSplat()) {
-        std::vector<char> expanded(row.bytes);
+        std::vector<uint8_t> expanded(row.bytes);
         const size_t width = bytes->elementWidth();
         for (size_t at = 0; at + width <= expanded.size(); at += width)
           memcpy(expanded.data() + at, bytes->bytes().data(), width);
-        row.const_offset = container.constant(expanded.data(), row.bytes);
+        row.const_offset = container.constant(std::move(expanded));
+      } else if (bytes->isOwned()) {
+        row.const_offset = container.constant(std::vector<uint8_t>(
+            bytes->bytes().begin(), bytes->bytes().end()));
       } else {
         row.const_offset = container.constant(bytes->bytes().data(), row.bytes);
       }
@@ -226,7 +233,9 @@ void Encoder::addLayers() {
       end = std::max(end, plan.records[r].end);
     loom_prog_layer row;
     memset(&row, 0, sizeof(row));
-    row.loc = locationOf(op.getLoc());
+    // A row of its own, whose operation says what the layer computes.
+    row.loc = locationOf(op.getLoc(),
+                         (op.getKind() + " " + op.getShape()).str());
     row.first_unit = units[layer.first];
     row.n_units = units[layer.last] - units[layer.first];
     row.macs = op.getMacs();
@@ -240,7 +249,7 @@ void Encoder::addLayers() {
                           row.bytes, row.ideal, row.cycles,
                           uint32_t(layer.last - layer.first)});
     out.macs += row.macs;
-    before = end;
+    before = std::max(before, end);
   }
   out.utilisation = out.cycles ? double(out.mxuBusy) / double(out.cycles) : 0;
 }

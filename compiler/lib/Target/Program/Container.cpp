@@ -29,12 +29,32 @@ uint32_t Container::string(const std::string &text) {
   return it->second;
 }
 
+/// What lies between constants, and after the last.
+static const uint8_t kZeros[LOOM_PROG_ALIGN] = {};
+
+std::vector<uint8_t> Image::bytes() const {
+  std::vector<uint8_t> whole;
+  whole.reserve(total);
+  for (const Piece &piece : list)
+    whole.insert(whole.end(), piece.data, piece.data + piece.bytes);
+  return whole;
+}
+
 uint64_t Container::constant(const void *data, uint64_t bytes) {
-  constants.resize((constants.size() + 63) / 64 * 64);
-  const uint64_t offset = constants.size();
-  const auto *begin = static_cast<const uint8_t *>(data);
-  constants.insert(constants.end(), begin, begin + bytes);
+  if (const uint64_t gap = -constBytes % 64) {
+    constants.push_back({kZeros, gap});
+    constBytes += gap;
+  }
+  const uint64_t offset = constBytes;
+  constants.push_back({static_cast<const uint8_t *>(data), bytes});
+  constBytes += bytes;
   return offset;
+}
+
+uint64_t Container::constant(std::vector<uint8_t> bytes) {
+  owned.push_back(
+      std::make_shared<const std::vector<uint8_t>>(std::move(bytes)));
+  return constant(owned.back()->data(), owned.back()->size());
 }
 
 uint32_t Container::scope(const std::string &path) {
@@ -60,7 +80,7 @@ uint32_t Container::location(const std::string &path, const std::string &file,
   return it->second;
 }
 
-std::vector<uint8_t> Container::finish() {
+Image Container::finish() {
   loom_prog_header header;
   memset(&header, 0, sizeof(header));
   header.producer = string(producer);
@@ -92,22 +112,33 @@ std::vector<uint8_t> Container::finish() {
     return (n + LOOM_PROG_ALIGN - 1) / LOOM_PROG_ALIGN * LOOM_PROG_ALIGN;
   };
   file.resize(whole(file.size()));
-  constants.resize(whole(constants.size()));
+  if (const uint64_t gap = -constBytes % LOOM_PROG_ALIGN) {
+    constants.push_back({kZeros, gap});
+    constBytes += gap;
+  }
   header.magic = LOOM_PROG_MAGIC;
   header.version = LOOM_PROG_VERSION;
   header.meta_bytes = file.size();
-  header.const_bytes = constants.size();
+  header.const_bytes = constBytes;
   header.file_bytes = header.meta_bytes + header.const_bytes;
   header.target_hash = loom_prog_hash(&target, sizeof(target));
-  header.const_crc = crc32(constants.data(), constants.size());
+  for (const Image::Piece &piece : constants)
+    header.const_crc = crc32(piece.data, piece.bytes, header.const_crc);
   memcpy(file.data(), &header, sizeof(header));
   header.meta_crc = crc32(file.data(), file.size());
   memcpy(file.data(), &header, sizeof(header));
-  file.insert(file.end(), constants.begin(), constants.end());
-  return file;
+  Image image;
+  image.owned = std::move(owned);
+  image.owned.push_back(
+      std::make_shared<const std::vector<uint8_t>>(std::move(file)));
+  image.add(image.owned.back()->data(), image.owned.back()->size());
+  for (const Image::Piece &piece : constants)
+    image.add(piece.data, piece.bytes);
+  return image;
 }
 
-uint32_t mlir::loom::program::crc32(const uint8_t *data, size_t bytes) {
+uint32_t mlir::loom::program::crc32(const uint8_t *data, size_t bytes,
+                                    uint32_t before) {
   // Eight tables: constants can be hundreds of megabytes.
   static const auto tables = [] {
     std::array<std::array<uint32_t, 256>, 8> t;
@@ -122,7 +153,7 @@ uint32_t mlir::loom::program::crc32(const uint8_t *data, size_t bytes) {
         t[k][i] = t[k - 1][i] >> 8 ^ t[0][t[k - 1][i] & 0xff];
     return t;
   }();
-  uint32_t crc = ~0u;
+  uint32_t crc = ~before;
   for (; bytes >= 8; bytes -= 8, data += 8) {
     uint32_t a, b;
     memcpy(&a, data, 4);
@@ -138,9 +169,8 @@ uint32_t mlir::loom::program::crc32(const uint8_t *data, size_t bytes) {
   return ~crc;
 }
 
-std::string mlir::loom::program::writeFileAtomically(const std::string &path,
-                                                     const void *data,
-                                                     size_t bytes) {
+static std::string writePieces(const std::string &path,
+                               const std::vector<Image::Piece> &pieces) {
   const std::string temporary = path + ".tmp" + std::to_string(getpid());
   auto why = [&](const char *what) {
     std::string text = path + ": cannot " + what + ": " + strerror(errno);
@@ -151,22 +181,33 @@ std::string mlir::loom::program::writeFileAtomically(const std::string &path,
       open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
   if (fd < 0)
     return why("create");
-  const char *at = static_cast<const char *>(data);
-  while (bytes) {
-    const ssize_t n = write(fd, at, bytes);
-    if (n < 0 && errno == EINTR)
-      continue;
-    if (n <= 0) {
-      std::string text = why("write");
-      close(fd);
-      return text;
+  for (auto [data, bytes] : pieces)
+    while (bytes) {
+      const ssize_t n = write(fd, data, bytes);
+      if (n < 0 && errno == EINTR)
+        continue;
+      if (n <= 0) {
+        std::string text = why("write");
+        close(fd);
+        return text;
+      }
+      data += n;
+      bytes -= n;
     }
-    at += n;
-    bytes -= n;
-  }
   if (close(fd))
     return why("write");
   if (rename(temporary.c_str(), path.c_str()))
     return why("rename into place");
   return "";
+}
+
+std::string mlir::loom::program::writeFileAtomically(const std::string &path,
+                                                     const void *data,
+                                                     size_t bytes) {
+  return writePieces(path, {{static_cast<const uint8_t *>(data), bytes}});
+}
+
+std::string mlir::loom::program::writeFileAtomically(const std::string &path,
+                                                     const Image &image) {
+  return writePieces(path, image.pieces());
 }

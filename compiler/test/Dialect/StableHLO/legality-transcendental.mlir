@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-// RUN: not loom-opt %s -loom-check-legality 2>&1 | FileCheck %s
+// RUN: loom-opt %s -loom-check-legality | FileCheck %s --check-prefix=HAS
+// RUN: not loom-opt %s -loom-check-legality=features=0 2>&1 | FileCheck %s
 
-// The vector unit's transcendental functions are a feature that reads 0: all of them are named at once.
+// The vector unit's transcendental functions are a feature: without it, all of them are named at once.
+// HAS: stablehlo.exponential
 // CHECK: error: 4 things in this program cannot be compiled
-// CHECK-DAG: stablehlo.exponential: the vector unit has no transcendental functions in this release; compute it outside
-// CHECK-DAG: stablehlo.log_plus_one: the vector unit has no transcendental functions
-// CHECK-DAG: stablehlo.tanh: the vector unit has no transcendental functions
-// CHECK-DAG: stablehlo.logistic: the vector unit has no transcendental functions
+// CHECK-DAG: stablehlo.exponential: the target's vector unit has no transcendental functions (feature TRANS); choose a target
+// CHECK-DAG: stablehlo.log_plus_one: the target's vector unit has no transcendental functions
+// CHECK-DAG: stablehlo.tanh: the target's vector unit has no transcendental functions
+// CHECK-DAG: stablehlo.logistic: the target's vector unit has no transcendental functions
 func.func @main(%x: tensor<4xf32>) -> tensor<4xf32> {
   %0 = "stablehlo.exponential"(%x) : (tensor<4xf32>) -> tensor<4xf32>
   %1 = "stablehlo.log_plus_one"(%0) : (tensor<4xf32>) -> tensor<4xf32>

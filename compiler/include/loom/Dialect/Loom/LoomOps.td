@@ -89,13 +89,16 @@ def MxuOp : Loom_Op<"mxu", [AttrSizedOperandSegments]> {
     `window`: [kh, kw, kc, sy, sx, dy, dx, py, px]. `b`: [offset, sk, sn].
     `size`: [oh, ow, n]. `outer`: [count 0, count 1, A, A, B, B, OUT, OUT strides].
     `out_strides`: [offset, sy, sx, sn] with an output. `clamp`: bits of [lo, hi].
+    `residual`: [offset, enum loom_dtype, sy, sx, sn] with a `res_buf`.
   }];
   let arguments = (ins Loom_Buf:$a_buf, Loom_Buf:$b_buf,
       Optional<Loom_Buf>:$out_buf, Optional<Loom_Buf>:$bias_buf,
+      Optional<Loom_Buf>:$scale_buf, Optional<Loom_Buf>:$res_buf,
       DenseI64ArrayAttr:$types, DenseI64ArrayAttr:$acc, DenseI64ArrayAttr:$a,
       DenseI64ArrayAttr:$window, DenseI64ArrayAttr:$b, DenseI64ArrayAttr:$size,
       DenseI64ArrayAttr:$outer, DenseI64ArrayAttr:$out_strides,
       I64Attr:$bias_offset, OptionalAttr<DenseI64ArrayAttr>:$clamp,
+      OptionalAttr<DenseI64ArrayAttr>:$residual,
       OptionalAttr<DenseI32ArrayAttr>:$wait,
       OptionalAttr<DenseI32ArrayAttr>:$signal);
   let hasVerifier = 1;

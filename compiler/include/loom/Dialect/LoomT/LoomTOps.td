@@ -70,19 +70,22 @@ def ReduceOp : LoomT_Op<"reduce"> {
   let hasVerifier = 1;
 }
 
-def ContractOp : LoomT_Op<"contract"> {
+def ContractOp : LoomT_Op<"contract", [AttrSizedOperandSegments]> {
   let description = [{
     [B, M, K] x [B, K, N] -> [B, M, N], products summed in ascending k. `bias`:
-    [N], added; then `lo`, `hi`: clamp.
+    [N], added; then `scale`: [N], f32, multiplied; then `residual`, of the
+    result's shape, added; then `lo`, `hi`: clamp. Rounded once, at the end.
   }];
   let arguments = (ins AnyRankedTensor:$lhs, AnyRankedTensor:$rhs,
                        Optional<AnyRankedTensor>:$bias,
+                       Optional<AnyRankedTensor>:$scale,
+                       Optional<AnyRankedTensor>:$residual,
                        OptionalAttr<F32Attr>:$lo, OptionalAttr<F32Attr>:$hi);
   let results = (outs AnyRankedTensor:$result);
   let hasVerifier = 1;
 }
 
-def ConvOp : LoomT_Op<"conv"> {
+def ConvOp : LoomT_Op<"conv", [AttrSizedOperandSegments]> {
   let description = [{
     [B, H, W, C] * [KH, KW, C / groups, O] -> [B, OH, OW, O], products summed in
     ascending (ky, kx, c). `window`: [stride_y, stride_x, dilation_y, dilation_x,
@@ -91,6 +94,8 @@ def ConvOp : LoomT_Op<"conv"> {
   }];
   let arguments = (ins AnyRankedTensor:$input, AnyRankedTensor:$filter,
                        Optional<AnyRankedTensor>:$bias,
+                       Optional<AnyRankedTensor>:$scale,
+                       Optional<AnyRankedTensor>:$residual,
                        DenseI64ArrayAttr:$window, I64Attr:$groups,
                        OptionalAttr<F32Attr>:$lo, OptionalAttr<F32Attr>:$hi);
   let results = (outs AnyRankedTensor:$result);

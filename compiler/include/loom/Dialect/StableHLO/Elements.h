@@ -35,6 +35,8 @@ public:
     return owned.empty() ? data : ArrayRef<char>(owned);
   }
   bool isSplat() const { return splat; }
+  /// Whether bytes() live in this object, not in the attribute.
+  bool isOwned() const { return !owned.empty(); }
   int64_t elementWidth() const { return width; }
 
 private:

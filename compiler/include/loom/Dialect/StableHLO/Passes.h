@@ -6,6 +6,8 @@
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/Pass/Pass.h"
 
+#include "loom_target.h"
+
 namespace mlir::loom::stablehlo {
 #define GEN_PASS_DECL
 #define GEN_PASS_REGISTRATION
@@ -25,11 +27,12 @@ struct Unsupported {
 };
 
 /// Everything in the module that cannot be compiled; equal findings are
-/// counted.
-SmallVector<Unsupported> findUnsupported(ModuleOp module);
+/// counted. `features`: the target's.
+SmallVector<Unsupported> findUnsupported(ModuleOp module, uint64_t features);
 
 /// Reports findUnsupported() as one error with a note each.
-LogicalResult checkLegality(ModuleOp module);
+LogicalResult checkLegality(ModuleOp module,
+                            uint64_t features = LOOM_FEATURES_IMPLEMENTED);
 } // namespace mlir::loom::stablehlo
 
 #endif // LOOM_DIALECT_STABLEHLO_PASSES_H

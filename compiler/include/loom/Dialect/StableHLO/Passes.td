@@ -29,12 +29,30 @@ def DropIdentities : Pass<"loom-drop-identities", "::mlir::ModuleOp"> {
   }];
 }
 
+def UnrollLoops : Pass<"loom-unroll-loops", "::mlir::ModuleOp"> {
+  let summary = "Write out loops whose count is known";
+  let description = [{
+    A `while` that counts an i32 from one constant to another, as lax.scan and
+    lax.fori_loop make it, becomes its body that many times. Index arithmetic on
+    constants is folded, so that slices at the counter become static ones. Other
+    loops stay, and the legality check names them.
+  }];
+  let options = [
+    Option<"maxOperations", "max-operations", "uint64_t", "200000",
+           "largest number of operations that one loop may become">,
+  ];
+}
+
 def CheckLegality : Pass<"loom-check-legality", "::mlir::ModuleOp"> {
   let summary = "List everything that cannot be compiled, all at once";
   let description = [{
     One error, with a note for each unsupported operation, type or attribute:
     source line, module path, operation, reason, remedy, count.
   }];
+  let options = [
+    Option<"features", "features", "uint64_t", "LOOM_FEATURES_IMPLEMENTED",
+           "bits of the target, as in struct loom_target">,
+  ];
 }
 
 #endif // LOOM_DIALECT_STABLEHLO_PASSES_TD

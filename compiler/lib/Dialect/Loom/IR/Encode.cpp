@@ -55,6 +55,18 @@ static void encodeEpilogue(MxuOp op, loom_epi &e) {
   e.bias = e.scale = e.residual = e.lut = LOOM_EPI_NONE;
   if (op.getBiasBuf())
     e.bias = sramOffset(op.getBiasBuf()) + op.getBiasOffset();
+  if (op.getScaleBuf()) {
+    e.scale = sramOffset(op.getScaleBuf());
+    e.rq = LOOM_RQ_F32;
+  }
+  if (op.getResBuf()) {
+    ArrayRef<int64_t> r = *op.getResidual();
+    e.residual = sramOffset(op.getResBuf()) + r[0];
+    e.res_type = r[1];
+    e.r_sy = r[2];
+    e.r_sx = r[3];
+    e.r_sn = r[4];
+  }
   if (!op.getClamp())
     return;
   e.act = LOOM_ACT_CLAMP;
@@ -63,7 +75,8 @@ static void encodeEpilogue(MxuOp op, loom_epi &e) {
 }
 
 static void encodeMxu(MxuOp op, program::Record &record) {
-  const bool epi = op.getOutBuf() && (op.getBiasBuf() || op.getClamp());
+  const bool epi = 
+      op.getOutBuf() && (op.getBiasBuf() || op.getScaleBuf() || op.getResBuf() || op.getClamp());
   record.bytes.resize(sizeof(loom_mxu) + (epi ? sizeof(loom_epi) : 0));
   auto &r = record.as<loom_mxu>();
   r.h.op = LOOM_OP_MXU;

@@ -105,7 +105,9 @@ LogicalResult MxuOp::verify() {
   if (getTypes().size() != 2 || getAcc().size() != 3 || getA().size() != 6 ||
       getWindow().size() != 9 || getB().size() != 3 || getSize().size() != 3 ||
       getOuter().size() != 8 || getOutStrides().size() != 4 ||
-      (getClamp() && getClamp()->size() != 2))
+      (getClamp() && getClamp()->size() != 2) ||
+      bool(getResBuf()) != bool(getResidual()) ||
+      (getResidual() && getResidual()->size() != 5))
     return emitOpError("an attribute has a wrong number of entries");
   ArrayRef<int64_t> w = getWindow();
   if (!inRange({getA()[1], getA()[2], w[0], w[1], w[2], getSize()[0],
@@ -117,7 +119,8 @@ LogicalResult MxuOp::verify() {
       !inRange(getOuter().drop_front(2), INT32_MIN, INT32_MAX) ||
       !inRange(getA(), INT32_MIN, INT32_MAX) ||
       !inRange(getB(), INT32_MIN, INT32_MAX) ||
-      !inRange(getOutStrides(), INT32_MIN, INT32_MAX))
+      !inRange(getOutStrides(), INT32_MIN, INT32_MAX) ||
+      (getResidual() && !inRange(*getResidual(), INT32_MIN, INT32_MAX)))
     return emitOpError("a number does not fit its field of the record");
   if (failed(shape(*this)))
     return failure();
@@ -135,6 +138,18 @@ LogicalResult MxuOp::verify() {
   if (getBiasBuf() && failed(inside(*this, "bias", getBiasBuf(),
                                     getBiasOffset(), m.n * 4ll, {})))
     return failure();
+  if (getScaleBuf() &&
+      failed(inside(*this, "scale", getScaleBuf(), 0, m.n * 4ll, {})))
+    return failure();
+  if (getResBuf()) {
+    ArrayRef<int64_t> r = *getResidual();
+    if (m.outer[0] != 1 || m.outer[1] != 1)
+      return emitOpError("a residual goes with one repetition");
+    if (failed(inside(*this, "residual", getResBuf(), r[0],
+                      program::dtypeBytes(r[1]),
+                      {{m.oh, r[2]}, {m.ow, r[3]}, {m.n, r[4]}})))
+      return failure();
+  }
   if (!getOutBuf())
     return success();
   return inside(*this, "output", getOutBuf(), getOutStrides()[0],

@@ -114,7 +114,14 @@ LogicalResult loomt::ReduceOp::verify() {
 
 /// Operand and result types that the array can do.
 static LogicalResult verifyProduct(Operation *op, Type lhs, Type rhs,
-                                   Type result, Value bias, int64_t n) {
+                                   RankedTensorType resultType, Value bias,
+                                   Value scale, Value residual, int64_t n) {
+  Type result = resultType.getElementType();
+  if (residual && (tensor(residual).getShape() != resultType.getShape() ||
+                   !isa<FloatType>(lhs) ||
+                   !isa<FloatType>(tensor(residual).getElementType())))
+    return op->emitOpError("residual must be floats of the result's shape, ")
+           << "got " << residual.getType();
   if (lhs != rhs || !(lhs.isF32() || lhs.isBF16() || lhs.isInteger(8)) ||
       lhs.isUnsignedInteger())
     return op->emitOpError("the array multiplies f32, bf16 or i8, not ")
@@ -123,6 +130,10 @@ static LogicalResult verifyProduct(Operation *op, Type lhs, Type rhs,
   if (floats ? !isa<FloatType>(result) : !result.isSignlessInteger(32))
     return op->emitOpError("products of ")
            << lhs << " do not leave as " << result;
+  if (scale && (tensor(scale).getShape() != ArrayRef<int64_t>{n} ||
+                !tensor(scale).getElementType().isF32() || !floats))
+    return op->emitOpError("scale must be ")
+           << n << " f32, got " << scale.getType();
   if (!bias)
     return success();
   RankedTensorType type = tensor(bias);
@@ -149,7 +160,8 @@ LogicalResult ContractOp::verify() {
   if (getLo().has_value() != getHi().has_value())
     return emitOpError("has lo without hi, or hi without lo");
   return verifyProduct(*this, lhs.getElementType(), rhs.getElementType(),
-                       getType().getElementType(), getBias(), c[2]);
+                       getType(), getBias(), getScale(),
+                       getResidual(), c[2]);
 }
 
 LogicalResult ConvOp::verify() {
@@ -178,7 +190,8 @@ LogicalResult ConvOp::verify() {
   if (getLo().has_value() != getHi().has_value())
     return emitOpError("has lo without hi, or hi without lo");
   return verifyProduct(*this, input.getElementType(), filter.getElementType(),
-                       getType().getElementType(), getBias(), f[3]);
+                       getType(), getBias(), getScale(),
+                       getResidual(), f[3]);
 }
 
 LogicalResult CopyOp::verify() {

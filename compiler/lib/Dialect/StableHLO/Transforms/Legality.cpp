@@ -4,8 +4,11 @@
 // of reasons for those known and refused; adding an operation is one row.
 
 #include "loom/Dialect/StableHLO/Passes.h"
+#include "loom/Dialect/StableHLO/Patterns.h"
 #include "loom/Dialect/StableHLO/StableHLO.h"
 #include "loom/Frontend/SourceNames.h"
+
+#include "loom_isa.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "llvm/ADT/MapVector.h"
@@ -71,9 +74,6 @@ std::optional<Refusal> checkConvolution(Operation *op) {
     return Refusal{"batch_group_count above 1 is not compiled",
                    "it arises in weight gradients: compile the inference "
                    "function"};
-  if (!allEqual(conv.getLhsDilation(), 1))
-    return Refusal{"input dilation (transposed convolution) is not compiled",
-                   "use resize and convolution instead of ConvTranspose"};
   if (llvm::is_contained(conv.getWindowReversal(), true))
     return Refusal{"window_reversal is not compiled",
                    "reverse the filter before the convolution"};
@@ -129,12 +129,47 @@ std::optional<Refusal> checkReduceWindow(Operation *op) {
                  "write the reduction with one of these"};
 }
 
+std::optional<Refusal> checkComposite(Operation *op) {
+  if (cast<CompositeOp>(op).getName() == "chlo.erf")
+    return std::nullopt;
+  return Refusal{"its decomposition was kept", "inline composites first"};
+}
+
 std::optional<Refusal> checkDot(Operation *op) {
   auto dot = cast<DotGeneralOp>(op);
   if (dot.getAlgorithm())
     return Refusal{"a dot_general with an explicit algorithm is not compiled",
                    "leave the precision argument at its default"};
   return std::nullopt;
+}
+
+/// Slices move by strides, so where they begin has to be known.
+std::optional<Refusal> checkStaticStart(Operation *op) {
+  auto slice = dyn_cast<DynamicSliceOp>(op);
+  for (Value start :
+       slice ? slice.getStartIndices()
+             : cast<DynamicUpdateSliceOp>(op).getStartIndices())
+    if (!start.getDefiningOp<ConstantOp>())
+      return Refusal{slice ? "slices at run-time offsets are not compiled"
+                           : "updates at run-time offsets are not compiled",
+                     "use static slices"};
+  return std::nullopt;
+}
+
+/// Whole rows of the first dimension by one index each: an embedding.
+std::optional<Refusal> checkGather(Operation *op) {
+  auto gather = cast<GatherOp>(op);
+  if (isRowGather(gather)) {
+    if (gather.getOperand().getDefiningOp<ConstantOp>())
+      return std::nullopt;
+    return Refusal{"indexing by data is not compiled where the table is "
+                   "computed at run time",
+                   "pass the table as a parameter, or use one_hot and a matrix "
+                   "product"};
+  }
+  return Refusal{"indexing by data is compiled for whole rows of the first "
+                 "dimension only (an embedding)",
+                 "use one_hot and a matrix product, or index on the host"};
 }
 
 //===----------------------------------------------------------------------===//
@@ -147,25 +182,40 @@ struct SupportRow {
   StringLiteral op;
   unsigned operands, results;
   Check check = nullptr;
+  uint64_t features = 0; // that the target must have
 };
+
+constexpr uint64_t kTrans = 1ull << LOOM_FEAT_TRANS;
 
 const SupportRow kSupported[] = {
     {"stablehlo.abs", kNumber, kNumber},
     {"stablehlo.add", kAny, kAny},
     {"stablehlo.and", kBits, kBits},
+    {"stablehlo.atan2", kFloat, kFloat, nullptr, kTrans},
     {"stablehlo.broadcast_in_dim", kAny, kAny},
+    {"stablehlo.cbrt", kFloat, kFloat, nullptr, kTrans},
     {"stablehlo.ceil", kFloat, kFloat},
     {"stablehlo.clamp", kNumber, kNumber},
     {"stablehlo.compare", kAny, kI1},
+    {"stablehlo.composite", kFloat, kFloat, checkComposite, kTrans},
     {"stablehlo.concatenate", kAny, kAny},
     {"stablehlo.constant", 0, kAny},
     {"stablehlo.convert", kAny, kAny},
     {"stablehlo.convolution", kNumber, kNumber, checkConvolution},
+    {"stablehlo.cosine", kFloat, kFloat, nullptr, kTrans},
     {"stablehlo.divide", kNumber, kNumber},
     {"stablehlo.dot_general", kNumber, kNumber, checkDot},
+    {"stablehlo.dynamic_slice", kAny, kAny, checkStaticStart},
+    {"stablehlo.dynamic_update_slice", kAny, kAny, checkStaticStart},
+    {"stablehlo.exponential", kFloat, kFloat, nullptr, kTrans},
+    {"stablehlo.exponential_minus_one", kFloat, kFloat, nullptr, kTrans},
     {"stablehlo.floor", kFloat, kFloat},
+    {"stablehlo.gather", kAny, kAny, checkGather},
     {"stablehlo.iota", 0, kNumber},
     {"stablehlo.is_finite", kFloat, kI1},
+    {"stablehlo.log", kFloat, kFloat, nullptr, kTrans},
+    {"stablehlo.log_plus_one", kFloat, kFloat, nullptr, kTrans},
+    {"stablehlo.logistic", kFloat, kFloat, nullptr, kTrans},
     {"stablehlo.maximum", kAny, kAny},
     {"stablehlo.minimum", kAny, kAny},
     {"stablehlo.multiply", kAny, kAny},
@@ -173,6 +223,7 @@ const SupportRow kSupported[] = {
     {"stablehlo.not", kBits, kBits},
     {"stablehlo.or", kBits, kBits},
     {"stablehlo.pad", kAny, kAny},
+    {"stablehlo.power", kFloat, kFloat, nullptr, kTrans},
     {"stablehlo.reduce", kAny, kAny, checkReducer<ReduceOp>},
     {"stablehlo.reduce_window", kNumber, kNumber, checkReduceWindow},
     {"stablehlo.remainder", kNumber, kNumber},
@@ -185,9 +236,12 @@ const SupportRow kSupported[] = {
     {"stablehlo.shift_right_arithmetic", kInt, kInt},
     {"stablehlo.shift_right_logical", kInt, kInt},
     {"stablehlo.sign", kNumber, kNumber},
+    {"stablehlo.sine", kFloat, kFloat, nullptr, kTrans},
     {"stablehlo.slice", kAny, kAny},
     {"stablehlo.sqrt", kFloat, kFloat},
     {"stablehlo.subtract", kNumber, kNumber},
+    {"stablehlo.tan", kFloat, kFloat, nullptr, kTrans},
+    {"stablehlo.tanh", kFloat, kFloat, nullptr, kTrans},
     {"stablehlo.transpose", kAny, kAny},
     {"stablehlo.xor", kBits, kBits},
 };
@@ -197,25 +251,7 @@ struct RefusalRow {
   StringLiteral prefix, reason, remedy;
 };
 
-constexpr StringLiteral kNoTranscendentals =
-    "the vector unit has no transcendental functions in this release";
-constexpr StringLiteral kOutsideTheModel =
-    "compute it outside the model, or use relu where an activation is free";
-
 const RefusalRow kRefused[] = {
-    // One row covers its longer names too: exponential_minus_one, log_plus_one.
-    {"stablehlo.atan2", kNoTranscendentals, kOutsideTheModel},
-    {"stablehlo.cbrt", kNoTranscendentals, kOutsideTheModel},
-    {"stablehlo.cosine", kNoTranscendentals, kOutsideTheModel},
-    {"stablehlo.exponential", kNoTranscendentals, kOutsideTheModel},
-    {"stablehlo.log", kNoTranscendentals, kOutsideTheModel},
-    {"stablehlo.power", kNoTranscendentals, kOutsideTheModel},
-    {"stablehlo.sine", kNoTranscendentals, kOutsideTheModel},
-    {"stablehlo.tan", kNoTranscendentals, kOutsideTheModel},
-    {"stablehlo.dynamic_slice", "slices at run-time offsets are not compiled",
-     "use static slices"},
-    {"stablehlo.dynamic_update_slice",
-     "updates at run-time offsets are not compiled", "use static slices"},
     {"stablehlo.dynamic_", "shapes that depend on data are not compiled",
      "export with concrete shapes"},
     {"stablehlo.real_dynamic_slice",
@@ -259,22 +295,18 @@ const RefusalRow kRefused[] = {
      "use deterministic=True, or draw outside the model"},
     {"stablehlo.sort", "sorting is not compiled",
      "sort on the host after the model"},
-    {"stablehlo.gather", "indexing by data is not compiled",
-     "use one_hot and a matrix product, or index on the host"},
     {"stablehlo.scatter", "indexed updates are not compiled",
      "use one_hot and a matrix product"},
     {"stablehlo.select_and_scatter", "gradients of pooling are not compiled",
      "compile the inference function"},
-    {"stablehlo.while", "loops are not compiled",
-     "unroll (nn.scan(unroll=...), or a Python loop)"},
+    {"stablehlo.while", "a loop whose count is not a constant is not compiled",
+     "use lax.fori_loop or lax.scan with constant bounds"},
     {"stablehlo.case", "branches are not compiled",
      "use jnp.where on both results"},
     {"stablehlo.if", "branches are not compiled",
      "use jnp.where on both results"},
     {"stablehlo.custom_call", "it calls code outside the program",
      "remove the callback or the platform-specific routine"},
-    {"stablehlo.composite", "its decomposition was kept",
-     "inline composites first"},
     {"stablehlo.fft", "Fourier transforms are not compiled",
      "transform on the host"},
     {"stablehlo.cholesky", "matrix factorisations are not compiled",
@@ -326,6 +358,7 @@ std::string shapeText(RankedTensorType type) {
 
 class LegalityChecker {
 public:
+  explicit LegalityChecker(uint64_t features) : features(features) {}
   void check(func::FuncOp func);
   SmallVector<Unsupported> take() {
     SmallVector<Unsupported> list;
@@ -340,6 +373,7 @@ private:
   void add(Location loc, StringRef operation, const Twine &reason,
            StringRef remedy);
 
+  const uint64_t features;
   llvm::MapVector<std::string, Unsupported, std::map<std::string, unsigned>>
       found;
 };
@@ -395,6 +429,11 @@ void LegalityChecker::checkOp(Operation *op) {
     add(op->getLoc(), name, refusal.reason, refusal.remedy);
     return;
   }
+  if (row->features & ~features)
+    return add(op->getLoc(), name,
+               "the target's vector unit has no transcendental functions "
+               "(feature TRANS)",
+               "choose a target with them, or compute it outside the model");
   for (auto [index, type] : llvm::enumerate(op->getOperandTypes()))
     if (!checkType(op, type, row->operands, "operand " + Twine(index)))
       return;
@@ -445,15 +484,16 @@ std::string Unsupported::message() const {
   return result + operation + ": " + reason + "; " + remedy;
 }
 
-SmallVector<Unsupported> stablehlo::findUnsupported(ModuleOp module) {
-  LegalityChecker checker;
+SmallVector<Unsupported> stablehlo::findUnsupported(ModuleOp module,
+                                                    uint64_t features) {
+  LegalityChecker checker(features);
   for (auto func : module.getOps<func::FuncOp>())
     checker.check(func);
   return checker.take();
 }
 
-LogicalResult stablehlo::checkLegality(ModuleOp module) {
-  SmallVector<Unsupported> list = findUnsupported(module);
+LogicalResult stablehlo::checkLegality(ModuleOp module, uint64_t features) {
+  SmallVector<Unsupported> list = findUnsupported(module, features);
   if (list.empty())
     return success();
   InFlightDiagnostic error = emitError(module.getLoc())
@@ -472,8 +512,10 @@ LogicalResult stablehlo::checkLegality(ModuleOp module) {
 namespace {
 struct CheckLegalityPass
     : stablehlo::impl::CheckLegalityBase<CheckLegalityPass> {
+  using CheckLegalityBase::CheckLegalityBase;
+
   void runOnOperation() override {
-    if (failed(stablehlo::checkLegality(getOperation())))
+    if (failed(stablehlo::checkLegality(getOperation(), features)))
       signalPassFailure();
   }
 };

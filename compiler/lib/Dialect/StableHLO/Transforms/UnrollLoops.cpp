@@ -1,0 +1,226 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Loops with a constant count as straight lines. What an iteration computes
+// from its number alone is folded on the way, so that the slices it takes are
+// static.
+
+#include "loom/Dialect/StableHLO/Elements.h"
+#include "loom/Dialect/StableHLO/Passes.h"
+#include "loom/Dialect/StableHLO/Patterns.h"
+#include "loom/Dialect/StableHLO/StableHLO.h"
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/IR/IRMapping.h"
+
+namespace mlir::loom::stablehlo {
+#define GEN_PASS_DEF_UNROLLLOOPS
+#include "loom/Dialect/StableHLO/Passes.h.inc"
+} // namespace mlir::loom::stablehlo
+
+using namespace mlir;
+using namespace mlir::loom;
+using namespace mlir::loom::stablehlo;
+
+namespace {
+/// A counter: carried value `index`, from `begin` below `end` by one.
+struct Counter {
+  unsigned index;
+  int64_t begin, end;
+};
+} // namespace
+
+/// The constant that a value of either region is, seen through what the loop
+/// carries unchanged.
+static std::optional<int64_t> invariant(WhileOp loop, Value value) {
+  auto argument = dyn_cast<BlockArgument>(value);
+  if (!argument)
+    return integerConstant(value);
+  const unsigned i = argument.getArgNumber();
+  Block &body = loop.getBody().front();
+  if (body.getTerminator()->getOperand(i) != body.getArgument(i))
+    return std::nullopt;
+  return integerConstant(loop.getOperands()[i]);
+}
+
+static std::optional<Counter> counterOf(WhileOp loop) {
+  Block &cond = loop.getCond().front(), &body = loop.getBody().front();
+  auto compare =
+      cond.getTerminator()->getOperand(0).getDefiningOp<CompareOp>();
+  if (!compare || compare.getComparisonDirection() != ComparisonDirection::LT)
+    return std::nullopt;
+  auto argument = dyn_cast<BlockArgument>(compare.getLhs());
+  if (!argument || argument.getOwner() != &cond)
+    return std::nullopt;
+  const unsigned i = argument.getArgNumber();
+  std::optional<int64_t> begin = integerConstant(loop.getOperands()[i]),
+                         end = invariant(loop, compare.getRhs());
+  auto next = body.getTerminator()->getOperand(i).getDefiningOp<AddOp>();
+  if (!begin || !end || !next)
+    return std::nullopt;
+  Value one = next.getLhs() == body.getArgument(i) ? next.getRhs()
+                                                   : next.getLhs();
+  if ((next.getLhs() != body.getArgument(i) &&
+       next.getRhs() != body.getArgument(i)) ||
+      invariant(loop, one) != 1)
+    return std::nullopt;
+  return Counter{i, *begin, *end};
+}
+
+/// What integer arithmetic on constants gives, for the few operations that
+/// index computations are made of; wrapping is left to the caller's type.
+static std::optional<int64_t> compute(Operation *op,
+                                      ArrayRef<int64_t> v) {
+  if (auto compare = dyn_cast<CompareOp>(op)) {
+    using D = ComparisonDirection;
+    switch (compare.getComparisonDirection()) {
+    case D::EQ:
+      return v[0] == v[1];
+    case D::NE:
+      return v[0] != v[1];
+    case D::LT:
+      return v[0] < v[1];
+    case D::LE:
+      return v[0] <= v[1];
+    case D::GT:
+      return v[0] > v[1];
+    case D::GE:
+      return v[0] >= v[1];
+    }
+  }
+  if (isa<AddOp>(op))
+    return v[0] + v[1];
+  if (isa<SubtractOp>(op))
+    return v[0] - v[1];
+  if (isa<MulOp>(op))
+    return v[0] * v[1];
+  if (isa<MaxOp>(op))
+    return std::max(v[0], v[1]);
+  if (isa<MinOp>(op))
+    return std::min(v[0], v[1]);
+  if (isa<ClampOp>(op))
+    return std::min(std::max(v[1], v[0]), v[2]);
+  if (isa<SelectOp>(op))
+    return v[0] ? v[1] : v[2];
+  if (isa<AndOp>(op))
+    return v[0] & v[1];
+  if (isa<OrOp>(op))
+    return v[0] | v[1];
+  if (isa<ReshapeOp, BroadcastInDimOp, ConvertOp>(op))
+    return v[0];
+  return std::nullopt;
+}
+
+/// A constant in place of an operation on integer constants of one element.
+static bool foldIntegers(Operation *op) {
+  if (op->getNumResults() != 1 || !op->getNumOperands())
+    return false;
+  auto type = dyn_cast<RankedTensorType>(op->getResult(0).getType());
+  if (!type || !type.hasStaticShape() || type.getNumElements() != 1 ||
+      !type.getElementType().isIntOrIndex())
+    return false;
+  SmallVector<int64_t> values;
+  for (Value operand : op->getOperands()) {
+    std::optional<int64_t> value = integerConstant(operand);
+    if (!value)
+      return false;
+    values.push_back(*value);
+  }
+  std::optional<int64_t> result = compute(op, values);
+  std::optional<int64_t> width = elementBytes(type.getElementType());
+  if (!result || !width || *width > 8)
+    return false;
+  if (type.getElementType().isInteger(1))
+    *result = *result != 0;
+  char raw[8];
+  memcpy(raw, &*result, sizeof(raw));
+  OpBuilder builder(op);
+  Value constant = stablehlo::ConstantOp::create(
+      builder, op->getLoc(), makeElements(type, ArrayRef(raw, size_t(*width))));
+  op->getResult(0).replaceAllUsesWith(constant);
+  op->erase();
+  return true;
+}
+
+/// A slice whose start has become known is a static one.
+static bool foldSlice(Operation *op) {
+  auto slice = dyn_cast<DynamicSliceOp>(op);
+  if (!slice)
+    return false;
+  auto type = cast<RankedTensorType>(slice.getOperand().getType());
+  SmallVector<int64_t> start, limit, stride;
+  for (auto [d, value] : llvm::enumerate(slice.getStartIndices())) {
+    std::optional<int64_t> at = integerConstant(value);
+    if (!at)
+      return false;
+    const int64_t size = slice.getSliceSizes()[d];
+    start.push_back(std::clamp<int64_t>(*at, 0, type.getDimSize(d) - size));
+    limit.push_back(start.back() + size);
+    stride.push_back(1);
+  }
+  OpBuilder builder(op);
+  Value fixed = SliceOp::create(builder, op->getLoc(),
+                                slice.getResult().getType(),
+                                slice.getOperand(), start, limit, stride);
+  slice.getResult().replaceAllUsesWith(fixed);
+  op->erase();
+  return true;
+}
+
+/// One iteration's operations before the loop; the carried values after it.
+static SmallVector<Value> writeOut(OpBuilder &builder, Block &body,
+                                   ArrayRef<Value> carried) {
+  IRMapping mapping;
+  mapping.map(body.getArguments(), carried);
+  for (Operation &op : body.without_terminator()) {
+    Operation *copy = builder.clone(op, mapping);
+    // The mapping holds the copy's results, which folding replaces.
+    Operation *before = copy->getPrevNode();
+    if (!foldIntegers(copy) && !foldSlice(copy))
+      continue;
+    Operation *now = before ? before->getNextNode()
+                            : &builder.getInsertionBlock()->front();
+    mapping.map(op.getResults(), now->getResults());
+  }
+  SmallVector<Value> next;
+  for (Value value : body.getTerminator()->getOperands())
+    next.push_back(mapping.lookupOrDefault(value));
+  return next;
+}
+
+static bool unroll(WhileOp loop, uint64_t limit) {
+  std::optional<Counter> counter = counterOf(loop);
+  if (!counter)
+    return false;
+  Block &body = loop.getBody().front();
+  const uint64_t size = body.getOperations().size(),
+                 count = std::max<int64_t>(0, counter->end - counter->begin);
+  if (count > limit / std::max<uint64_t>(1, size))
+    return false;
+  OpBuilder builder(loop);
+  SmallVector<Value> carried(loop.getOperands());
+  for (uint64_t i = 0; i < count; ++i)
+    carried = writeOut(builder, body, carried);
+  loop->replaceAllUsesWith(carried);
+  loop->erase();
+  return true;
+}
+
+namespace {
+struct UnrollLoopsPass : stablehlo::impl::UnrollLoopsBase<UnrollLoopsPass> {
+  using UnrollLoopsBase::UnrollLoopsBase;
+
+  void runOnOperation() override {
+    // Inner loops first: their bodies are then straight lines.
+    getOperation().walk<WalkOrder::PostOrder>([&](WhileOp loop) {
+      unroll(loop, maxOperations);
+      return WalkResult::advance();
+    });
+    // Index arithmetic outside of loops, in the order of the program.
+    for (auto func : getOperation().getOps<func::FuncOp>())
+      for (Operation &op :
+           llvm::make_early_inc_range(func.getBody().front()))
+        if (!foldIntegers(&op))
+          foldSlice(&op);
+  }
+};
+} // namespace

@@ -1,0 +1,348 @@
+// SPDX-License-Identifier: GPL-2.0-or-later OR MIT
+#include <string.h>
+
+#include "footprint.h"
+
+/* Boxes that an exact test may look at before it says "maybe". */
+#define MEET_BUDGET 2048
+
+/* --- boxes --- */
+
+struct loom_box loom_box_run(uint32_t space, bool write, int64_t lo, int64_t bytes)
+{
+	struct loom_box b;
+
+	memset(&b, 0, sizeof(b));
+	b.space = space;
+	b.write = write;
+	b.lo = lo;
+	b.hi = lo + bytes;
+	b.inner = bytes;
+	return b;
+}
+
+/* Adds a dimension; strides stay sorted. */
+static void extend(struct loom_box *b, int64_t count, int64_t stride)
+{
+	const int64_t span = (count - 1) * stride;
+	unsigned i;
+
+	if (count <= 1 || !stride)
+		return;
+	if (span < 0) {
+		b->lo += span;
+		stride = -stride;
+	} else {
+		b->hi += span;
+	}
+	for (i = b->rank++; i && b->dim[i - 1].stride < stride; i--)
+		b->dim[i] = b->dim[i - 1];
+	b->dim[i].count = count;
+	b->dim[i].stride = stride;
+}
+
+/* Runs that touch or overlap become one longer run. */
+static void join_runs(struct loom_box *b)
+{
+	while (b->rank && b->dim[b->rank - 1].stride <= b->inner) {
+		b->rank--;
+		b->inner += (b->dim[b->rank].count - 1) * b->dim[b->rank].stride;
+	}
+}
+
+/* Bytes that one step of the dimensions with strides below `stride` spans. */
+static int64_t extent_below(const struct loom_box *b, int64_t stride)
+{
+	int64_t extent = b->inner;
+	unsigned i;
+
+	for (i = 0; i < b->rank; i++)
+		if (b->dim[i].stride < stride)
+			extent += (b->dim[i].count - 1) * b->dim[i].stride;
+	return extent;
+}
+
+static bool multiples_above(const struct loom_box *b, int64_t stride)
+{
+	unsigned i;
+
+	for (i = 0; i < b->rank; i++)
+		if (b->dim[i].stride >= stride && b->dim[i].stride % stride)
+			return false;
+	return true;
+}
+
+/* Both repeat with `stride`, and sit at different places in the period. */
+static bool apart_modulo(const struct loom_box *a, const struct loom_box *b, int64_t stride)
+{
+	const int64_t ea = extent_below(a, stride), eb = extent_below(b, stride);
+	int64_t gap;
+
+	if (ea + eb > stride || !multiples_above(a, stride) || !multiples_above(b, stride))
+		return false;
+	gap = (b->lo - a->lo) % stride;
+	if (gap < 0)
+		gap += stride;
+	return gap >= ea && gap + eb <= stride;
+}
+
+static bool apart_in_a_period(const struct loom_box *a, const struct loom_box *b)
+{
+	unsigned i;
+
+	for (i = 0; i < a->rank; i++)
+		if (apart_modulo(a, b, a->dim[i].stride))
+			return true;
+	return false;
+}
+
+/* Takes the box with the longer stride apart along it, as deep as there are
+ * dimensions. */
+static bool meet_exactly(const struct loom_box *a, const struct loom_box *b, int *budget)
+{
+	const bool split_a = a->rank && (!b->rank || a->dim[0].stride >= b->dim[0].stride);
+	const struct loom_box *big = split_a ? a : b, *other = split_a ? b : a;
+	struct loom_box part;
+	int64_t count, stride, extent, first = 0, last, i;
+
+	if (a->hi <= b->lo || b->hi <= a->lo)
+		return false;
+	if (--*budget < 0 || (!a->rank && !b->rank))
+		return true;
+	count = big->dim[0].count;
+	stride = big->dim[0].stride;
+	part = *big;
+	part.rank = big->rank - 1;
+	memmove(part.dim, big->dim + 1, part.rank * sizeof(part.dim[0]));
+	extent = big->hi - big->lo - (count - 1) * stride;
+	if (other->lo > big->lo + extent)
+		first = (other->lo - big->lo - extent) / stride;
+	last = (other->hi - big->lo) / stride;
+	if (last > count - 1)
+		last = count - 1;
+	for (i = first; i <= last; i++) {
+		part.lo = big->lo + i * stride;
+		part.hi = part.lo + extent;
+		if (meet_exactly(&part, other, budget))
+			return true;
+	}
+	return false;
+}
+
+bool loom_boxes_meet(const struct loom_box *a, const struct loom_box *b)
+{
+	int budget = MEET_BUDGET;
+
+	if (a->space != b->space || a->hi <= b->lo || b->hi <= a->lo)
+		return false;
+	if (!a->rank && !b->rank)
+		return true;
+	if (apart_in_a_period(a, b) || apart_in_a_period(b, a))
+		return false;
+	return meet_exactly(a, b, &budget);
+}
+
+bool loom_box_covers(const struct loom_box *outside, const struct loom_box *inside)
+{
+	unsigned i;
+
+	if (outside->loose || outside->space != inside->space || inside->lo < outside->lo || inside->hi > outside->hi)
+		return false;
+	if (!outside->rank)
+		return true;
+	if (outside->rank != inside->rank || outside->lo != inside->lo || outside->inner < inside->inner)
+		return false;
+	for (i = 0; i < outside->rank; i++)
+		if (outside->dim[i].stride != inside->dim[i].stride || outside->dim[i].count < inside->dim[i].count)
+			return false;
+	return true;
+}
+
+/* --- records --- */
+
+static unsigned type_bytes(unsigned dtype)
+{
+	switch (dtype) {
+	case LOOM_F32:
+	case LOOM_I32:
+	case LOOM_U32:
+		return 4;
+	case LOOM_BF16:
+	case LOOM_F16:
+	case LOOM_I16:
+	case LOOM_U16:
+		return 2;
+	default:
+		return 1;
+	}
+}
+
+static int64_t dma_offset(uint64_t addr, int64_t base)
+{
+	return (int64_t)LOOM_ADDR_OFFSET(addr) + base;
+}
+
+static bool has_list(const struct loom_dma *d)
+{
+	return d->h.op == LOOM_OP_LD_GATHER || d->h.op == LOOM_OP_ST_GATHER || d->h.op == LOOM_OP_LD_SCATTER ||
+	       d->h.op == LOOM_OP_ST_SCATTER;
+}
+
+static unsigned dma_boxes(const struct loom_dispatched *r, struct loom_box *box)
+{
+	const struct loom_dma *d = &r->dma;
+	const bool gather = d->h.op == LOOM_OP_LD_GATHER || d->h.op == LOOM_OP_ST_GATHER;
+	const bool fill = d->h.op == LOOM_OP_LD_FILL || d->h.op == LOOM_OP_ST_FILL;
+	struct loom_box src =
+		loom_box_run(LOOM_ADDR_SLOT(d->src), false, dma_offset(d->src, r->base[0]), d->inner_bytes);
+	struct loom_box dst =
+		loom_box_run(LOOM_ADDR_SLOT(d->dst), true, dma_offset(d->dst, r->base[1]), d->inner_bytes);
+	unsigned i, n = 0;
+
+	src.loose = has_list(d) && gather;
+	dst.loose = has_list(d) && !gather;
+	for (i = 0; i < 4; i++) {
+		extend(&src, i == 3 && src.loose ? d->limit : d->n[i], d->sstride[i]);
+		extend(&dst, i == 3 && dst.loose ? d->limit : d->n[i], d->dstride[i]);
+	}
+	join_runs(&src);
+	join_runs(&dst);
+	if (!fill)
+		box[n++] = src;
+	box[n++] = dst;
+	if (has_list(d))
+		box[n++] =
+			loom_box_run(LOOM_SLOT_SRAM, false, (int64_t)d->idx_or_fill + r->base[2], (int64_t)d->n[3] * 4);
+	return n;
+}
+
+/* First and last index of a window's walk that is inside [0, limit); false if
+ * all of it is padding. */
+static bool walk(int64_t n, int64_t stride, int64_t k, int64_t dilation, int64_t pad, int64_t limit, int64_t *lo,
+		 int64_t *hi)
+{
+	const int64_t end = (n - 1) * stride + (k - 1) * dilation - pad;
+
+	*lo = pad < 0 ? -pad : 0;
+	*hi = end < limit - 1 ? end : limit - 1;
+	return *lo <= *hi;
+}
+
+static bool mxu_a_box(const struct loom_dispatched *r, unsigned bytes, struct loom_box *box)
+{
+	const struct loom_mxu *m = &r->mxu;
+	int64_t y0, y1, x0, x1;
+
+	if (!walk(m->oh, m->sy, m->kh, m->dy, m->py, m->ih, &y0, &y1) ||
+	    !walk(m->ow, m->sx, m->kw, m->dx, m->px, m->iw, &x0, &x1))
+		return false;
+	*box = loom_box_run(LOOM_SLOT_SRAM, false, m->a_base + r->base[0] + y0 * m->a_sh + x0 * m->a_sw, bytes);
+	extend(box, m->outer[0], m->a_so[0]);
+	extend(box, m->outer[1], m->a_so[1]);
+	extend(box, y1 - y0 + 1, m->a_sh);
+	extend(box, x1 - x0 + 1, m->a_sw);
+	extend(box, m->mode == LOOM_MXU_DW ? m->n : m->kc, m->a_sc);
+	join_runs(box);
+	return true;
+}
+
+static struct loom_box mxu_b_box(const struct loom_dispatched *r, unsigned bytes)
+{
+	const struct loom_mxu *m = &r->mxu;
+	struct loom_box b = loom_box_run(LOOM_SLOT_SRAM, false, m->b_base + r->base[1], bytes);
+
+	extend(&b, m->outer[0], m->b_so[0]);
+	extend(&b, m->outer[1], m->b_so[1]);
+	extend(&b, (int64_t)m->kh * m->kw * m->kc, m->b_sk);
+	extend(&b, m->n, m->b_sn);
+	join_runs(&b);
+	return b;
+}
+
+static struct loom_box mxu_out_box(const struct loom_dispatched *r)
+{
+	const struct loom_mxu *m = &r->mxu;
+	struct loom_box b = loom_box_run(LOOM_SLOT_SRAM, true, m->out_base + r->base[2], type_bytes(m->out_type));
+
+	extend(&b, m->outer[0], m->o_so[0]);
+	extend(&b, m->outer[1], m->o_so[1]);
+	extend(&b, m->oh, m->o_sy);
+	extend(&b, m->ow, m->o_sx);
+	extend(&b, m->n, m->o_sn);
+	join_runs(&b);
+	return b;
+}
+
+static unsigned epi_boxes(const struct loom_dispatched *r, struct loom_box *box)
+{
+	const struct loom_mxu *m = &r->mxu;
+	struct loom_epi e;
+	unsigned n = 0;
+
+	memcpy(&e, r->bytes + sizeof(*m), sizeof(e));
+	if (e.bias != LOOM_EPI_NONE)
+		box[n++] = loom_box_run(LOOM_SLOT_SRAM, false, e.bias, m->n * 4ll);
+	if (e.scale != LOOM_EPI_NONE)
+		box[n++] = loom_box_run(LOOM_SLOT_SRAM, false, e.scale, m->n * (e.rq == LOOM_RQ_F32 ? 4ll : 8ll));
+	if (e.lut != LOOM_EPI_NONE)
+		box[n++] = loom_box_run(LOOM_SLOT_SRAM, false, e.lut, 256);
+	if (e.residual != LOOM_EPI_NONE) {
+		box[n] = loom_box_run(LOOM_SLOT_SRAM, false, e.residual + r->base[3], type_bytes(e.res_type));
+		extend(&box[n], m->oh, e.r_sy);
+		extend(&box[n], m->ow, e.r_sx);
+		extend(&box[n], m->n, e.r_sn);
+		join_runs(&box[n++]);
+	}
+	return n;
+}
+
+static unsigned mxu_boxes(const struct loom_dispatched *r, struct loom_box *box)
+{
+	const struct loom_mxu *m = &r->mxu;
+	const unsigned bytes = m->type == LOOM_MXU_F32 ? 4 : m->type == LOOM_MXU_BF16 ? 2 : 1;
+	unsigned n = mxu_a_box(r, bytes, box);
+
+	box[n++] = mxu_b_box(r, bytes);
+	if (m->flags & LOOM_MXU_DRAIN)
+		box[n++] = mxu_out_box(r);
+	if (m->flags & LOOM_MXU_EPI)
+		n += epi_boxes(r, box + n);
+	return n;
+}
+
+static unsigned vpu_boxes(const struct loom_dispatched *r, struct loom_box *box)
+{
+	const struct loom_vpu *v = &r->vpu;
+	unsigned i, d, n = 0;
+
+	for (i = 0; i < v->nviews; i++) {
+		struct loom_view w;
+		struct loom_box b;
+
+		memcpy(&w, r->bytes + sizeof(*v) + i * sizeof(w), sizeof(w));
+		b = loom_box_run(LOOM_SLOT_SRAM, w.flags & LOOM_VIEW_OUT, w.base + (i < 4 ? r->base[i] : 0),
+				 w.flags & (LOOM_VIEW_PARTIAL | LOOM_VIEW_RESUME) ? LOOM_VPU_PARTIALS * 4
+										  : type_bytes(w.dtype));
+		for (d = 0; d < 6; d++)
+			extend(&b, v->n[d], w.stride[d]);
+		join_runs(&b);
+		box[n++] = b;
+		if (w.flags & LOOM_VIEW_RESUME) {
+			box[n] = b;
+			box[n++].write = false;
+		}
+	}
+	return n;
+}
+
+unsigned loom_footprint(const struct loom_dispatched *r, struct loom_box box[LOOM_MAX_BOXES])
+{
+	switch (r->h.op) {
+	case LOOM_OP_MXU:
+		return mxu_boxes(r, box);
+	case LOOM_OP_VPU:
+		return vpu_boxes(r, box);
+	default:
+		return dma_boxes(r, box);
+	}
+}

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later OR MIT */
+/*
+ * The bytes that a record touches, as strided boxes, and whether two boxes
+ * share a byte. The hazard checker and the compiler's verifier both go by this
+ * file.
+ */
+#ifndef LOOM_FOOTPRINT_H
+#define LOOM_FOOTPRINT_H
+
+#include "exec.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define LOOM_BOX_DIMS 6u
+#define LOOM_MAX_BOXES                                                                                                 \
+	12u /* of one record: an MXU record with every part of its epilogue has 8, a \
+         VPU record 12 */
+
+/* lo + sum(i[d] * dim[d].stride) + [0, inner), for all i[d] < dim[d].count.
+ * Strides fall, the last exceeds inner. */
+struct loom_box {
+	uint32_t space; /* slot, or LOOM_SLOT_SRAM */
+	bool write;
+	bool loose; /* named by an index list: some of these bytes, not all */
+	uint32_t rank;
+	int64_t lo, hi; /* first byte, and the one after the last */
+	int64_t inner;	/* contiguous bytes */
+	struct {
+		int64_t count, stride;
+	} dim[LOOM_BOX_DIMS];
+};
+
+/*
+ * Boxes of a record that its unit's check let pass; returns how many.
+ * Accumulators are left out: one queue alone touches them.
+ */
+unsigned loom_footprint(const struct loom_dispatched *r, struct loom_box box[LOOM_MAX_BOXES]);
+
+/* A box of one run of bytes. */
+struct loom_box loom_box_run(uint32_t space, bool write, int64_t lo, int64_t bytes);
+
+/* False only if no byte is in both. */
+bool loom_boxes_meet(const struct loom_box *a, const struct loom_box *b);
+
+/* True only if every byte of inside is in outside. */
+bool loom_box_covers(const struct loom_box *outside, const struct loom_box *inside);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,308 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""The families of networks that people bring, written in Flax as they are written, at any size.
+
+Each function at the end of this file gives (module, inputs) at a size that a check can afford; the
+defaults of the classes are the real sizes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+
+Inputs = tuple[Any, ...]
+
+
+# --- vision ---------------------------------------------------------------------------------------
+class Bottleneck(nn.Module):
+    width: int
+    stride: int
+    dtype: Any
+
+    @nn.compact
+    def __call__(self, x: jax.Array) -> jax.Array:
+        conv = partial(nn.Conv, use_bias=False, dtype=self.dtype)
+        norm = partial(nn.BatchNorm, use_running_average=True, dtype=self.dtype)
+        y = nn.relu(norm()(conv(self.width, (1, 1))(x)))
+        y = nn.relu(norm()(conv(self.width, (3, 3), self.stride)(y)))
+        y = norm()(conv(4 * self.width, (1, 1))(y))
+        if x.shape != y.shape:
+            x = norm()(conv(4 * self.width, (1, 1), self.stride)(x))
+        return nn.relu(x + y)
+
+
+class ResNet(nn.Module):
+    """ResNet v1; the defaults are ResNet-50."""
+
+    stages: tuple[int, ...] = (3, 4, 6, 3)
+    width: int = 64
+    classes: int = 1000
+    dtype: Any = jnp.float32
+
+    @nn.compact
+    def __call__(self, x: jax.Array) -> jax.Array:
+        pad = [(3, 3), (3, 3)]
+        x = nn.Conv(self.width, (7, 7), (2, 2), padding=pad, use_bias=False, dtype=self.dtype)(x)
+        x = nn.relu(nn.BatchNorm(use_running_average=True, dtype=self.dtype)(x))
+        x = nn.max_pool(x, (3, 3), (2, 2), padding="SAME")
+        for i, blocks in enumerate(self.stages):
+            for j in range(blocks):
+                x = Bottleneck(self.width << i, 2 if i and not j else 1, self.dtype)(x)
+        return nn.Dense(self.classes, dtype=self.dtype)(x.mean((1, 2)))
+
+
+class MobileNet(nn.Module):
+    """MobileNetV2: (expansion, channels, blocks, stride) a stage."""
+
+    stages: tuple[tuple[int, int, int, int], ...] = (
+        (1, 16, 1, 1),
+        (6, 24, 2, 2),
+        (6, 32, 3, 2),
+        (6, 64, 4, 2),
+        (6, 96, 3, 1),
+        (6, 160, 3, 2),
+        (6, 320, 1, 1),
+    )
+    stem: int = 32
+    head: int = 1280
+    classes: int = 1000
+
+    @nn.compact
+    def __call__(self, x: jax.Array) -> jax.Array:
+        def conv(y: jax.Array, channels: int, size: int, **kwargs: Any) -> jax.Array:
+            y = nn.Conv(channels, (size, size), use_bias=False, **kwargs)(y)
+            return nn.BatchNorm(use_running_average=True)(y)
+
+        x = nn.relu6(conv(x, self.stem, 3, strides=2))
+        for expansion, channels, blocks, stride in self.stages:
+            for block in range(blocks):
+                wide = x.shape[-1] * expansion
+                y = nn.relu6(conv(x, wide, 1)) if expansion > 1 else x
+                step = stride if block == 0 else 1
+                y = nn.relu6(conv(y, wide, 3, strides=step, feature_group_count=wide))
+                y = conv(y, channels, 1)
+                x = x + y if y.shape == x.shape else y
+        return nn.Dense(self.classes)(nn.relu6(conv(x, self.head, 1)).mean((1, 2)))
+
+
+class UNet(nn.Module):
+    """Down, up by transposed convolutions, with skips."""
+
+    widths: tuple[int, ...] = (16, 32, 64)
+
+    @nn.compact
+    def __call__(self, x: jax.Array) -> jax.Array:
+        def block(y: jax.Array, width: int) -> jax.Array:
+            return nn.silu(nn.GroupNorm(num_groups=8)(nn.Conv(width, (3, 3))(y)))
+
+        skips = []
+        for width in self.widths:
+            x = block(x, width)
+            skips.append(x)
+            x = nn.max_pool(x, (2, 2), (2, 2))
+        x = block(x, 2 * self.widths[-1])
+        for width, skip in zip(self.widths[::-1], skips[::-1], strict=True):
+            up = nn.ConvTranspose(width, (2, 2), (2, 2))(x)
+            x = block(jnp.concatenate([up, skip], -1), width)
+        return nn.Conv(1, (1, 1))(x)
+
+
+# --- attention ------------------------------------------------------------------------------------
+class Block(nn.Module):
+    """A transformer's layer: norms first (ViT, GPT) or last (BERT)."""
+
+    heads: int
+    first: bool = True
+    exact: bool = True
+
+    @nn.compact
+    def __call__(self, x: jax.Array, mask: jax.Array | None = None) -> jax.Array:
+        attention = nn.MultiHeadDotProductAttention(self.heads, deterministic=True)
+
+        def mlp(y: jax.Array) -> jax.Array:
+            y = nn.gelu(nn.Dense(4 * x.shape[-1])(y), approximate=not self.exact)
+            return nn.Dense(x.shape[-1])(y)
+
+        if self.first:
+            x = x + attention(nn.LayerNorm()(x), mask=mask)
+            return x + mlp(nn.LayerNorm()(x))
+        x = nn.LayerNorm()(x + attention(x, mask=mask))
+        return nn.LayerNorm()(x + mlp(x))
+
+
+class ViT(nn.Module):
+    width: int = 768
+    layers: int = 12
+    heads: int = 12
+    patch: int = 16
+    classes: int = 1000
+
+    @nn.compact
+    def __call__(self, x: jax.Array) -> jax.Array:
+        x = nn.Conv(self.width, (self.patch,) * 2, self.patch, padding="VALID")(x)
+        x = x.reshape(x.shape[0], -1, self.width)
+        token = self.param("token", nn.initializers.normal(0.02), (1, 1, self.width))
+        x = jnp.concatenate([jnp.broadcast_to(token, (x.shape[0], 1, self.width)), x], 1)
+        x = x + self.param("places", nn.initializers.normal(0.02), (1, x.shape[1], self.width))
+        for _ in range(self.layers):
+            x = Block(self.heads)(x)
+        return nn.Dense(self.classes)(nn.LayerNorm()(x)[:, 0])
+
+
+class Bert(nn.Module):
+    vocabulary: int = 30522
+    width: int = 768
+    layers: int = 12
+    heads: int = 12
+    context: int = 512
+
+    @nn.compact
+    def __call__(self, ids: jax.Array, types: jax.Array, mask: jax.Array) -> Any:
+        places = nn.Embed(self.context, self.width)(jnp.arange(ids.shape[1])[None])
+        x = nn.Embed(self.vocabulary, self.width)(ids) + nn.Embed(2, self.width)(types)
+        x = nn.LayerNorm()(x + places)
+        for _ in range(self.layers):
+            x = Block(self.heads, first=False)(x, nn.make_attention_mask(mask, mask))
+        return x, jnp.tanh(nn.Dense(self.width)(x[:, 0]))
+
+
+class GPT(nn.Module):
+    """Prefill: all logits of a prompt."""
+
+    vocabulary: int = 50257
+    width: int = 768
+    layers: int = 12
+    heads: int = 12
+    context: int = 1024
+
+    @nn.compact
+    def __call__(self, ids: jax.Array) -> jax.Array:
+        embed = nn.Embed(self.vocabulary, self.width)
+        x = embed(ids) + nn.Embed(self.context, self.width)(jnp.arange(ids.shape[1])[None])
+        for _ in range(self.layers):
+            x = Block(self.heads, exact=False)(x, nn.make_causal_mask(ids))
+        return embed.attend(nn.LayerNorm()(x))
+
+
+class NnxBlock(nnx.Module):
+    def __init__(self, width: int, heads: int, rngs: nnx.Rngs):
+        self.norm1 = nnx.LayerNorm(width, rngs=rngs)
+        self.norm2 = nnx.LayerNorm(width, rngs=rngs)
+        self.attention = nnx.MultiHeadAttention(heads, width, decode=False, rngs=rngs)
+        self.up = nnx.Linear(width, 4 * width, rngs=rngs)
+        self.down = nnx.Linear(4 * width, width, rngs=rngs)
+
+    def __call__(self, x: jax.Array) -> jax.Array:
+        x = x + self.attention(self.norm1(x))
+        return x + self.down(nnx.gelu(self.up(self.norm2(x))))
+
+
+class NnxTransformer(nnx.Module):
+    def __init__(self, vocabulary: int, width: int, heads: int, layers: int, rngs: nnx.Rngs):
+        self.embed = nnx.Embed(vocabulary, width, rngs=rngs)
+        self.blocks = nnx.List([NnxBlock(width, heads, rngs) for _ in range(layers)])
+        self.out = nnx.Linear(width, vocabulary, rngs=rngs)
+
+    def __call__(self, ids: jax.Array) -> jax.Array:
+        x = self.embed(ids)
+        for block in self.blocks:
+            x = block(x)
+        return self.out(x)
+
+
+# --- recurrent, generative ------------------------------------------------------------------------
+class LSTM(nn.Module):
+    """Tokens to the next token's logits."""
+
+    vocabulary: int = 100
+    width: int = 64
+
+    @nn.compact
+    def __call__(self, ids: jax.Array) -> jax.Array:
+        x = nn.Embed(self.vocabulary, self.width)(ids)
+        return nn.Dense(self.vocabulary)(nn.RNN(nn.LSTMCell(self.width))(x))
+
+
+class Decoder(nn.Module):
+    """A VAE's decoder: latents to images, by transposed convolutions."""
+
+    width: int = 32
+    side: int = 7
+
+    @nn.compact
+    def __call__(self, z: jax.Array) -> jax.Array:
+        x = nn.relu(nn.Dense(self.side * self.side * self.width)(z))
+        x = x.reshape(z.shape[0], self.side, self.side, self.width)
+        x = nn.relu(nn.ConvTranspose(self.width // 2, (3, 3), (2, 2))(x))
+        return nn.sigmoid(nn.ConvTranspose(1, (3, 3), (2, 2))(x))
+
+
+# --- sizes for checks -----------------------------------------------------------------------------
+def _image(rng: np.random.Generator, batch: int, side: int) -> np.ndarray:
+    return rng.standard_normal((batch, side, side, 3), np.float32)
+
+
+def _ids(rng: np.random.Generator, batch: int, length: int, vocabulary: int) -> np.ndarray:
+    return rng.integers(0, vocabulary, (batch, length), np.int32)
+
+
+def resnet(rng: np.random.Generator, dtype: Any = jnp.float32) -> tuple[Any, Inputs]:
+    module = ResNet((1, 1, 1, 1), 16, 10, dtype)
+    return module, (jnp.asarray(_image(rng, 1, 32)).astype(dtype),)
+
+
+def mobilenet(rng: np.random.Generator) -> tuple[Any, Inputs]:
+    return MobileNet(((1, 8, 1, 1), (4, 16, 2, 2)), 8, 32, 10), (_image(rng, 1, 16),)
+
+
+def unet(rng: np.random.Generator) -> tuple[Any, Inputs]:
+    return UNet((8, 16)), (_image(rng, 1, 16),)
+
+
+def vit(rng: np.random.Generator) -> tuple[Any, Inputs]:
+    return ViT(32, 2, 2, 8, 10), (_image(rng, 1, 32),)
+
+
+def bert(rng: np.random.Generator) -> tuple[Any, Inputs]:
+    types, mask = np.zeros((1, 12), np.int32), np.ones((1, 12), np.float32)
+    types[:, 7:] = 1
+    mask[:, 10:] = 0
+    return Bert(60, 32, 2, 2, 16), (_ids(rng, 1, 12, 60), types, mask)
+
+
+def gpt(rng: np.random.Generator) -> tuple[Any, Inputs]:
+    return GPT(60, 32, 2, 2, 16), (_ids(rng, 1, 12, 60),)
+
+
+def nnx_transformer(rng: np.random.Generator) -> tuple[Any, Inputs]:
+    module = NnxTransformer(60, 32, 2, 1, nnx.Rngs(int(rng.integers(1 << 30))))
+    return module, (_ids(rng, 1, 12, 60),)
+
+
+def lstm(rng: np.random.Generator) -> tuple[Any, Inputs]:
+    return LSTM(40, 24), (_ids(rng, 2, 6, 40),)
+
+
+def vae_decoder(rng: np.random.Generator) -> tuple[Any, Inputs]:
+    return Decoder(16, 4), (rng.standard_normal((2, 8), np.float32),)
+
+
+SMALL: dict[str, Callable[[np.random.Generator], tuple[Any, Inputs]]] = {
+    "resnet": resnet,
+    "resnet_bf16": partial(resnet, dtype=jnp.bfloat16),
+    "mobilenet": mobilenet,
+    "unet": unet,
+    "vit": vit,
+    "bert": bert,
+    "gpt": gpt,
+    "nnx_transformer": nnx_transformer,
+    "lstm": lstm,
+    "vae_decoder": vae_decoder,
+}
