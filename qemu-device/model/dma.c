@@ -5,12 +5,11 @@
  */
 #include <string.h>
 
+#include "kernels.h"
 #include "machine.h"
 
 #define SIDE_SRC 0
 #define SIDE_DST 1
-#define AHEAD 4 /* rows that are asked for before they are copied */
-#define PREFETCH_BYTES 1024 /* of each; of longer rows the host fetches the rest by itself */
 #define FAR ((int64_t)1 << 62) /* farther than any memory; strides cannot lead back from there */
 
 static bool is_fill(const struct loom_dma *r)
@@ -205,18 +204,20 @@ static void merge_rows(const struct loom_dma *r, bool merge_inner, struct rows *
 	}
 }
 
-/* The host's prefetcher stops at the end of a page, and rows of a matrix often lie a page apart. */
-static void prefetch(const uint8_t *row, uint64_t len)
-{
-	uint64_t i;
-
-	for (i = 0; i < len && i < PREFETCH_BYTES; i += 64)
-		__builtin_prefetch(row + i);
-}
+struct copy {
+	const struct loom_exec *x;
+	struct side src, dst;
+	const uint8_t *pattern; /* FILL: one row */
+	struct rows rows;
+	bool apart; /* no byte that is written is read */
+	struct loom_refusal *why;
+};
 
 /* The innermost loop between two places in this process's memory. Small rows are moved without a call. */
-static void copy_direct(uint8_t *dst, const uint8_t *src, uint64_t n, int64_t ds, int64_t ss, uint64_t len)
+static void copy_direct(const struct copy *c, uint8_t *dst, const uint8_t *src)
 {
+	const uint64_t n = c->rows.n[3], len = c->rows.len;
+	const int64_t ds = c->rows.ds[3], ss = c->rows.ss[3];
 	uint64_t i;
 
 #define ROWS(bytes)                                                                                                    \
@@ -243,22 +244,15 @@ static void copy_direct(uint8_t *dst, const uint8_t *src, uint64_t n, int64_t ds
 		ROWS(16);
 		break;
 	default:
-		for (i = 0; i < n; i++) {
-			if (i + AHEAD < n)
-				prefetch(src + (int64_t)(i + AHEAD) * ss, len);
-			memmove(dst + (int64_t)i * ds, src + (int64_t)i * ss, len);
-		}
+		if (c->apart)
+			c->x->kernels->copy_rows(dst, src, n, ds, ss, len,
+						 c->src.at == c->x->asked[0] || c->src.at == c->x->asked[1]);
+		else
+			for (i = 0; i < n; i++)
+				memmove(dst + (int64_t)i * ds, src + (int64_t)i * ss, len);
 	}
 #undef ROWS
 }
-
-struct copy {
-	const struct loom_exec *x;
-	struct side src, dst;
-	const uint8_t *pattern; /* FILL: one row */
-	struct rows rows;
-	struct loom_refusal *why;
-};
 
 static uint8_t *direct(const struct loom_exec *x, uint32_t slot, int64_t off, uint64_t len, bool write)
 {
@@ -306,8 +300,7 @@ static int copy_rows(struct copy *c, int64_t soff, int64_t doff)
 	int fault = LOOM_FAULT_NONE;
 
 	if (c->dst.at && c->src.at) {
-		copy_direct(c->dst.at + (doff - c->dst.off), c->src.at + (soff - c->src.off), w->n[3], w->ds[3],
-			    w->ss[3], w->len);
+		copy_direct(c, c->dst.at + (doff - c->dst.off), c->src.at + (soff - c->src.off));
 		return LOOM_FAULT_NONE;
 	}
 	for (i = 0; i < w->n[3] && !fault; i++)
@@ -372,7 +365,25 @@ static int fill(struct copy *c, const struct loom_dma *r)
 	memset(c->rows.ss, 0, sizeof(c->rows.ss));
 	c->pattern = c->x->scratch;
 	c->src.at = c->x->scratch;
+	c->apart = true;
 	return copy_all(c);
+}
+
+void loom_dma_ahead(const struct loom_exec *x, const struct loom_dispatched *r, struct loom_ahead *h)
+{
+	struct loom_refusal why;
+	struct loom_demand d;
+	struct rows rows;
+	struct side src;
+
+	if (r->h.op != LOOM_OP_LD_COPY || LOOM_ADDR_SLOT(r->dma.src) == LOOM_SLOT_SRAM ||
+	    loom_dma_check(x, r, &d, &why))
+		return;
+	src = side_of(r, SIDE_SRC);
+	open_side(x, &src, false);
+	merge_rows(&r->dma, true, &rows);
+	if (src.at && rows.n[0] * rows.n[1] * rows.n[2] == 1)
+		h->part[h->n++] = (struct loom_ahead_part){ src.at, rows.ss[3], rows.n[3], rows.len };
 }
 
 int loom_dma_exec(const struct loom_exec *x, const struct loom_dispatched *r, struct loom_refusal *why)
@@ -390,6 +401,7 @@ int loom_dma_exec(const struct loom_exec *x, const struct loom_dispatched *r, st
 		return fill(&c, &r->dma);
 	}
 	open_side(x, &c.src, false);
-	merge_rows(&r->dma, !overlap(&c.src, &c.dst), &c.rows);
+	c.apart = !overlap(&c.src, &c.dst);
+	merge_rows(&r->dma, c.apart, &c.rows);
 	return copy_all(&c);
 }

@@ -18,6 +18,7 @@ struct loom_refusal {
 	uint64_t limit; /* memory faults: bytes there are */
 };
 
+struct loom_ahead; /* kernels.h */
 struct loom_kernels; /* kernels.h: the micro-kernels of one host instruction set */
 
 /* The kernels of an instruction set, AUTO: the best of this CPU; NULL if this CPU lacks it. */
@@ -34,6 +35,8 @@ struct loom_exec {
 	void *opaque;
 	const struct loom_npu_slot *slots; /* DMA only */
 	uint32_t n_slots;
+	struct loom_ahead *ahead; /* MXU only: what the next records will read, or NULL */
+	const uint8_t *asked[2]; /* DMA only: first rows of sources that an MXU record has asked for */
 };
 
 /* Packed operands of one MXU record (B, and A widened for bf16) and the VPU's chunk registers. */
@@ -74,6 +77,9 @@ int loom_vpu_check(const struct loom_exec *x, const struct loom_dispatched *r, s
 		   struct loom_refusal *why);
 int loom_dma_check(const struct loom_exec *x, const struct loom_dispatched *r, struct loom_demand *d,
 		   struct loom_refusal *why);
+
+/* Adds to h what a DMA record will read from host memory if that is rows of one stride. */
+void loom_dma_ahead(const struct loom_exec *x, const struct loom_dispatched *r, struct loom_ahead *h);
 
 void loom_mxu_exec(const struct loom_exec *x, const struct loom_dispatched *r);
 void loom_vpu_exec(const struct loom_exec *x, const struct loom_dispatched *r);

@@ -11,6 +11,23 @@
 #include "loom_npu.h"
 
 /*
+ * Rows in host memory that the next records will read. A kernel may ask for them as it computes, so that they have
+ * come into the cache by the time they are copied; it moves on through them. Hints only: results and time are the
+ * same without.
+ */
+struct loom_ahead_part {
+	const uint8_t *at; /* the next row */
+	int64_t stride;
+	uint64_t rows, len; /* rows left, at least one; bytes of each */
+};
+
+struct loom_ahead {
+	struct loom_ahead_part part[2];
+	unsigned n, next; /* parts, and the one that is next */
+	uint64_t off; /* in its row */
+};
+
+/*
  * acc[i][j] += sum over t < taps, c < kc, ascending, of a[t * a_pitch + i][c] * B[t * kc + c][j]
  * for i < m, j < n. NaNs are left canonical.
  *
@@ -28,6 +45,7 @@ struct loom_gemm {
 	size_t acc_pitch; /* elements from row to row */
 	unsigned m, n, taps, kc;
 	bool zero; /* begin at zero instead of what acc holds */
+	struct loom_ahead *ahead; /* or NULL */
 };
 
 struct loom_kernels {
@@ -36,7 +54,23 @@ struct loom_kernels {
 	void (*gemm_i8)(const struct loom_gemm *g);
 	/* d[i] = a[i] * b[i] + c[i], one rounding, NaNs canonical; n is a multiple of 16, any may be the same array */
 	void (*fma_f32)(uint32_t *d, const uint32_t *a, const uint32_t *b, const uint32_t *c, unsigned n);
+	/*
+	 * n rows of len bytes, strides ds and ss; no byte that is written is read. asked: a kernel has asked for the
+	 * source (struct loom_ahead).
+	 */
+	void (*copy_rows)(uint8_t *dst, const uint8_t *src, uint64_t n, int64_t ds, int64_t ss, uint64_t len,
+			  bool asked);
 };
+
+/*
+ * Rows that copy_rows asks for before it copies them, and how much of each: the host's prefetcher stops at the end
+ * of a page, and rows of a matrix often lie a page apart. Of longer rows the host fetches the rest by itself.
+ */
+#define LOOM_PREFETCH_ROWS 8
+#define LOOM_PREFETCH_BYTES 1024
+
+/* copy_rows by the host's memcpy. */
+void loom_copy_rows(uint8_t *dst, const uint8_t *src, uint64_t n, int64_t ds, int64_t ss, uint64_t len, bool asked);
 
 extern const struct loom_kernels loom_kernels_scalar;
 #ifdef __x86_64__

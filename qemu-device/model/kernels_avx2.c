@@ -151,7 +151,7 @@ static void fma_f32(uint32_t *d, const uint32_t *a, const uint32_t *b, const uin
 	}
 }
 
-const struct loom_kernels loom_kernels_avx2 = { "avx2", gemm_f32, gemm_i8, fma_f32 };
+const struct loom_kernels loom_kernels_avx2 = { "avx2", gemm_f32, gemm_i8, fma_f32, loom_copy_rows };
 
 #else
 typedef int loom_kernels_avx2_unused; /* a translation unit may not be empty */

@@ -37,6 +37,27 @@ INLINE __mmask16 tail_mask(unsigned n)
 	return (__mmask16)(0xffffu >> (-n & 15));
 }
 
+/* Asks for the next 512 bytes that will be read soon; often enough to hide them, seldom enough to cost nothing. */
+#define AHEAD_STEP 16
+INLINE void fetch_ahead(struct loom_ahead *h)
+{
+	struct loom_ahead_part *p;
+
+	if (!h || h->next == h->n)
+		return;
+	p = &h->part[h->next];
+#pragma GCC unroll 8
+	for (unsigned i = 0; i < 8; i++)
+		_mm_prefetch(p->at + h->off + 64 * i, _MM_HINT_T1);
+	h->off += 512;
+	if (h->off < p->len)
+		return;
+	h->off = 0;
+	p->at += p->stride;
+	if (!--p->rows)
+		h->next++;
+}
+
 INLINE void tile_f32(const struct loom_gemm *g, unsigned row, unsigned col, const unsigned MR, const unsigned NV)
 {
 	const __mmask16 tail = tail_mask(g->n);
@@ -60,19 +81,24 @@ INLINE void tile_f32(const struct loom_gemm *g, unsigned row, unsigned col, cons
 #pragma GCC unroll 8
 		for (unsigned i = 0; i < MR; i++)
 			a[i] = (const float *)g->a[t * g->a_pitch + row + i];
-		for (size_t c = 0; c < kc; c++, b += pitch) {
-			__m512 w[4];
+		for (size_t c = 0; c < kc;) {
+			const size_t end = kc - c < AHEAD_STEP ? kc : c + AHEAD_STEP;
 
-#pragma GCC unroll 4
-			for (unsigned v = 0; v < NV; v++)
-				w[v] = _mm512_loadu_ps(b + 16 * v);
-#pragma GCC unroll 8
-			for (unsigned i = 0; i < MR; i++) {
-				const __m512 x = _mm512_set1_ps(a[i][c]);
+			fetch_ahead(g->ahead);
+			for (; c < end; c++, b += pitch) {
+				__m512 w[4];
 
 #pragma GCC unroll 4
 				for (unsigned v = 0; v < NV; v++)
-					s[i][v] = fma_ps(s[i][v], x, w[v]);
+					w[v] = _mm512_loadu_ps(b + 16 * v);
+#pragma GCC unroll 8
+				for (unsigned i = 0; i < MR; i++) {
+					const __m512 x = _mm512_set1_ps(a[i][c]);
+
+#pragma GCC unroll 4
+					for (unsigned v = 0; v < NV; v++)
+						s[i][v] = fma_ps(s[i][v], x, w[v]);
+				}
 			}
 		}
 	}
@@ -184,7 +210,43 @@ static void fma_f32(uint32_t *d, const uint32_t *a, const uint32_t *b, const uin
 								  _mm512_loadu_ps(c + i))));
 }
 
-const struct loom_kernels loom_kernels_avx512 = { "avx512", gemm_f32, gemm_i8, fma_f32 };
+/* Eight vectors on their way at once. */
+INLINE void copy_512(uint8_t *dst, const uint8_t *src)
+{
+	__m512i v[8];
+
+#pragma GCC unroll 8
+	for (unsigned i = 0; i < 8; i++)
+		v[i] = _mm512_loadu_si512(src + 64 * i);
+#pragma GCC unroll 8
+	for (unsigned i = 0; i < 8; i++)
+		_mm512_storeu_si512(dst + 64 * i, v[i]);
+}
+
+static void copy_rows(uint8_t *dst, const uint8_t *src, uint64_t n, int64_t ds, int64_t ss, uint64_t len,
+		      bool asked)
+{
+	const uint64_t ahead = len < LOOM_PREFETCH_BYTES ? len : LOOM_PREFETCH_BYTES;
+	const __mmask64 tail = (__mmask64)(((uint64_t)1 << len % 64) - 1);
+
+	for (uint64_t i = 0; i < n; i++, src += ss, dst += ds) {
+		uint64_t o;
+
+		for (o = 0; i + LOOM_PREFETCH_ROWS < n && o < ahead; o += 64) {
+			if (!asked)
+				_mm_prefetch(src + LOOM_PREFETCH_ROWS * ss + o, _MM_HINT_T0);
+			__builtin_prefetch(dst + LOOM_PREFETCH_ROWS * ds + o, 1);
+		}
+		for (o = 0; o + 512 <= len; o += 512)
+			copy_512(dst + o, src + o);
+		for (; o + 64 <= len; o += 64)
+			_mm512_storeu_si512(dst + o, _mm512_loadu_si512(src + o));
+		if (tail)
+			_mm512_mask_storeu_epi8(dst + o, tail, _mm512_maskz_loadu_epi8(tail, src + o));
+	}
+}
+
+const struct loom_kernels loom_kernels_avx512 = { "avx512", gemm_f32, gemm_i8, fma_f32, copy_rows };
 
 #else
 typedef int loom_kernels_avx512_unused; /* a translation unit may not be empty */

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later OR MIT
 /* The micro-kernels in plain C: what the others must equal, and what runs on a host without AVX2. */
+#include <string.h>
 #include "kernels.h"
 #include "loom_num.h"
 
@@ -46,4 +47,15 @@ static void fma_f32(uint32_t *d, const uint32_t *a, const uint32_t *b, const uin
 		d[i] = loom_num_fma(a[i], b[i], c[i]);
 }
 
-const struct loom_kernels loom_kernels_scalar = { "scalar", gemm_f32, gemm_i8, fma_f32 };
+void loom_copy_rows(uint8_t *dst, const uint8_t *src, uint64_t n, int64_t ds, int64_t ss, uint64_t len, bool asked)
+{
+	const uint64_t ahead = len < LOOM_PREFETCH_BYTES ? len : LOOM_PREFETCH_BYTES;
+
+	for (uint64_t i = 0; i < n; i++, src += ss, dst += ds) {
+		for (uint64_t o = 0; !asked && i + LOOM_PREFETCH_ROWS < n && o < ahead; o += 64)
+			__builtin_prefetch(src + LOOM_PREFETCH_ROWS * ss + o);
+		memcpy(dst, src, len);
+	}
+}
+
+const struct loom_kernels loom_kernels_scalar = { "scalar", gemm_f32, gemm_i8, fma_f32, loom_copy_rows };

@@ -221,6 +221,9 @@ static void rows_in_place(const struct block *k, uint32_t first, uint32_t rows, 
 {
 	const struct loom_mxu *m = k->m;
 	const uint32_t tap = k->k / m->kc, c = k->k % m->kc;
+	const uint32_t ky0 = tap / m->kw, kx0 = tap % m->kw;
+	struct corner corner = corner_of(m, first);
+	uint32_t ox = first % m->ow;
 	const void *a[MAX_TAPS * BLOCK_M];
 	uint32_t pad[BLOCK_K];
 	bool padded = false;
@@ -230,8 +233,7 @@ static void rows_in_place(const struct block *k, uint32_t first, uint32_t rows, 
 	g->a = a;
 	g->a_pitch = rows;
 	for (uint32_t i = 0; i < rows; i++) {
-		const struct corner corner = corner_of(m, first + i);
-		uint32_t ky = tap / m->kw, kx = tap % m->kw;
+		uint32_t ky = ky0, kx = kx0;
 
 		for (uint32_t t = 0; t < g->taps; t++) {
 			const uint8_t *at = pixel(k, corner, ky, kx);
@@ -242,6 +244,11 @@ static void rows_in_place(const struct block *k, uint32_t first, uint32_t rows, 
 				kx = 0;
 				ky++;
 			}
+		}
+		corner.x += m->sx;
+		if (++ox == m->ow) {
+			ox = 0;
+			corner = corner_of(m, first + i + 1);
 		}
 	}
 	for (uint32_t i = 0; padded && i < g->kc; i++)
@@ -266,6 +273,7 @@ static void run_part(void *arg, unsigned part)
 			.m = rows,
 			.n = k->cols,
 			.zero = k->zero,
+			.ahead = part == 0 ? k->x->ahead : NULL,
 		};
 
 		if (k->in_place)

@@ -9,6 +9,7 @@
  */
 #include <string.h>
 
+#include "kernels.h"
 #include "machine.h"
 
 bool loom_queues_empty(const struct loom_machine *m)
@@ -142,12 +143,30 @@ void loom_queue_begin(struct loom_npu *npu, unsigned q)
 	m->event[q] = m->now + (is_dma(q) ? f->demand.cost.fill : loom_demand_cycles(&f->demand));
 }
 
+/* The array computes for a while: what the next loads will read can come into the host's caches meanwhile. */
+static void mxu_exec(struct loom_npu *npu, const struct loom_dispatched *r)
+{
+	struct loom_machine *m = &npu->m;
+	struct loom_ahead h = { .n = 0 };
+	unsigned i;
+
+	for (i = 0; i < 2 && i < m->fifo[LOOM_Q_LD].count; i++)
+		loom_dma_ahead(&npu->x, &loom_fifo_at(m, LOOM_Q_LD, i)->r, &h);
+	for (i = 0; i < 2; i++)
+		npu->x.asked[i] = i < h.n ? h.part[i].at : NULL;
+	npu->x.ahead = &h;
+	loom_mxu_exec(&npu->x, r);
+	npu->x.ahead = NULL;
+	for (i = h.next; i < 2; i++)
+		npu->x.asked[i] = NULL;
+}
+
 static int execute(struct loom_npu *npu, unsigned q, const struct loom_dispatched *r, struct loom_refusal *why)
 {
 	switch (q) {
 	case LOOM_Q_MXU:
 		npu->sram_dirty = npu->acc_dirty = true;
-		loom_mxu_exec(&npu->x, r);
+		mxu_exec(npu, r);
 		return LOOM_FAULT_NONE;
 	case LOOM_Q_VPU:
 		npu->sram_dirty = true;
