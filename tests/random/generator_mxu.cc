@@ -246,7 +246,7 @@ void emit_mxu(emitter &e) {
   operand out, res;
   bool have_res = false;
 
-  const bool large = r.chance(5);
+  const bool large = r.chance(8);
   if (large)
     choose_large(r, m);
   else
@@ -254,8 +254,13 @@ void emit_mxu(emitter &e) {
   if (!large && r.chance(22)) {
     m.mode = LOOM_MXU_DW;
     m.kc = 1;
-    if (r.chance(4))
-      m.n = static_cast<uint16_t>(r.between(257, 300)); // more than one chunk
+    if (r.chance(15)) { // more channels than the model takes at once
+      m.n = static_cast<uint16_t>(r.between(257, 300));
+      m.outer[0] = m.outer[1] = 1;
+      m.kh = m.oh = m.ih = 1;
+      m.kw = static_cast<uint16_t>(r.between(1, 2));
+      m.iw = m.ow = static_cast<uint16_t>(r.between(1, 3));
+    }
   }
   m.type = r.pick<uint8_t>(
       {LOOM_MXU_F32, LOOM_MXU_BF16, LOOM_MXU_INT8, LOOM_MXU_INT8});

@@ -28,6 +28,8 @@ void oracle::cover_mxu(const loom_mxu &m, const loom_epi *e) {
         (m.mode == LOOM_MXU_DW ? " depthwise"
          : conv                ? " conv"
                                : " gemm"));
+  if (m.mode == LOOM_MXU_DW && m.n > 256)
+    count("mxu depthwise chunks");
   if (m.flags & LOOM_MXU_TRANSPOSE)
     count("mxu " + t + " transposing loads");
   count("mxu " + t + " acc " + std::to_string(m.acc));
