@@ -101,7 +101,8 @@ def main() -> None:
     rng = random.Random(20240901)
     lines = [case(rng, mode, dtype) for mode in MODES for dtype in TYPES for _ in range(CASES)]
     path = Path(__file__).with_name("mxu.txt")
-    path.write_text("# Written by generate_mxu.py; see there.\n" + "\n".join(lines) + "\n")
+    head = "# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception\n# Written by generate_mxu.py; see there.\n"
+    path.write_text(head + "\n".join(lines) + "\n")
 
 
 if __name__ == "__main__":
