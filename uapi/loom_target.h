@@ -44,6 +44,7 @@ struct loom_target {
 #define LOOM_FEATURES_IMPLEMENTED                                                                                      \
 	(1ull << LOOM_FEAT_CONV | 1ull << LOOM_FEAT_REG | 1ull << LOOM_FEAT_LOOP | 1ull << LOOM_FEAT_BF16 |            \
 	 1ull << LOOM_FEAT_INT8 | 1ull << LOOM_FEAT_VPU | 1ull << LOOM_FEAT_F32 | 1ull << LOOM_FEAT_EPI |            \
+	 1ull << LOOM_FEAT_DW | 1ull << LOOM_FEAT_TRANSPOSE | 1ull << LOOM_FEAT_GATHER | 1ull << LOOM_FEAT_SCATTER |  \
 	 1ull << LOOM_FEAT_TRANS | 1ull << LOOM_FEAT_SCAN)
 
 /*

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later OR MIT
 /*
- * DMA records: COPY and FILL between SRAM and slots. Nothing of a record moves before its lowest and highest
- * address are known to lie in their memory. Gather, scatter and the weight code are features that read 0.
+ * DMA records: COPY, FILL, GATHER and SCATTER between SRAM and slots. Nothing of a record moves before its lowest
+ * and highest address are known to lie in their memory, whatever an index list says. The weight code is a feature
+ * that reads 0.
  */
 #include <string.h>
 
@@ -11,6 +12,21 @@
 #define SIDE_SRC 0
 #define SIDE_DST 1
 #define FAR ((int64_t)1 << 62) /* farther than any memory; strides cannot lead back from there */
+
+static bool is_gather(const struct loom_dma *r)
+{
+	return r->h.op == LOOM_OP_LD_GATHER || r->h.op == LOOM_OP_ST_GATHER;
+}
+
+static bool is_scatter(const struct loom_dma *r)
+{
+	return r->h.op == LOOM_OP_LD_SCATTER || r->h.op == LOOM_OP_ST_SCATTER;
+}
+
+static bool is_indexed(const struct loom_dma *r)
+{
+	return is_gather(r) || is_scatter(r);
+}
 
 static bool is_fill(const struct loom_dma *r)
 {
@@ -23,6 +39,7 @@ struct side {
 	int64_t off, lo, hi;
 	const int32_t *stride;
 	uint8_t *at; /* byte off of the slot, if the whole side is directly accessible */
+	bool indexed; /* the list says which row of dimension 3, of limit */
 };
 
 static int64_t saturating_add(int64_t a, int64_t b)
@@ -47,13 +64,15 @@ static struct side side_of(const struct loom_dispatched *r, int which)
 	s.off = saturating_add((int64_t)LOOM_ADDR_OFFSET(addr), r->base[which]);
 	s.lo = s.off;
 	s.hi = s.off + d->inner_bytes;
+	s.indexed = which == SIDE_SRC ? is_gather(d) : is_scatter(d);
 	for (i = 0; i < 4; i++) {
-		const int64_t reach = (int64_t)(d->n[i] - 1) * s.stride[i];
+		const int64_t count = s.indexed && i == 3 ? d->limit : d->n[i];
+		const int64_t reach = (count - 1) * s.stride[i];
 
-		if (reach < 0)
-			s.lo += reach;
-		else
-			s.hi += reach;
+		int64_t *end = reach < 0 ? &s.lo : &s.hi;
+
+		if (__builtin_add_overflow(*end, reach, end))
+			*end = reach < 0 ? -FAR : FAR;
 	}
 	return s;
 }
@@ -67,9 +86,11 @@ static int check_fields(const struct loom_dma *r)
 		return LOOM_FAULT_FEATURE;
 	if (r->codec)
 		return fill ? LOOM_FAULT_RESERVED : LOOM_FAULT_FIELD;
-	if (r->oob || r->idx_type || r->limit || r->h.regsel >> 8)
+	if (r->oob || r->h.regsel >> (is_indexed(r) ? 12 : 8))
 		return LOOM_FAULT_RESERVED;
-	if (!fill && (r->elem || r->idx_or_fill))
+	if (!is_indexed(r) && (r->idx_type || r->limit))
+		return LOOM_FAULT_RESERVED;
+	if ((!fill && r->elem) || (!fill && !is_indexed(r) && r->idx_or_fill))
 		return LOOM_FAULT_RESERVED;
 	if (fill && (r->src || r->h.regsel & 15))
 		return LOOM_FAULT_RESERVED;
@@ -80,6 +101,8 @@ static int check_fields(const struct loom_dma *r)
 		if (!r->n[i])
 			return LOOM_FAULT_FIELD;
 	if (!r->inner_bytes)
+		return LOOM_FAULT_FIELD;
+	if (is_indexed(r) && ((r->idx_type != LOOM_I32 && r->idx_type != LOOM_U32) || !r->limit))
 		return LOOM_FAULT_FIELD;
 	if (!fill)
 		return LOOM_FAULT_NONE;
@@ -127,15 +150,42 @@ static void demand_side(const struct loom_exec *x, const struct loom_dma *r, con
 			struct loom_demand *d)
 {
 	const struct loom_npu_slot *slot = &x->slots[s->slot];
+	const uint32_t phase = (uint32_t)((slot->offset_mod64 + (uint64_t)s->off) % 64);
 
-	d->bus_bytes += loom_dma_bus_bytes((uint32_t)((slot->offset_mod64 + (uint64_t)s->off) % 64), r->n, s->stride,
-					   r->inner_bytes);
+	d->bus_bytes += s->indexed ? loom_dma_indexed_bytes(phase, r->n, s->stride, r->inner_bytes) :
+				     loom_dma_bus_bytes(phase, r->n, s->stride, r->inner_bytes);
 	if (s->stride == r->sstride)
 		d->read_bytes = bytes;
 	else
 		d->write_bytes = bytes;
 	if (d->mem_class == LOOM_NO_CLASS || slower(x->target, slot->mem_class, d->mem_class))
 		d->mem_class = slot->mem_class;
+}
+
+/* Where the index list begins, in SRAM. */
+static int64_t list_address(const struct loom_dispatched *r)
+{
+	return saturating_add(r->dma.idx_or_fill, r->base[2]);
+}
+
+static int check_list(const struct loom_exec *x, const struct loom_dispatched *r, struct loom_refusal *why)
+{
+	struct side list;
+
+	memset(&list, 0, sizeof(list));
+	list.slot = LOOM_SLOT_SRAM;
+	list.lo = list_address(r);
+	list.hi = list.lo + (int64_t)r->dma.n[3] * 4;
+	return check_side(x, &list, LOOM_RIGHT_READ, why);
+}
+
+/* Bytes that a record within SRAM takes time for: rows by index are fetched in whole bursts, others as they are. */
+static uint64_t sram_bytes(const struct loom_dispatched *r, uint64_t bytes)
+{
+	const struct loom_dma *d = &r->dma;
+	const struct side s = side_of(r, is_gather(d) ? SIDE_SRC : SIDE_DST);
+
+	return is_indexed(d) ? loom_dma_indexed_bytes((uint32_t)(s.off % 64), d->n, s.stride, d->inner_bytes) : bytes;
 }
 
 int loom_dma_check(const struct loom_exec *x, const struct loom_dispatched *r, struct loom_demand *d,
@@ -154,6 +204,8 @@ int loom_dma_check(const struct loom_exec *x, const struct loom_dispatched *r, s
 		fault = check_side(x, &src, LOOM_RIGHT_READ, why);
 	if (!fault)
 		fault = check_side(x, &dst, LOOM_RIGHT_WRITE, why);
+	if (!fault && is_indexed(&r->dma))
+		fault = check_list(x, r, why);
 	if (fault)
 		return fault;
 	memset(d, 0, sizeof(*d));
@@ -163,9 +215,11 @@ int loom_dma_check(const struct loom_exec *x, const struct loom_dispatched *r, s
 	if (dst.slot != LOOM_SLOT_SRAM)
 		demand_side(x, &r->dma, &dst, bytes, d);
 	if (d->mem_class == LOOM_NO_CLASS)
-		d->cost = loom_cost_dma(NULL, bytes, bytes);
+		d->cost = loom_cost_dma(NULL, bytes, sram_bytes(r, bytes));
 	else
 		d->cost = loom_cost_dma(&x->target->mem[d->mem_class], d->read_bytes + d->write_bytes, d->bus_bytes);
+	if (is_indexed(&r->dma))
+		d->cost.fill += loom_dma_index_cycles(r->dma.n[3]);
 	return LOOM_FAULT_NONE;
 }
 
@@ -369,6 +423,55 @@ static int fill(struct copy *c, const struct loom_dma *r)
 	return copy_all(c);
 }
 
+/* The row that entry i of the list names; -1: none. */
+static int64_t named_row(const struct loom_exec *x, const struct loom_dispatched *r, uint32_t i)
+{
+	uint32_t word;
+	int64_t row;
+
+	memcpy(&word, x->sram + list_address(r) + (int64_t)i * 4, sizeof(word));
+	row = r->dma.idx_type == LOOM_I32 ? (int64_t)(int32_t)word : (int64_t)word;
+	if (is_scatter(&r->dma))
+		return row < r->dma.limit ? row : -1;
+	return row < 0 ? 0 : row < r->dma.limit ? row : (int64_t)r->dma.limit - 1;
+}
+
+static int copy_named(struct copy *c, const struct loom_dispatched *r, int64_t soff, int64_t doff)
+{
+	const struct loom_dma *d = &r->dma;
+	const bool gather = is_gather(d);
+	uint32_t i;
+	int fault = LOOM_FAULT_NONE;
+
+	for (i = 0; i < d->n[3] && !fault; i++) {
+		const int64_t row = named_row(c->x, r, i);
+
+		if (row >= 0)
+			fault = copy_row(c, soff + (gather ? row : i) * d->sstride[3],
+					 doff + (gather ? i : row) * d->dstride[3]);
+	}
+	return fault;
+}
+
+/* Gather and scatter: each index is read when its row is about to move. */
+static int copy_indexed(struct copy *c, const struct loom_dispatched *r)
+{
+	const struct loom_dma *d = &r->dma;
+	uint32_t i, j, k;
+	int fault = LOOM_FAULT_NONE;
+
+	c->rows.len = d->inner_bytes;
+	for (i = 0; i < d->n[0] && !fault; i++)
+		for (j = 0; j < d->n[1] && !fault; j++)
+			for (k = 0; k < d->n[2] && !fault; k++)
+				fault = copy_named(c, r,
+						   c->src.off + (int64_t)i * d->sstride[0] +
+							   (int64_t)j * d->sstride[1] + (int64_t)k * d->sstride[2],
+						   c->dst.off + (int64_t)i * d->dstride[0] +
+							   (int64_t)j * d->dstride[1] + (int64_t)k * d->dstride[2]);
+	return fault;
+}
+
 void loom_dma_ahead(const struct loom_exec *x, const struct loom_dispatched *r, struct loom_ahead *h)
 {
 	struct loom_refusal why;
@@ -401,6 +504,8 @@ int loom_dma_exec(const struct loom_exec *x, const struct loom_dispatched *r, st
 		return fill(&c, &r->dma);
 	}
 	open_side(x, &c.src, false);
+	if (is_indexed(&r->dma))
+		return copy_indexed(&c, r);
 	c.apart = !overlap(&c.src, &c.dst);
 	merge_rows(&r->dma, c.apart, &c.rows);
 	return copy_all(&c);

@@ -64,8 +64,37 @@ static inline struct loom_cost loom_cost_mxu_dims(const struct loom_target *t, _
 	return c;
 }
 
+/*
+ * Depthwise mode: rows of the array are taps, columns are channels, and every PE takes its own element of a window
+ * that slides along a row of the map. A pixel takes as many steps as columns enter the window: the stride, or the
+ * whole width of the kernel if that is less. With fewer channels than columns, neighbouring pixels of a row fill
+ * the array.
+ */
+static inline struct loom_cost loom_cost_mxu_dw(const struct loom_target *t, __u32 type, __u64 outer, __u64 oh,
+						 __u64 ow, __u64 kh, __u64 kw, __u64 sx, __u64 n, int drain)
+{
+	struct loom_cost c;
+	const __u64 abreast = n < t->cols ? t->cols / n : 1;
+	const __u64 steps = oh * loom_ceil_div(ow, abreast) * (sx < kw ? sx : kw);
+	const __u64 row = loom_mxu_row_cycles(t, type);
+	const __u64 elem = type == LOOM_MXU_F32 ? 4 : type == LOOM_MXU_BF16 ? 2 : 1;
+	const __u64 load = loom_ceil_div((__u64)t->rows * t->cols * elem, LOOM_T_WEIGHT_BYTES);
+	const __u64 tile = steps * row > load ? steps * row : load;
+	const __u64 tiles = outer * loom_ceil_div(kh * kw, t->rows) * loom_ceil_div(n, t->cols);
+
+	c.busy = outer * oh * ow * kh * kw * n * 64 / loom_mxu_peak64(t, type);
+	c.edge = tiles * tile > c.busy ? tiles * tile - c.busy : 0;
+	c.fill = LOOM_T_RECORD + load + t->rows + t->cols;
+	if (drain)
+		c.fill += t->cols;
+	return c;
+}
+
 static inline struct loom_cost loom_cost_mxu(const struct loom_target *t, const struct loom_mxu *r)
 {
+	if (r->mode == LOOM_MXU_DW)
+		return loom_cost_mxu_dw(t, r->type, (__u64)r->outer[0] * r->outer[1], r->oh, r->ow, r->kh, r->kw,
+					r->sx, r->n, r->flags & LOOM_MXU_DRAIN);
 	return loom_cost_mxu_dims(t, r->type, (__u64)r->outer[0] * r->outer[1], (__u64)r->oh * r->ow,
 				  (__u64)r->kh * r->kw * r->kc, r->n, r->flags & LOOM_MXU_DRAIN);
 }
@@ -190,6 +219,30 @@ static inline __u64 loom_dma_bus_bytes(__u32 phase, const __u32 n[4], const __s3
 	for (p = 0; p < 64; p++)
 		bytes += rows[p] ? rows[p] * loom_burst_bytes((__u64)p, inner) : 0;
 	return bytes;
+}
+
+/*
+ * Bytes on the bus for the side of a gather or scatter that the index list names: every row by itself, and, so that
+ * time does not depend on the indices, each at the worst place that the strides allow. Dropped rows count too.
+ */
+static inline __u64 loom_dma_indexed_bytes(__u32 phase, const __u32 n[4], const __s32 stride[4], __u64 inner)
+{
+	__u32 grain = LOOM_BURST_BYTES;
+	__u64 rows = 1;
+	int d;
+
+	for (d = 0; d < 4; d++) {
+		rows *= n[d];
+		while ((n[d] > 1 || d == 3) && (__u32)stride[d] % grain)
+			grain /= 2;
+	}
+	return rows * loom_burst_bytes(LOOM_BURST_BYTES - grain + phase % grain, inner);
+}
+
+/* Cycles in which a gather or scatter of n rows in its inner dimension fetches its index list. */
+static inline __u64 loom_dma_index_cycles(__u32 n)
+{
+	return loom_ceil_div((__u64)n * 4, LOOM_BURST_BYTES);
 }
 
 /*

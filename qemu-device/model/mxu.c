@@ -368,7 +368,10 @@ void loom_mxu_exec(const struct loom_exec *x, const struct loom_dispatched *r)
 			k.b = x->sram + loom_unit_address(m->b_base, r->base[1]) + (int64_t)o0 * m->b_so[0] +
 			      (int64_t)o1 * m->b_so[1];
 			k.acc = loom_mxu_acc(x, m, o0, o1);
-			run_outer(&k);
+			if (m->mode == LOOM_MXU_DW)
+				loom_mxu_depthwise(x, m, k.a, k.b, k.acc);
+			else
+				run_outer(&k);
 		}
 	if (m->flags & LOOM_MXU_DRAIN)
 		loom_epi_drain(x, r);

@@ -26,6 +26,9 @@ static inline uint32_t *loom_mxu_acc(const struct loom_exec *x, const struct loo
 	       ((uint64_t)o0 * m->outer[1] + o1) * pixels * m->acc_pitch;
 }
 
+/* One outer repetition in depthwise mode; acc are its accumulators. */
+void loom_mxu_depthwise(const struct loom_exec *x, const struct loom_mxu *m, const uint8_t *a, const uint8_t *b,
+			uint32_t *acc);
 int loom_epi_check(const struct loom_exec *x, const struct loom_dispatched *r, struct loom_refusal *why);
 /* Fills all accumulators of the record with the bias of their column. */
 void loom_epi_bias(const struct loom_exec *x, const struct loom_dispatched *r);

@@ -38,7 +38,8 @@ static int check_features(const struct loom_exec *x, const struct loom_mxu *m, s
 {
 	static const enum loom_feature of_type[] = { LOOM_FEAT_F32, LOOM_FEAT_BF16, LOOM_FEAT_INT8 };
 
-	if (m->mode == LOOM_MXU_DW || m->flags & LOOM_MXU_TRANSPOSE || !loom_feature(x, of_type[m->type]) ||
+	if (!loom_feature(x, of_type[m->type]) || (m->mode == LOOM_MXU_DW && !loom_feature(x, LOOM_FEAT_DW)) ||
+	    (m->flags & LOOM_MXU_TRANSPOSE && !loom_feature(x, LOOM_FEAT_TRANSPOSE)) ||
 	    (m->h.regsel && !loom_feature(x, LOOM_FEAT_REG)) ||
 	    (is_convolution(m) && !loom_feature(x, LOOM_FEAT_CONV)) ||
 	    (m->flags & LOOM_MXU_EPI && !loom_feature(x, LOOM_FEAT_EPI)))
@@ -64,6 +65,8 @@ static int check_fields(const struct loom_mxu *m, struct loom_refusal *why)
 {
 	if (!m->ih || !m->iw || !m->kh || !m->kw || !m->kc || !m->oh || !m->ow || !m->n || !m->sy || !m->sx ||
 	    !m->dy || !m->dx || !m->outer[0] || !m->outer[1])
+		return loom_unit_refuse(why, LOOM_FAULT_FIELD);
+	if (m->mode == LOOM_MXU_DW && m->kc != 1) /* channels are counted by n */
 		return loom_unit_refuse(why, LOOM_FAULT_FIELD);
 	if (m->acc_pitch < m->n || !pad_ok(m) || (m->flags & LOOM_MXU_DRAIN && !out_type_ok(m)))
 		return loom_unit_refuse(why, LOOM_FAULT_FIELD);
@@ -128,7 +131,7 @@ static int check_a(const struct loom_exec *x, const struct loom_dispatched *r, s
 	if (!touched(m->ow, m->kw, m->sx, m->dx, m->px, m->iw, &lo, &hi))
 		return LOOM_FAULT_NONE;
 	loom_span_index(&s, m->a_sw, lo, hi);
-	loom_span_dim(&s, m->a_sc, m->kc);
+	loom_span_dim(&s, m->a_sc, m->mode == LOOM_MXU_DW ? m->n : m->kc);
 	loom_span_dim(&s, m->a_so[0], m->outer[0]);
 	loom_span_dim(&s, m->a_so[1], m->outer[1]);
 	return loom_span_check(x, &s, elem, why);

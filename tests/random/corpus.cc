@@ -71,16 +71,25 @@ std::vector<corpus_entry> read_corpus(const std::filesystem::path &dir) {
 }
 
 std::vector<std::string> must_cover() {
-  std::vector<std::string> all = {
-      "base register", "loop by register", "loop by immediate",
-      "mxu large",     "mxu outer",        "mxu dilation",
-      "mxu stride",    "reduce resume",    "reduce partial",
-      "scan",          "scan resume"};
+  std::vector<std::string> all = {"base register",
+                                  "loop by register",
+                                  "loop by immediate",
+                                  "mxu large",
+                                  "mxu outer",
+                                  "mxu dilation",
+                                  "mxu stride",
+                                  "mxu depthwise chunks",
+                                  "reduce resume",
+                                  "reduce partial",
+                                  "scan",
+                                  "scan resume"};
   for (const char *op :
-       {"HALT",    "LDI",     "ADD", "SUB",   "MUL",   "SHL",     "SHR",
-        "AND",     "OR",      "MIN", "MAX",   "CLAMP", "CMP",     "LD",
-        "ST",      "LOOP",    "BR",  "FENCE", "MARK",  "LD_COPY", "LD_FILL",
-        "ST_COPY", "ST_FILL", "MXU", "VPU"})
+       {"HALT",      "LDI",        "ADD",     "SUB",       "MUL",
+        "SHL",       "SHR",        "AND",     "OR",        "MIN",
+        "MAX",       "CLAMP",      "CMP",     "LD",        "ST",
+        "LOOP",      "BR",         "FENCE",   "MARK",      "LD_COPY",
+        "LD_FILL",   "ST_COPY",    "ST_FILL", "LD_GATHER", "LD_SCATTER",
+        "ST_GATHER", "ST_SCATTER", "MXU",     "VPU"})
     all.push_back(std::string("op ") + op);
   for (int i = 0; i < LOOM_NUM_CONDS; i++)
     all.push_back("cond " + std::to_string(i));
@@ -89,11 +98,12 @@ std::vector<std::string> must_cover() {
       all.push_back(what + std::to_string(i));
   for (const char *way :
        {"copy sram to sram", "copy sram to memory", "copy memory to sram",
-        "copy memory to memory", "fill sram", "fill memory"})
+        "copy memory to memory", "fill sram", "fill memory", "gather clamped",
+        "scatter dropped"})
     all.push_back(way);
   for (const char *t : {"f32", "bf16", "int8"})
-    for (const char *what :
-         {"conv", "gemm", "acc 0", "acc 1", "acc 2", "no drain"})
+    for (const char *what : {"conv", "gemm", "depthwise", "transposing loads",
+                             "acc 0", "acc 1", "acc 2", "no drain"})
       all.push_back(std::string("mxu ") + t + " " + what);
   for (const char *t : {"f32", "bf16"})
     for (const char *out : {"f32", "bf16", "f16"})

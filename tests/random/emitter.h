@@ -28,6 +28,7 @@ enum zone {
   Z_I32,
   Z_RQ_PAIRS,
   Z_RAW,
+  Z_INDEX,
   Z_COUNT
 };
 

@@ -350,15 +350,10 @@ const offence offences[] = {
      }},
     {"feature", false, LOOM_FAULT_FEATURE,
      [](context &c) {
-       auto m = small_product(c);
-       auto g = copy(LOOM_OP_LD_GATHER, LOOM_ADDR(S_IN, 0), sram(0), 4);
-       m.mode = LOOM_MXU_DW;
-       g.idx_type = LOOM_I32;
-       g.limit = 4;
-       if (c.r.chance(50))
-         add(c, m);
-       else
-         add(c, g);
+       auto d = copy(c.r.chance(50) ? LOOM_OP_LD_COPY : LOOM_OP_ST_COPY,
+                     LOOM_ADDR(S_IN, 0), sram(0), 4);
+       d.codec = LOOM_CODEC_WEIGHT;
+       add(c, d);
      }},
     {"micro-operation", false, LOOM_FAULT_OPCODE,
      [](context &c) { vector_record(c, 0, 64, 4, 4, 0xff); }},

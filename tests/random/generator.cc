@@ -66,6 +66,10 @@ void fill_zone(rng &r, std::vector<uint8_t> &v, int z) {
     case Z_I32:
       put(v, any_int(r));
       break;
+    case Z_INDEX: // mostly within a list's limit
+      put(v, static_cast<int32_t>(r.chance(5) ? r.between(INT32_MIN, INT32_MAX)
+                                              : r.between(-1, 7)));
+      break;
     case Z_RQ_PAIRS:
       put(v, static_cast<int32_t>(r.between(1 << 30, INT32_MAX)));
       put(v, static_cast<int32_t>(r.between(-16, 1)));
@@ -428,7 +432,8 @@ struct end_point {
 };
 
 // One side of a transfer, somewhere in SRAM or a slot.
-std::optional<end_point> any_end(emitter &e, const loom_dma &d, bool write) {
+std::optional<end_point> any_end(emitter &e, const loom_dma &d, bool write,
+                                 bool indexed) {
   auto &r = e.r;
   end_point p{};
   const uint32_t slot =
@@ -447,8 +452,9 @@ std::optional<end_point> any_end(emitter &e, const loom_dma &d, bool write) {
                       : r.chance(15) ? 0
                                      : r.between(-150, 150);
     p.stride[k] = static_cast<int32_t>(s);
-    dense *= d.n[k];
-    o.dim(s, d.n[k]);
+    const int64_t rows = indexed && k == 3 ? d.limit : d.n[k];
+    dense *= rows;
+    o.dim(s, rows);
   }
   const int64_t least = std::max<int64_t>(0, -(o.lo + o.base.lo)),
                 most = size - (o.hi + o.base.hi);
@@ -467,10 +473,12 @@ std::optional<end_point> any_end(emitter &e, const loom_dma &d, bool write) {
 void emit_dma(emitter &e) {
   auto &r = e.r;
   const bool st = r.chance(50), fill = r.chance(35);
+  const bool indexed = !fill && r.chance(45), gather = r.chance(50);
   loom_dma d{};
   d.h = header(
       static_cast<uint8_t>(fill ? (st ? LOOM_OP_ST_FILL : LOOM_OP_LD_FILL)
-                                : (st ? LOOM_OP_ST_COPY : LOOM_OP_LD_COPY)),
+                                : (st ? LOOM_OP_ST_COPY : LOOM_OP_LD_COPY) +
+                                      (indexed ? (gather ? 2 : 3) : 0)),
       sizeof(d));
   d.h.loc = e.any_loc();
   d.elem = fill ? r.pick<uint8_t>({1, 2, 4}) : 0;
@@ -483,9 +491,20 @@ void emit_dma(emitter &e) {
                              (d.elem == 4 ? ~0u : (1u << 8 * d.elem) - 1)
                        : 0;
 
-  std::vector<span> touches;
-  const auto to = any_end(e, d, true);
-  const auto from = any_end(e, d, false);
+  std::vector<span> touches, taken;
+  operand list;
+  if (indexed) {
+    d.n[3] = 1 + r.below(6);
+    d.limit = 1 + r.below(7);
+    d.idx_type = r.pick<uint8_t>({LOOM_I32, LOOM_U32});
+    list.hi = 4 * d.n[3];
+    list.base = e.any_base();
+    if (!e.place(list, taken))
+      return;
+    d.idx_or_fill = static_cast<uint32_t>(list.field);
+  }
+  const auto to = any_end(e, d, true, indexed && !gather);
+  const auto from = any_end(e, d, false, indexed && gather);
   if (!to || (!fill && !from))
     return;
   d.dst = to->address;
@@ -496,7 +515,12 @@ void emit_dma(emitter &e) {
     std::copy(from->stride, from->stride + 4, d.sstride);
     touches.push_back(from->touches);
   }
-  d.h.regsel = LOOM_REGSEL(fill ? 0 : from->base.reg, to->base.reg, 0, 0);
+  if (indexed) {
+    e.refresh(list, Z_INDEX);
+    touches.push_back(list.touches(false));
+  }
+  d.h.regsel =
+      LOOM_REGSEL(fill ? 0 : from->base.reg, to->base.reg, list.base.reg, 0);
   e.order.add(d, st ? LOOM_Q_ST : LOOM_Q_LD, touches);
 }
 

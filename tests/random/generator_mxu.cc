@@ -65,8 +65,9 @@ operand operand_a(emitter &e, loom_mxu &m, unsigned size) {
   operand o;
   o.hi = o.align = size;
   o.base = e.any_base();
+  const int64_t channels = m.mode == LOOM_MXU_DW ? m.n : m.kc;
   auto s =
-      unique_strides(e.r, {m.outer[0], m.outer[1], m.ih, m.iw, m.kc}, size);
+      unique_strides(e.r, {m.outer[0], m.outer[1], m.ih, m.iw, channels}, size);
   if (e.r.chance(20)) // broadcast over the batch
     s[0] = s[1] = 0;
   m.a_so[0] = s[0];
@@ -74,7 +75,7 @@ operand operand_a(emitter &e, loom_mxu &m, unsigned size) {
   m.a_sh = s[2];
   m.a_sw = s[3];
   m.a_sc = s[4];
-  const int64_t counts[] = {m.outer[0], m.outer[1], m.ih, m.iw, m.kc};
+  const int64_t counts[] = {m.outer[0], m.outer[1], m.ih, m.iw, channels};
   for (int d = 0; d < 5; d++)
     o.dim(s[static_cast<size_t>(d)], counts[d]);
   return o;
@@ -245,11 +246,22 @@ void emit_mxu(emitter &e) {
   operand out, res;
   bool have_res = false;
 
-  const bool large = r.chance(5);
+  const bool large = r.chance(8);
   if (large)
     choose_large(r, m);
   else
     choose_shape(r, m);
+  if (!large && r.chance(22)) {
+    m.mode = LOOM_MXU_DW;
+    m.kc = 1;
+    if (r.chance(15)) { // more channels than the model takes at once
+      m.n = static_cast<uint16_t>(r.between(257, 300));
+      m.outer[0] = m.outer[1] = 1;
+      m.kh = m.oh = m.ih = 1;
+      m.kw = static_cast<uint16_t>(r.between(1, 2));
+      m.iw = m.ow = static_cast<uint16_t>(r.between(1, 3));
+    }
+  }
   m.type = r.pick<uint8_t>(
       {LOOM_MXU_F32, LOOM_MXU_BF16, LOOM_MXU_INT8, LOOM_MXU_INT8});
   m.acc = r.pick<uint8_t>(
@@ -257,7 +269,8 @@ void emit_mxu(emitter &e) {
   const bool integer = m.type == LOOM_MXU_INT8, drain = r.chance(80),
              epi = m.acc == LOOM_ACC_BIAS || (drain && r.chance(65));
   m.flags = static_cast<uint8_t>((drain ? LOOM_MXU_DRAIN : 0) |
-                                 (epi ? LOOM_MXU_EPI : 0));
+                                 (epi ? LOOM_MXU_EPI : 0) |
+                                 (r.chance(15) ? LOOM_MXU_TRANSPOSE : 0));
   const uint32_t pixels =
       static_cast<uint32_t>(m.outer[0]) * m.outer[1] * m.oh * m.ow;
   m.acc_pitch =
@@ -306,7 +319,7 @@ void emit_mxu(emitter &e) {
     if (integer ? !int_epilogue(e, m, p, taken, fresh)
                 : !float_epilogue(e, m, p, taken, fresh))
       return;
-    if (m.outer[0] == 1 && m.outer[1] == 1 && r.chance(65) &&
+    if (m.outer[0] == 1 && m.outer[1] == 1 && r.chance(75) &&
         (!integer || m.out_type == LOOM_I8)) {
       have_res = true;
       if (!residual(e, m, p, res, taken))

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 // The machine: fetch, scalar records, copies. The array and the vector unit are
 // in oracle_mxu.cc and oracle_vpu.cc.
+#include <algorithm>
+
 #include "oracle.h"
 
 #include <cstring>
@@ -21,11 +23,14 @@ const char *op_name(unsigned op) {
 #define NAME(x)                                                                \
   { LOOM_OP_##x, #x }
   static const std::map<unsigned, const char *> names = {
-      NAME(HALT),    NAME(LDI),     NAME(ADD),     NAME(SUB),  NAME(MUL),
-      NAME(SHL),     NAME(SHR),     NAME(AND),     NAME(OR),   NAME(MIN),
-      NAME(MAX),     NAME(CLAMP),   NAME(CMP),     NAME(LD),   NAME(ST),
-      NAME(LOOP),    NAME(BR),      NAME(FENCE),   NAME(MARK), NAME(LD_COPY),
-      NAME(LD_FILL), NAME(ST_COPY), NAME(ST_FILL), NAME(MXU),  NAME(VPU)};
+      NAME(HALT),      NAME(LDI),       NAME(ADD),        NAME(SUB),
+      NAME(MUL),       NAME(SHL),       NAME(SHR),        NAME(AND),
+      NAME(OR),        NAME(MIN),       NAME(MAX),        NAME(CLAMP),
+      NAME(CMP),       NAME(LD),        NAME(ST),         NAME(LOOP),
+      NAME(BR),        NAME(FENCE),     NAME(MARK),       NAME(LD_COPY),
+      NAME(LD_FILL),   NAME(ST_COPY),   NAME(ST_FILL),    NAME(MXU),
+      NAME(VPU),       NAME(LD_GATHER), NAME(LD_SCATTER), NAME(ST_GATHER),
+      NAME(ST_SCATTER)};
 #undef NAME
   const auto known = names.find(op);
   return known == names.end() ? "?" : known->second;
@@ -244,8 +249,16 @@ void oracle::dma(const loom_dma &d) {
   std::vector<uint8_t> row(d.inner_bytes);
   uint32_t i[4];
 
+  const bool gather =
+      d.h.op == LOOM_OP_LD_GATHER || d.h.op == LOOM_OP_ST_GATHER;
+  const bool scatter =
+      d.h.op == LOOM_OP_LD_SCATTER || d.h.op == LOOM_OP_ST_SCATTER;
+
   count(std::string(fill ? "fill "
-                         : std::string("copy ") + where(d.src) + " to ") +
+                         : std::string(gather    ? "gather "
+                                       : scatter ? "scatter "
+                                                 : "copy ") +
+                               where(d.src) + " to ") +
         where(d.dst));
   for (i[0] = 0; i[0] < d.n[0]; i[0]++)
     for (i[1] = 0; i[1] < d.n[1]; i[1]++)
@@ -255,10 +268,29 @@ void oracle::dma(const loom_dma &d) {
               static_cast<int64_t>(LOOM_ADDR_OFFSET(d.src)) + base(d.h, 0);
           auto to =
               static_cast<int64_t>(LOOM_ADDR_OFFSET(d.dst)) + base(d.h, 1);
-          for (int k = 0; k < 4; k++) {
+          int64_t source = i[3], target_row = i[3];
+          if (gather || scatter) {
+            const auto word = static_cast<uint32_t>(
+                get(static_cast<int64_t>(d.idx_or_fill) + base(d.h, 2) +
+                        4 * static_cast<int64_t>(i[3]),
+                    4));
+            const int64_t named = d.idx_type == LOOM_I32
+                                      ? int64_t{static_cast<int32_t>(word)}
+                                      : int64_t{word};
+            const bool outside = named < 0 || named >= int64_t{d.limit};
+            if (outside)
+              count(gather ? "gather clamped" : "scatter dropped");
+            if (outside && scatter)
+              continue;
+            (gather ? source : target_row) =
+                std::clamp<int64_t>(named, 0, int64_t{d.limit} - 1);
+          }
+          for (int k = 0; k < 3; k++) {
             from += static_cast<int64_t>(i[k]) * d.sstride[k];
             to += static_cast<int64_t>(i[k]) * d.dstride[k];
           }
+          from += source * d.sstride[3];
+          to += target_row * d.dstride[3];
           if (fill)
             for (uint32_t b = 0; b < d.inner_bytes; b++)
               row[b] = static_cast<uint8_t>(d.idx_or_fill >> 8 * (b % d.elem));

@@ -24,7 +24,14 @@ float operand(uint32_t raw, unsigned type) {
 void oracle::cover_mxu(const loom_mxu &m, const loom_epi *e) {
   const std::string t = type_names[m.type];
   const bool conv = m.kh > 1 || m.kw > 1 || m.py || m.px;
-  count("mxu " + t + (conv ? " conv" : " gemm"));
+  count("mxu " + t +
+        (m.mode == LOOM_MXU_DW ? " depthwise"
+         : conv                ? " conv"
+                               : " gemm"));
+  if (m.mode == LOOM_MXU_DW && m.n > 256)
+    count("mxu depthwise chunks");
+  if (m.flags & LOOM_MXU_TRANSPOSE)
+    count("mxu " + t + " transposing loads");
   count("mxu " + t + " acc " + std::to_string(m.acc));
   if (m.oh * m.ow > 96 && m.oh * m.ow * m.n >= 4096 && m.kh * m.kw * m.kc > 256)
     count("mxu large");
@@ -56,6 +63,7 @@ void oracle::mxu(const loom_mxu &m, const loom_epi *e) {
                                                   : 1;
   const int64_t a_base = static_cast<int64_t>(m.a_base) + base(m.h, 0);
   const int64_t b_base = static_cast<int64_t>(m.b_base) + base(m.h, 1);
+  const bool depthwise = m.mode == LOOM_MXU_DW;
   int64_t i[5]; // o0, o1, oy, ox, n
   std::vector<std::pair<uint32_t, std::array<int64_t, 5>>> done;
 
@@ -84,7 +92,8 @@ void oracle::mxu(const loom_mxu &m, const loom_epi *e) {
                       pad ? m.pad_value
                           : static_cast<uint32_t>(get(
                                 a_base + i[0] * m.a_so[0] + i[1] * m.a_so[1] +
-                                    iy * m.a_sh + ix * m.a_sw + c * m.a_sc,
+                                    iy * m.a_sh + ix * m.a_sw +
+                                    (depthwise ? i[4] : c) * m.a_sc,
                                 size));
                   const auto b = static_cast<uint32_t>(
                       get(b_base + i[0] * m.b_so[0] + i[1] * m.b_so[1] +

@@ -104,6 +104,45 @@ std::string problemsOf(const std::vector<Record> &records) {
 }
 } // namespace
 
+TEST(Footprint, GatherReachesEveryRowBelowTheLimit) {
+  for (const bool gather : {true, false}) {
+    Record record =
+        dma(gather ? LOOM_OP_LD_GATHER : LOOM_OP_LD_SCATTER, 0, 64, 2, 128, 4);
+    auto &r = record.as<loom_dma>();
+    r.n[3] = 3;
+    r.limit = 5;
+    r.idx_or_fill = 4096;
+    r.sstride[3] = 8;
+    r.dstride[3] = 16;
+    const auto all = accessesOf(record);
+    ASSERT_EQ(all.size(), 3u);
+    EXPECT_EQ(all[0].space, uint32_t(LOOM_SLOT_SRAM)); // the list
+    EXPECT_FALSE(all[0].write);
+    EXPECT_EQ(all[0].lo, 4096);
+    EXPECT_EQ(all[0].hi, 4096 + 12);
+    EXPECT_EQ(all[1].hi, 64 + (gather ? 4 : 2) * 8 + 4);
+    EXPECT_TRUE(all[2].write);
+    EXPECT_EQ(all[2].hi, 128 + (gather ? 2 : 4) * 16 + 4);
+  }
+}
+
+TEST(Footprint, DepthwiseReadsAChannelForEachColumn) {
+  Record record;
+  record.bytes.resize(sizeof(loom_mxu));
+  auto &r = record.as<loom_mxu>();
+  r.h.op = LOOM_OP_MXU;
+  r.h.units = 4;
+  r.mode = LOOM_MXU_DW;
+  r.ih = r.iw = r.kh = r.kw = r.kc = r.oh = r.ow = 1;
+  r.sy = r.sx = r.dy = r.dx = 1;
+  r.outer[0] = r.outer[1] = 1;
+  r.n = 7;
+  r.a_base = 256;
+  r.a_sc = 4;
+  EXPECT_EQ(accessesOf(record)[0].lo, 256);
+  EXPECT_EQ(accessesOf(record)[0].hi, 256 + 7 * 4);
+}
+
 TEST(Footprint, OverlapAgreesWithSetsOfBytes) {
   std::mt19937 random(7);
   auto number = [&](int lo, int hi) {

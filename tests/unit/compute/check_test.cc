@@ -143,11 +143,14 @@ r.mxu.out_type = LOOM_I8;
 , {"bias without epilogue", LOOM_FAULT_FIELD, EDIT{r.mxu.acc = LOOM_ACC_BIAS;
 }
 }
-, {"depthwise", LOOM_FAULT_FEATURE, EDIT{r.mxu.mode = LOOM_MXU_DW;
+, {"channels in depthwise mode", LOOM_FAULT_FIELD,
+   EDIT{r.mxu.mode = LOOM_MXU_DW;
 }
 }
-, {"transposing loads", LOOM_FAULT_FEATURE,
-   EDIT{r.mxu.flags |= LOOM_MXU_TRANSPOSE;
+, {"A of the last channel", LOOM_FAULT_SRAM_BOUNDS,
+   EDIT{r.mxu.mode = LOOM_MXU_DW;
+r.mxu.kc = 1;
+r.mxu.a_sc = 1 << 20;
 }
 }
 , {"cap", LOOM_FAULT_CAP, EDIT{r.mxu.kc = 60000;
@@ -292,8 +295,12 @@ r.base[3] = INT64_MIN;
       return m.check(r);
     };
     loom_dispatched conv = product(), padded = product(), moved = product(),
-                    bf16 = product(), int8 = product();
+                    bf16 = product(), int8 = product(), depthwise = product(),
+                    transposing = product();
     conv.mxu.kw = 2;
+    depthwise.mxu.mode = LOOM_MXU_DW;
+    depthwise.mxu.kc = 1;
+    transposing.mxu.flags |= LOOM_MXU_TRANSPOSE;
     padded.mxu.px = 1;
     moved.h.regsel = LOOM_REGSEL(0, 3, 0, 0);
     bf16.mxu.type = LOOM_MXU_BF16;
@@ -302,6 +309,11 @@ r.base[3] = INT64_MIN;
     EXPECT_EQ(without(LOOM_FEAT_CONV, product()), LOOM_FAULT_NONE);
     EXPECT_EQ(without(LOOM_FEAT_CONV, conv), LOOM_FAULT_FEATURE);
     EXPECT_EQ(without(LOOM_FEAT_CONV, padded), LOOM_FAULT_FEATURE);
+    EXPECT_EQ(without(LOOM_FEAT_CONV, depthwise), LOOM_FAULT_NONE);
+    EXPECT_EQ(without(LOOM_FEAT_DW, product()), LOOM_FAULT_NONE);
+    EXPECT_EQ(without(LOOM_FEAT_DW, depthwise), LOOM_FAULT_FEATURE);
+    EXPECT_EQ(without(LOOM_FEAT_TRANSPOSE, product()), LOOM_FAULT_NONE);
+    EXPECT_EQ(without(LOOM_FEAT_TRANSPOSE, transposing), LOOM_FAULT_FEATURE);
     EXPECT_EQ(without(LOOM_FEAT_REG, moved), LOOM_FAULT_FEATURE);
     EXPECT_EQ(without(LOOM_FEAT_F32, product()), LOOM_FAULT_FEATURE);
     EXPECT_EQ(without(LOOM_FEAT_BF16, bf16), LOOM_FAULT_FEATURE);
@@ -574,6 +586,53 @@ r.base[3] = INT64_MIN;
     EXPECT_EQ(busy(LOOM_UOP_ATAN2, 0), 16u);
     EXPECT_EQ(busy(LOOM_UOP_POW, 0), 16u);
     EXPECT_EQ(busy(LOOM_UOP_LUT8, LOOM_UOP_IMM(0)), 2u);
+  }
+
+  // Cycles of a depthwise product of 4 x 8 pixels, busy and edge, on 16 x 16.
+  uint64_t depthwise_cycles(int kh, int kw, int stride, int channels) {
+    machine m;
+    loom_dispatched r = product();
+    r.mxu.mode = LOOM_MXU_DW;
+    r.mxu.kc = 1;
+    r.mxu.kh = uint16_t(kh);
+    r.mxu.kw = uint16_t(kw);
+    r.mxu.sy = r.mxu.sx = uint8_t(stride);
+    r.mxu.n = r.mxu.acc_pitch = uint16_t(channels);
+    r.mxu.oh = 4;
+    r.mxu.ow = 8;
+    EXPECT_EQ(m.check(r), LOOM_FAULT_NONE);
+    EXPECT_EQ(m.demand.macs, uint64_t(4 * 8 * kh * kw * channels));
+    EXPECT_EQ(m.demand.cost.fill, 16u + 16 + 32 + 16);
+    return m.demand.cost.busy + m.demand.cost.edge;
+  }
+
+  TEST(Demand, DepthwiseIsAPixelAStep) {
+    // f32: a step takes 4 cycles. 9 of 16 rows are taps.
+    EXPECT_EQ(depthwise_cycles(3, 3, 1, 16), 4u * 8 * 4);
+    EXPECT_EQ(depthwise_cycles(3, 3, 2, 16), 4u * 8 * 4 * 2);
+    // A stride beyond the kernel's width brings in no more than the window.
+    EXPECT_EQ(depthwise_cycles(1, 2, 3, 16), 4u * 8 * 4 * 2);
+    // 25 taps are two passes, 17 channels two.
+    EXPECT_EQ(depthwise_cycles(5, 5, 1, 16), 4u * 8 * 4 * 2);
+    EXPECT_EQ(depthwise_cycles(3, 3, 1, 17), 4u * 8 * 4 * 2);
+    // 4 channels: 4 pixels abreast; 3: 5, and 8 pixels are two steps; no less
+    // than the weights take to load.
+    EXPECT_EQ(depthwise_cycles(3, 3, 1, 4), 4u * 2 * 4);
+    EXPECT_EQ(depthwise_cycles(3, 3, 1, 3), 4u * 2 * 4);
+    EXPECT_EQ(depthwise_cycles(3, 3, 1, 1), 4u * 1 * 4);
+  }
+
+  // Loads of every stride run at full rate, with the flag or without.
+  TEST(Demand, TransposingLoadsCostNothing) {
+    machine m;
+    loom_dispatched r = product();
+    ASSERT_EQ(m.check(r), LOOM_FAULT_NONE);
+    const loom_cost plain = m.demand.cost;
+    r.mxu.flags |= LOOM_MXU_TRANSPOSE;
+    ASSERT_EQ(m.check(r), LOOM_FAULT_NONE);
+    EXPECT_EQ(m.demand.cost.busy, plain.busy);
+    EXPECT_EQ(m.demand.cost.edge, plain.edge);
+    EXPECT_EQ(m.demand.cost.fill, plain.fill);
   }
 
   } // namespace

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 # imports.sh ARCHIVE: the arithmetic of the model may import memcpy and its kin and nothing else of any library.
 set -eu
-objects="mxu mxu_check epi vpu vpu_check vpu_ops vpu_mem vpu_reduce kernels_scalar kernels_avx2 kernels_avx512 kernels_select"
+objects="mxu mxu_check mxu_dw epi vpu vpu_check vpu_ops vpu_mem vpu_reduce kernels_scalar kernels_avx2 kernels_avx512 kernels_select"
 list=$(nm "$1")
 for object in $objects; do
 	echo "$list" | grep -q "^$object\.c\.o:\|^$object\.o:" || {

@@ -14,6 +14,8 @@ struct shape {
   bool transpose_a, transpose_b, reverse_b;
   int acc, out_type;
   bool specials;
+  bool depthwise = false;
+  int channels() const { return depthwise ? n : kc; }
 };
 
 void PrintTo(const shape &s, std::ostream *os) {
@@ -22,7 +24,8 @@ void PrintTo(const shape &s, std::ostream *os) {
       << "," << s.sx << " dilation " << s.dy << "," << s.dx << " pad " << s.py
       << "," << s.px << " in " << s.ih << "x" << s.iw << " outer " << s.o0
       << "," << s.o1 << " acc " << s.acc << " out " << s.out_type << " flags "
-      << s.transpose_a << s.transpose_b << s.reverse_b << s.specials;
+      << s.transpose_a << s.transpose_b << s.reverse_b << s.specials
+      << s.depthwise;
 }
 
 constexpr uint32_t elem_bytes(int type) {
@@ -45,6 +48,7 @@ loom_dispatched record(const shape &s) {
   m.h.units = 4;
   m.type = uint8_t(s.type);
   m.acc = uint8_t(s.acc);
+  m.mode = s.depthwise ? LOOM_MXU_DW : LOOM_MXU_GEMM;
   m.flags = LOOM_MXU_DRAIN;
   m.pad_value = s.type == LOOM_MXU_F32    ? 0x40490fdb
                 : s.type == LOOM_MXU_BF16 ? 0xc020
@@ -53,9 +57,9 @@ loom_dispatched record(const shape &s) {
   m.ih = uint16_t(s.ih);
   m.iw = uint16_t(s.iw);
   m.a_sc = s.transpose_a ? pixels * e : e;
-  m.a_sw = s.transpose_a ? e : s.kc * e;
+  m.a_sw = s.transpose_a ? e : s.channels() * e;
   m.a_sh = s.iw * m.a_sw;
-  m.a_so[1] = pixels * s.kc * e;
+  m.a_so[1] = pixels * s.channels() * e;
   m.a_so[0] = s.o1 * m.a_so[1];
   m.kh = uint16_t(s.kh);
   m.kw = uint16_t(s.kw);
@@ -123,7 +127,7 @@ uint32_t expected_acc(const machine &mach, const loom_dispatched &r, int o0,
         const int64_t a = int64_t(m.a_base) + r.base[0] +
                           int64_t(o0) * m.a_so[0] + int64_t(o1) * m.a_so[1] +
                           int64_t(iy) * m.a_sh + int64_t(ix) * m.a_sw +
-                          int64_t(c) * m.a_sc;
+                          int64_t(m.mode == LOOM_MXU_DW ? n : c) * m.a_sc;
         const int64_t b = int64_t(m.b_base) + r.base[1] +
                           int64_t(o0) * m.b_so[0] + int64_t(o1) * m.b_so[1] +
                           k * m.b_sk + int64_t(n) * m.b_sn;
@@ -236,6 +240,11 @@ shape random_shape(std::mt19937 &rng) {
   s.out_type =
       s.type == LOOM_MXU_INT8 ? int(LOOM_I32) : pick(LOOM_F32, LOOM_F16);
   s.specials = rng() % 2;
+  s.depthwise = rng() % 3 == 0;
+  if (s.depthwise) {
+    s.kc = 1;
+    s.n = rng() % 8 ? s.n : pick(250, 300);
+  }
   return s;
 }
 

@@ -203,7 +203,7 @@ TEST(TargetCheck, EachKnob) {
         << words;
     EXPECT_THAT(e.what, HasSubstr(words));
   };
-  lacks([](auto &t) { t.features |= 1ull << LOOM_FEAT_DW; }, "features");
+  lacks([](auto &t) { t.features |= 1ull << LOOM_FEAT_CODEC; }, "features");
   lacks([](auto &t) { t.sram_bytes *= 2; }, "SRAM");
   lacks([](auto &t) { t.acc_bytes *= 2; }, "accumulator");
   lacks([](auto &t) { t.rows *= 2; }, "array");

@@ -238,6 +238,173 @@ TEST(dma, malformed_copies_are_refused) {
   }
 }
 
+// --- gather and scatter ---------------------------------------------------
+
+// 4 rows of 8 bytes by the list {2, -1, 9, 0}, of 5 rows 64 bytes apart.
+loom_dma by_list(uint8_t op, uint64_t src, uint64_t dst) {
+  auto d = dma(op, src, dst, 8);
+  const bool gather = op == LOOM_OP_LD_GATHER || op == LOOM_OP_ST_GATHER;
+  d.n[3] = 4;
+  d.limit = 5;
+  d.idx_type = LOOM_I32;
+  d.idx_or_fill = 4096;
+  d.sstride[3] = gather ? 64 : 8;
+  d.dstride[3] = gather ? 8 : 64;
+  return d;
+}
+
+loom_completion run_listed(rig &r, const loom_dma &d,
+                           std::vector<uint32_t> list = {2, 0xffffffff, 9, 0}) {
+  program p;
+  for (uint32_t i = 0; i < list.size(); i++)
+    p.fill(sram(4096 + 4 * i), 4, list[i], 4);
+  auto &c = p.copy(0, 0, 1);
+  const auto h = c.h;
+  c = d;
+  c.h.units = h.units;
+  p.halt();
+  return r.run(p);
+}
+
+std::vector<uint8_t> row(const std::vector<uint8_t> &v, size_t at) {
+  return {v.begin() + long(at), v.begin() + long(at) + 8};
+}
+
+TEST(gather, clamps_every_index) {
+  for (const bool direct : {false, true})
+    for (const uint8_t type : {LOOM_I32, LOOM_U32}) {
+      rig r;
+      r.allow_direct = direct;
+      const uint32_t a = r.slot(4096), b = r.slot(4096);
+      for (size_t i = 0; i < 4096; i++)
+        r.memory[a][i] = uint8_t(i * 7 + i / 256);
+      auto d = by_list(LOOM_OP_LD_GATHER, LOOM_ADDR(a, 128), LOOM_ADDR(b, 0));
+      d.idx_type = type;
+      const auto c = run_listed(r, d);
+      ASSERT_EQ(c.fault, LOOM_FAULT_NONE);
+      // Below zero: the first row; as u32, the same bits are far above.
+      const size_t want[] = {2, type == LOOM_I32 ? 0u : 4u, 4, 0};
+      for (size_t i = 0; i < 4; i++)
+        EXPECT_EQ(row(r.memory[b], 8 * i), row(r.memory[a], 128 + 64 * want[i]))
+            << i;
+      expect_whole(r, c);
+    }
+}
+
+TEST(scatter, drops_what_is_outside_and_the_last_of_equals_stays) {
+  rig r;
+  const uint32_t a = r.slot(4096), b = r.slot(4096);
+  for (size_t i = 0; i < 4096; i++)
+    r.memory[a][i] = uint8_t(i + 1);
+  const auto d =
+      by_list(LOOM_OP_ST_SCATTER, LOOM_ADDR(a, 0), LOOM_ADDR(b, 128));
+  auto want = r.memory[b];
+  const auto c = run_listed(r, d, {3, 0xffffffff, 5, 3});
+  ASSERT_EQ(c.fault, LOOM_FAULT_NONE);
+  std::copy_n(r.memory[a].begin() + 24, 8, want.begin() + 128 + 3 * 64);
+  EXPECT_EQ(r.memory[b], want);
+  expect_whole(r, c);
+}
+
+TEST(gather, takes_the_list_from_a_base_register) {
+  rig r;
+  const uint32_t a = r.slot(4096), b = r.slot(4096);
+  for (size_t i = 0; i < 4096; i++)
+    r.memory[a][i] = uint8_t(i / 8);
+  auto d = by_list(LOOM_OP_LD_GATHER, LOOM_ADDR(a, 0), LOOM_ADDR(b, 0));
+  program p;
+  p.fill(sram(4096), 16, 1, 4);
+  p.ldi(1, 4000);
+  d.idx_or_fill = 96;
+  d.h.regsel = LOOM_REGSEL(0, 0, 1, 0);
+  auto &c = p.copy(0, 0, 1);
+  const auto h = c.h;
+  c = d;
+  c.h.units = h.units;
+  p.halt();
+  ASSERT_EQ(r.run(p).fault, LOOM_FAULT_NONE);
+  for (size_t i = 0; i < 4; i++)
+    EXPECT_EQ(row(r.memory[b], 8 * i), row(r.memory[a], 64));
+}
+
+// Cycles are those of the worst place that a row can begin at, not of the
+// places that this list names.
+TEST(gather, time_is_that_of_a_burst_or_two_a_row_whatever_the_list) {
+  const struct {
+    int32_t stride;
+    uint32_t bytes, bursts;
+  } table[] = {{64, 8, 1},  {64, 64, 1},  {64, 65, 2}, {32, 32, 1},
+               {32, 33, 2}, {48, 16, 1},  {48, 17, 2}, {-64, 64, 1},
+               {4, 4, 1},   {4, 5, 2},    {1, 1, 1},   {1, 2, 2},
+               {1, 66, 3},  {128, 200, 4}};
+  for (const auto &t : table)
+    for (const auto &list : {std::vector<uint32_t>{0, 0, 0, 0},
+                             std::vector<uint32_t>{4, 1, 3, 2}}) {
+      rig r;
+      const uint32_t a = r.slot(8192);
+      auto d = by_list(LOOM_OP_LD_GATHER, LOOM_ADDR(a, 4096), sram(0));
+      d.sstride[3] = t.stride;
+      d.dstride[3] = 256;
+      d.inner_bytes = t.bytes;
+      ASSERT_EQ(run_listed(r, d, list).fault, LOOM_FAULT_NONE);
+      const auto e = r.entry(4);
+      const auto &m = r.target.mem[0];
+      EXPECT_EQ(e.end - e.start, LOOM_T_RECORD + m.latency + 1 +
+                                     4 * 64 * t.bursts / m.bytes_per_cycle)
+          << t.stride << " " << t.bytes;
+    }
+  // Within SRAM a row is a burst, too: 100 rows of a byte, 7 bursts of list.
+  rig r;
+  auto d = by_list(LOOM_OP_LD_GATHER, sram(0), sram(16384));
+  d.inner_bytes = 1;
+  d.n[3] = 100;
+  ASSERT_EQ(run_listed(r, d).fault, LOOM_FAULT_NONE);
+  const auto e = r.entry(4);
+  EXPECT_EQ(e.end - e.start, LOOM_T_RECORD + 7 + 100);
+}
+
+TEST(gather, malformed_lists_are_refused) {
+  const refused table[] = {
+      {"no limit", LOOM_FAULT_FIELD, [](loom_dma &d) { d.limit = 0; }},
+      {"type f32", LOOM_FAULT_FIELD,
+       [](loom_dma &d) { d.idx_type = LOOM_F32; }},
+      {"type i16", LOOM_FAULT_FIELD,
+       [](loom_dma &d) { d.idx_type = LOOM_I16; }},
+      {"elem", LOOM_FAULT_RESERVED, [](loom_dma &d) { d.elem = 4; }},
+      {"oob", LOOM_FAULT_RESERVED, [](loom_dma &d) { d.oob = 1; }},
+      {"codec", LOOM_FAULT_FEATURE,
+       [](loom_dma &d) { d.codec = LOOM_CODEC_WEIGHT; }},
+      {"fourth register", LOOM_FAULT_RESERVED,
+       [](loom_dma &d) { d.h.regsel = 0x1000; }},
+      {"list past SRAM", LOOM_FAULT_SRAM_BOUNDS,
+       [](loom_dma &d) {
+         d.idx_or_fill = named_target("npu16").sram_bytes - 15;
+       }},
+      {"row past the slot, never named", LOOM_FAULT_SLOT_BOUNDS,
+       [](loom_dma &d) { d.limit = 65; }},
+      {"limit and stride as large as they come", LOOM_FAULT_SLOT_BOUNDS,
+       [](loom_dma &d) { d.limit = 0xffffffff, d.sstride[3] = INT32_MAX; }},
+      {"and backward", LOOM_FAULT_SLOT_BOUNDS,
+       [](loom_dma &d) { d.limit = 0xffffffff, d.sstride[3] = INT32_MIN; }},
+  };
+  for (const auto &t : table) {
+    rig r;
+    const uint32_t a = r.slot(4096);
+    auto d = by_list(LOOM_OP_LD_GATHER, LOOM_ADDR(a, 0), sram(0));
+    t.damage(d);
+    const auto c = run_listed(r, d);
+    EXPECT_EQ(c.fault, t.fault) << t.what;
+    expect_whole(r, c);
+  }
+  // The last byte that fits: 64 rows of 64, list at the end of SRAM.
+  rig r;
+  const uint32_t a = r.slot(4096);
+  auto d = by_list(LOOM_OP_LD_GATHER, LOOM_ADDR(a, 56), sram(0));
+  d.limit = 64;
+  d.idx_or_fill = r.target.sram_bytes - 16;
+  EXPECT_EQ(run_listed(r, d).fault, LOOM_FAULT_NONE);
+}
+
 struct outside {
   const char *what;
   int fault;

@@ -20,7 +20,7 @@ program random_program(uint32_t seed) {
   for (int i = 0; i < 40; i++) {
     const uint32_t x = below(256) * 64, y = below(256) * 64;
     loom_hdr *h = nullptr;
-    switch (below(8)) {
+    switch (below(10)) {
     case 0:
       h = &p.copy(LOOM_ADDR(below(3), x), sram(y), 1 + below(2000)).h;
       break;
@@ -45,6 +45,27 @@ program random_program(uint32_t seed) {
     case 6:
       h = &p.store(3, y).h;
       break;
+    case 7: { // whatever lies there is the list
+      auto &d = p.copy(LOOM_ADDR(below(3), x / 4), sram(y), 1 + below(40),
+                       below(2) ? LOOM_OP_LD_GATHER : LOOM_OP_ST_GATHER);
+      d.n[3] = 1 + below(20);
+      d.limit = 1 + below(60);
+      d.idx_type = LOOM_U32;
+      d.idx_or_fill = below(256) * 64;
+      d.sstride[3] = int32_t(below(100));
+      d.dstride[3] = int32_t(below(100));
+      h = &d.h;
+      break;
+    }
+    case 8: {
+      auto &m =
+          p.gemm(1 + below(20), 1, 1 + below(20), x, y, 32768 + below(64) * 64);
+      m.mode = LOOM_MXU_DW;
+      m.kw = uint16_t(1 + below(3));
+      m.b_sk = 4 * m.n;
+      h = &m.h;
+      break;
+    }
     default:
       h = &p.seq(LOOM_OP_ADD, 1, 1, 0, 64).h;
       break;
@@ -135,6 +156,46 @@ TEST(saved_state, goes_on_as_if_nothing_had_happened) {
   for (uint32_t seed = 0; seed < 12; seed++) {
     const program p = random_program(seed);
     ASSERT_TRUE(run_migrating(p, 5 + seed) == run_sliced(p, 0)) << seed;
+  }
+}
+
+// Saves the job after so many instructions and loads it elsewhere.
+outcome run_moved_once(const program &p, uint64_t after) {
+  rig r, next;
+  add_slots(r);
+  EXPECT_EQ(r.start(p), LOOM_FAULT_NONE);
+  EXPECT_EQ(loom_npu_run(r.npu.get(), after), LOOM_NPU_RUNNING) << after;
+  std::vector<uint8_t> saved(loom_npu_save_bytes(r.npu.get()));
+  loom_npu_save(r.npu.get(), saved.data());
+  next.slots = r.slots;
+  next.memory = r.memory;
+  next.code = r.code;
+  next.report = r.report;
+  EXPECT_TRUE(loom_npu_load(next.npu.get(), saved.data(), saved.size(),
+                            next.slots.data(), next.slots.size()));
+  outcome o;
+  while (loom_npu_run(next.npu.get(), 0) == LOOM_NPU_RUNNING)
+    ;
+  o.c = next.finish();
+  o.memory = next.memory;
+  o.report = next.report;
+  return o;
+}
+
+// No bit and no cycle, wherever a job is cut.
+TEST(saved_state, at_a_hundred_random_moments_changes_nothing) {
+  std::mt19937 rng(17);
+  int moments = 0;
+  for (uint32_t seed = 100; moments < 100; seed++) {
+    const program p = random_program(seed);
+    const outcome once = run_sliced(p, 0);
+    if (once.c.fault != LOOM_FAULT_NONE)
+      continue;
+    for (int i = 0; i < 10; i++, moments++) {
+      const uint64_t after = 1 + rng() % (once.c.insns - 1);
+      ASSERT_TRUE(run_moved_once(p, after) == once)
+          << "seed " << seed << ", after " << after << " instructions";
+    }
   }
 }
 

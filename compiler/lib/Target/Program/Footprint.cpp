@@ -167,11 +167,19 @@ bool mlir::loom::program::covers(const Access &outside, const Access &inside) {
 
 static void addDma(const loom_dma &r, std::vector<Access> &out) {
   std::vector<Access::Dim> src, dst;
-  for (unsigned d = 0; d < 4; ++d) {
-    src.push_back({r.n[d], r.sstride[d]});
-    dst.push_back({r.n[d], r.dstride[d]});
-  }
   const bool fill = r.h.op == LOOM_OP_LD_FILL || r.h.op == LOOM_OP_ST_FILL;
+  const bool gather =
+      r.h.op == LOOM_OP_LD_GATHER || r.h.op == LOOM_OP_ST_GATHER;
+  const bool scatter =
+      r.h.op == LOOM_OP_LD_SCATTER || r.h.op == LOOM_OP_ST_SCATTER;
+  for (unsigned d = 0; d < 4; ++d) {
+    // An index list may name any row below the limit.
+    src.push_back({gather && d == 3 ? r.limit : r.n[d], r.sstride[d]});
+    dst.push_back({scatter && d == 3 ? r.limit : r.n[d], r.dstride[d]});
+  }
+  if (gather || scatter)
+    out.push_back(
+        makeAccess(kSramSpace, false, r.idx_or_fill, r.n[3] * 4ll, {}));
   auto offset = [](uint64_t addr) {
     return int64_t(LOOM_ADDR_OFFSET(addr) << 16) >> 16;
   };
@@ -205,7 +213,7 @@ static void addMxu(const Record &record, std::vector<Access> &out) {
                               {r.outer[1], r.a_so[1]},
                               {y1 - y0 + 1, r.a_sh},
                               {x1 - x0 + 1, r.a_sw},
-                              {r.kc, r.a_sc}}));
+                              {r.mode == LOOM_MXU_DW ? r.n : r.kc, r.a_sc}}));
   out.push_back(makeAccess(kSramSpace, false, r.b_base, in,
                            {{r.outer[0], r.b_so[0]},
                             {r.outer[1], r.b_so[1]},
