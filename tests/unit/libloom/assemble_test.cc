@@ -42,7 +42,8 @@ template <class T> void round_trip(const T &record, unsigned units) {
   const assembled back = assemble(text);
   EXPECT_EQ(back.units, static_cast<int>(units)) << text << ": " << back.why;
   EXPECT_EQ(std::memcmp(back.bytes, padded, units * LOOM_UNIT_BYTES), 0)
-      << text << "\n" << text_of(back.bytes);
+      << text << "\n"
+      << text_of(back.bytes);
 }
 
 TEST(Assemble, ScalarRecord) {
@@ -109,7 +110,7 @@ TEST(Assemble, VectorChain) {
   EXPECT_EQ(text_of(r.bytes), line);
 }
 
-TEST(Assemble, EveryMicroOperation) {
+TEST(Assemble, EveryMicroOperation){
 #define CHECK_UOP(num, name, count, cls, text)                                 \
   {                                                                            \
     const char *operands[] = {"", ",v1", ",v1,v2", ",v1,v2,#3"};               \
@@ -117,7 +118,7 @@ TEST(Assemble, EveryMicroOperation) {
                              " 5" + operands[count] + "}";                     \
     EXPECT_EQ(text_of(assemble(line).bytes), line);                            \
   }
-  LOOM_UOPS(CHECK_UOP)
+    LOOM_UOPS(CHECK_UOP)
 #undef CHECK_UOP
 }
 

@@ -18,11 +18,11 @@ using program::ProductTiling;
 namespace {
 /// Operands with one meaning a dimension, whatever the operation was.
 struct Product {
-  Box input;  // g, b, y, x, c
-  Box filter; // g, ky, kx, c, n
-  Box bias;   // g, n
-  Box scale;  // g, n
-  Box out;    // g, b, y, x, n
+  Box input;    // g, b, y, x, c
+  Box filter;   // g, ky, kx, c, n
+  Box bias;     // g, n
+  Box scale;    // g, n
+  Box out;      // g, b, y, x, n
   Box residual; // as out
   unsigned resType = 0;
   ProductShape shape;
@@ -323,8 +323,8 @@ LogicalResult mlir::loom::lowerProduct(Emitter &emitter, const Memory &memory,
   s.elem = elementBytesOf(lhs.getType());
   s.outElem = elementBytesOf(result.getType());
   p.outType = *loomt::npuType(element(result));
-  Value residual = conv ? conv.getResidual()
-                        : cast<loomt::ContractOp>(op).getResidual();
+  Value residual =
+      conv ? conv.getResidual() : cast<loomt::ContractOp>(op).getResidual();
   if (residual) {
     p.resType = *loomt::npuType(element(residual));
     s.resElem = elementBytesOf(residual.getType());
