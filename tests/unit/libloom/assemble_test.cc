@@ -103,7 +103,7 @@ TEST(Assemble, MacroTileWithEmptyEpilogue) {
 TEST(Assemble, VectorChain) {
   const char *line =
       "VPU wait=2:1 loc=4 n=1x1x1x2x3x65535 mask=0x10 "
-      "view0=bf16@0x40[0,0,0,-8,4,2] view1=out:f32@0x100/flags0x2[0,0,0,4,0,0] "
+      "view0=bf16@0x40[0,0,0,-8,4,2] view1=out:f32@0x100/flags0x3[0,0,0,4,0,0] "
       "#0=0x3f800000 {LOAD 0,v0; FFMA 15,v0,#0,v0; RADD_F 1,v15}";
   const assembled r = assemble(line);
   ASSERT_GT(r.units, 0) << r.why;
