@@ -16,7 +16,7 @@ MODELS = util.BUILD / "e2e" / "models"
 WORK = util.BUILD / "e2e" / "work"
 BIN = util.BUILD / "e2e" / "bin"
 TARGETS = ("npu8", "npu16", "npu64")
-MODEL_SOURCES = ("tests/e2e/models.py", *demo.TRAIN_SOURCES)
+MODEL_SOURCES = ("tests/e2e/models.py", "tests/e2e/zoo.py", *demo.TRAIN_SOURCES)
 
 
 def export() -> None:

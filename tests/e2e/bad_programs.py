@@ -75,6 +75,33 @@ def cases(shop: Shop) -> Iterator[Case]:
     yield from unsupported(shop)
     yield from dynamic(shop)
     yield from wrong_place(shop)
+    yield from listings(shop)
+
+
+def listings(shop: Shop) -> Iterator[Case]:
+    """What `loom as` and `loom report` are given wrongly."""
+    tool = shop.tools / "loom"
+    listed = subprocess.run(
+        [tool, "dis", shop.program], check=True, capture_output=True, text=True
+    ).stdout.splitlines()
+    number = re.compile(r"^ *\d+ ")
+
+    def assemble(name: str, lines: list[str], *words: str) -> Case:
+        out, text = shop.fresh("again.loom"), "\n".join(lines).encode() + b"\n"
+        listing = shop.file("listing.txt", text)
+        command = [tool, "as", listing, "--program", shop.program, "-o", out]
+        return Case(f"loom as: {name}", command, words, (out,))
+
+    yield assemble("a word that is no instruction", ["    0  JUMP"], "line 1", "JUMP")
+    yield assemble("a field that there is not", ["HALT", "HALT speed=9"], "line 2", "speed")
+    yield assemble("a line too few", listed[1:], "line 1", "unit", "leave the numbers out")
+    shorter = [number.sub("", line) for line in listed[1:]]
+    yield assemble("another length", shorter, "units of code", "keep the length")
+    out = shop.fresh("again.loom")
+    yield Case("loom as: no listing", [tool, "as", "/nowhere", "-o", out], ("/nowhere",), (out,))
+    good = shop.program.read_bytes()
+    cut = shop.file("cut.loom", good[: len(good) // 2])
+    yield Case("loom report: half a program", [tool, "report", cut], ("cut.loom",))
 
 
 def exported(shop: Shop, target: Any, *args: Any, params: Any = None) -> Path:

@@ -516,8 +516,8 @@ extern "C" int loom_assemble(const char *text, void *record, unsigned size_units
 		for (const op_name &o : op_names) {
 			if (name != o.name)
 				continue;
-			auto bytes = o.op == LOOM_OP_VPU ? vpu_from(line.substr(end))
-							 : fixed_from(o.op, line.substr(end));
+			auto bytes =
+				o.op == LOOM_OP_VPU ? vpu_from(line.substr(end)) : fixed_from(o.op, line.substr(end));
 			const size_t units = bytes.size() / LOOM_UNIT_BYTES;
 			if (units > LOOM_MAX_UNITS || units > size_units)
 				bad("the record takes " + std::to_string(units) + " units");

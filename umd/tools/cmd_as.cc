@@ -60,8 +60,8 @@ std::vector<uint8_t> assemble(const std::string &text, const std::string &path)
 		const size_t end = std::min(text.find('\n', at), text.size());
 		number++;
 		try {
-			const std::string line =
-				instruction_of(text.substr(at, end - at), static_cast<uint32_t>(code.size() / LOOM_UNIT_BYTES));
+			const std::string line = instruction_of(text.substr(at, end - at),
+								static_cast<uint32_t>(code.size() / LOOM_UNIT_BYTES));
 			if (!line.empty()) {
 				uint8_t record[LOOM_MAX_RECORD_BYTES] = {};
 				char why[512];
@@ -71,7 +71,8 @@ std::vector<uint8_t> assemble(const std::string &text, const std::string &path)
 				code.insert(code.end(), record, record + units * LOOM_UNIT_BYTES);
 			}
 		} catch (const std::exception &e) {
-			throw std::runtime_error(fmt::format("{}: line {}: {}", path, number, e.what()));
+			throw std::runtime_error(
+				fmt::format("{}: line {}: {}; write it as loom dis does", path, number, e.what()));
 		}
 		at = end + 1;
 	}
@@ -105,7 +106,8 @@ std::string with_code(const std::string &path, const std::vector<uint8_t> &code)
 int run(const options &o)
 {
 	const std::vector<uint8_t> code = assemble(text_of(o.listing), o.listing);
-	const std::string bytes = o.program.empty() ? std::string(code.begin(), code.end()) : with_code(o.program, code);
+	const std::string bytes =
+		o.program.empty() ? std::string(code.begin(), code.end()) : with_code(o.program, code);
 	const std::string temporary = o.output + ".tmp";
 	std::ofstream out(temporary, std::ios::binary);
 	out << bytes;
@@ -124,7 +126,8 @@ action add_as(CLI::App &app)
 	auto o = std::make_shared<options>();
 	app.add_option("listing", o->listing, "what loom dis printed; - for standard input")->required();
 	app.add_option("--program", o->program, "take everything but the code from this program (.loom)");
-	app.add_option("-o,--output", o->output, "file to write: a program, or the bare code without --program")->required();
+	app.add_option("-o,--output", o->output, "file to write: a program, or the bare code without --program")
+		->required();
 	return [o] { return run(*o); };
 }
 

@@ -172,7 +172,8 @@ void print(const reporter &r)
 		path = std::max(path, (l.path.empty() ? l.source : l.path).size());
 		shape = std::max(shape, l.shape.size());
 	}
-	fmt::print("{:>5}  {:<6}  {:<{}}  {:<{}}  {:<6}  {:>10}  {:>10}  {:>6}  {:>9}  {:>9}  {:>9}  {:>9}  {:>9}  {:>12}\n",
+	fmt::print("{:>5}  {:<6}  {:<{}}  {:<{}}  {:<6}  {:>10}  {:>10}  {:>6}  {:>9}  {:>9}  {:>9}  {:>9}  {:>9}  "
+		   "{:>12}\n",
 		   "layer", "op", "shape", shape, "module", path, "bound", "cycles", "ideal", "%", "traffic", "edge",
 		   "fill", "stall", "overlap", "bytes");
 	layer sum;
@@ -192,7 +193,8 @@ void print(const reporter &r)
 		sum.overlap += l.overlap;
 		sum.moved += l.moved;
 	}
-	fmt::print("{} layers: {} cycles planned, {} ideal ({:.3f} x): traffic {}, edge {}, fill {}, stall {}, overlap {}; "
+	fmt::print("{} layers: {} cycles planned, {} ideal ({:.3f} x): traffic {}, edge {}, fill {}, stall {}, overlap "
+		   "{}; "
 		   "{} bytes moved; {} cycles with start and end\n",
 		   r.layers.size(), sum.cycles, sum.ideal, sum.ideal ? double(sum.cycles) / double(sum.ideal) : 0.0,
 		   sum.traffic, sum.edge, sum.fill, sum.stall, sum.overlap, sum.moved, r.plan.cycles);

@@ -263,7 +263,7 @@ OwningOpRef<ModuleOp> Importer::run(StringRef path, const Bundle *bundle,
   buildFrontPipeline(passes, options.features);
   if (failed(passes.run(*module)))
     return {};
-  if (options.checkLegality && 
+  if (options.checkLegality &&
       failed(stablehlo::checkLegality(*module, options.features)))
     return {};
   return module;

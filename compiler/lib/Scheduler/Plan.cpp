@@ -120,7 +120,8 @@ bool Simulator::dispatch() {
     return false;
   const unsigned q = queueOf(records[next].header().op);
   if (q == LOOM_Q_SEQ) {
-    if (!idle())
+    const uint8_t op = records[next].header().op;
+    if ((op == LOOM_OP_FENCE || op == LOOM_OP_HALT) && !idle())
       return false;
     plan.records[next] = {now / 2, now / 2 + LOOM_T_SEQ};
   } else if (queues[q].waiting.size() < LOOM_QUEUE_DEPTH) {

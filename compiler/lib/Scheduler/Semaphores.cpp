@@ -34,6 +34,9 @@ public:
   Assigner(const std::vector<Record> &records, const std::set<uint32_t> &forced)
       : records(records), forced(forced), syncs(records.size()),
         clocks(records.size()), indexInQueue(records.size()) {
+    queues.reserve(records.size());
+    for (const Record &record : records)
+      queues.push_back(queueOf(record.header().op));
     for (const Record &record : records)
       for (const Access &access : accessesOf(record))
         if (access.write)
@@ -53,7 +56,8 @@ private:
 
   const std::vector<Record> &records;
   const std::set<uint32_t> &forced;
-  std::set<uint32_t> written; // spaces; others cannot conflict
+  std::vector<uint8_t> queues; // of each record
+  std::set<uint32_t> written;  // spaces; others cannot conflict
   std::vector<Sync> syncs;
   std::vector<Clock> clocks;          // at the start of each record
   std::vector<uint32_t> indexInQueue; // position of a record in its queue
@@ -74,14 +78,14 @@ unsigned mlir::loom::program::semaphoreOf(unsigned from, unsigned to) {
 
 /// For each other queue: how many of its records must be complete before r.
 Clock Assigner::needs(uint32_t r, const std::vector<Access> &accesses) {
-  const unsigned self = queueOf(records[r].header().op);
+  const unsigned self = queues[r];
   Clock need{};
   for (const Access &access : accesses) {
     auto it = std::find(spaces.begin(), spaces.end(), access.space);
     if (it == spaces.end())
       continue;
     for (const Touch &touch : touches[it - spaces.begin()]) {
-      const unsigned q = queueOf(records[touch.record].header().op);
+      const unsigned q = queues[touch.record];
       const uint32_t done = indexInQueue[touch.record] + 1;
       if (q == self || done <= known[self][q] || done <= need[q])
         continue;
@@ -96,7 +100,7 @@ Clock Assigner::needs(uint32_t r, const std::vector<Access> &accesses) {
 /// A signal on the record of `from` that completes `target` records, or on a
 /// later one that still precedes r. False if all of them are full.
 bool Assigner::addToken(unsigned from, uint32_t target, uint32_t r) {
-  const unsigned to = queueOf(records[r].header().op);
+  const unsigned to = queues[r];
   for (uint32_t i = target - 1; i < order[from].size(); ++i) {
     const uint32_t producer = order[from][i];
     if (syncs[producer].signals.size() == 2)
@@ -121,7 +125,7 @@ bool Assigner::addToken(unsigned from, uint32_t target, uint32_t r) {
 }
 
 bool Assigner::connect(uint32_t r, const Clock &need) {
-  const unsigned self = queueOf(records[r].header().op);
+  const unsigned self = queues[r];
   while (true) {
     // The dependence issued last tends to imply the others.
     unsigned best = kQueues;
@@ -179,7 +183,7 @@ void Assigner::remember(uint32_t r, const std::vector<Access> &accesses) {
       });
     if (list.size() % 64 == 63)
       std::erase_if(list, [&](const Touch &touch) {
-        const unsigned q = queueOf(records[touch.record].header().op);
+        const unsigned q = queues[touch.record];
         return indexInQueue[touch.record] + 1 <= everyone[q];
       });
     list.push_back({r, access});
@@ -188,7 +192,7 @@ void Assigner::remember(uint32_t r, const std::vector<Access> &accesses) {
 
 uint32_t Assigner::run() {
   for (uint32_t r = 0; r < records.size(); ++r) {
-    const unsigned self = queueOf(records[r].header().op);
+    const unsigned self = queues[r];
     if (self == LOOM_Q_SEQ || self >= kQueues)
       continue;
     if (forced.count(r))

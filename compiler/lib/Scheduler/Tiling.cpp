@@ -83,8 +83,8 @@ void Search::judge(ProductTiling t) {
                 ac = ceilDiv(s.c, t.tc);
   const int64_t sram =
       t.aBufs * alignUp(t.aBytes) + t.bBufs * alignUp(t.bBytes) +
-      t.outBufs * alignUp(t.outBytes) +
-      t.outBufs * alignUp(t.resBytes) + (s.bias + s.scale) * 2 * alignUp(t.tn * 4);
+      t.outBufs * alignUp(t.outBytes) + t.outBufs * alignUp(t.resBytes) +
+      (s.bias + s.scale) * 2 * alignUp(t.tn * 4);
   if (sram > int64_t(target.sram_bytes))
     return;
   // A ring hits if it holds what the loops inside come back to.
@@ -110,16 +110,15 @@ void Search::judge(ProductTiling t) {
   const int64_t outBus =
       bus(t.outBytes, t.tn == s.n && s.g == 1 ? t.outBytes : t.tn * s.outElem);
   const int64_t resBus =
-      s.resElem ? bus(t.resBytes, t.tn == s.n && s.g == 1 ? t.resBytes
-                                                          : t.tn * s.resElem)
+      s.resElem ? bus(t.resBytes,
+                      t.tn == s.n && s.g == 1 ? t.resBytes : t.tn * s.resElem)
                 : 0;
   const int64_t ld = aOnce * (record + move(aBus)) +
                      bOnce * (record + move(bBus)) +
                      (s.resElem ? pt * nt * (record + move(resBus)) : 0);
   const int64_t st = pt * nt * (record + move(outBus));
-  const int64_t shared =
-      aOnce * move(aBus) + bOnce * move(bBus) +
-      pt * nt * (move(outBus) + move(resBus));
+  const int64_t shared = aOnce * move(aBus) + bOnce * move(bBus) +
+                         pt * nt * (move(outBus) + move(resBus));
   const int64_t pixelsHere = t.ty * t.tx, k = t.tky * t.tkx * t.tc;
   auto cost = [&](int drain) {
     const loom_cost c =
@@ -192,7 +191,8 @@ void Search::chunked(ProductTiling t) {
   t.bBytes = k * t.tn * s.elem;
   t.outBytes = t.tb * t.ty * t.tx * t.tn * s.outElem;
   t.resBytes = t.tb * t.ty * t.tx * t.tn * s.resElem;
-  if (t.aBytes + t.bBytes + t.outBytes + t.resBytes > int64_t(target.sram_bytes))
+  if (t.aBytes + t.bBytes + t.outBytes + t.resBytes >
+      int64_t(target.sram_bytes))
     return;
   buffered(t);
 }

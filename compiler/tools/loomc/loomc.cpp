@@ -62,9 +62,9 @@ static std::string describe(Diagnostic &diagnostic) {
   return text;
 }
 
-static OwningOpRef<ModuleOp>
-import(MLIRContext &context, const Options &options, uint64_t features,
-       std::string &entry) {
+static OwningOpRef<ModuleOp> import(MLIRContext &context,
+                                    const Options &options, uint64_t features,
+                                    std::string &entry) {
   ImportOptions importOptions;
   importOptions.features = features;
   auto sink = [](llvm::StringRef message) { sayError(message); };
@@ -148,7 +148,8 @@ static int compile(const Options &options) {
     return success();
   });
   std::string entry;
-  OwningOpRef<ModuleOp> module = import(context, options, target.features, entry);
+  OwningOpRef<ModuleOp> module =
+      import(context, options, target.features, entry);
   if (!module)
     return 1;
   CompiledProgram compiled;
@@ -161,7 +162,8 @@ static int compile(const Options &options) {
   }
   if (stage != Stage::Program)
     return writeText(options, *module) ? 0 : 1;
-  std::string error = program::writeFileAtomically(options.output, compiled.file);
+  std::string error =
+      program::writeFileAtomically(options.output, compiled.file);
   if (!error.empty()) {
     sayError(error + "; choose a writable place with -o");
     return 1;

@@ -12,10 +12,9 @@ using namespace mlir;
 using namespace mlir::loom;
 
 static const char *const kArtifacts[] = {
-    "argmax",  "bf16_conv", "big_constant", "bool_constant",
-    "complex", "composite", "dropout",      "erf",
-    "gather",  "int8_dot",  "scan",
-    "sort",    "while"};
+    "argmax",    "bf16_conv", "big_constant", "bool_constant", "complex",
+    "composite", "dropout",   "erf",          "gather",        "int8_dot",
+    "scan",      "sort",      "while"};
 
 /// Empty when the bytes were read.
 static std::string errorOf(StringRef bytes, MLIRContext &context) {

@@ -13,7 +13,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
+#include <limits>
 
 using namespace mlir;
 using namespace mlir::loom;
@@ -314,6 +316,78 @@ func.func @main(%x: tensor<2x3xf32>, %y: tensor<3x3xf32>) -> (tensor<5x6xf32>, t
       want[i * 6 + 1 + 2 * j] = i < 2 ? x[i * 3 + j] : y[(i - 2) * 3 + j];
   expectBits(as<float>(out[0]), want);
   expectBits(as<float>(out[1]), x);
+}
+
+TEST_F(CompileAndRun, ElementaryFunctions) {
+  std::vector<float> x = values(1000, 21), y(x.size());
+  for (size_t i = 0; i < x.size(); ++i)
+    y[i] = std::fabs(x[i]) + 0.25f;
+  auto out = run(R"mlir(
+func.func @main(%x: tensor<1000xf32>, %y: tensor<1000xf32>) -> (tensor<1000xf32>, tensor<1000xf32>, tensor<1000xf32>, tensor<1000xf32>) {
+  %0 = "stablehlo.exponential"(%x) : (tensor<1000xf32>) -> tensor<1000xf32>
+  %1 = "stablehlo.tan"(%x) : (tensor<1000xf32>) -> tensor<1000xf32>
+  %2 = "stablehlo.power"(%y, %x) : (tensor<1000xf32>, tensor<1000xf32>) -> tensor<1000xf32>
+  %3 = "stablehlo.atan2"(%x, %y) : (tensor<1000xf32>, tensor<1000xf32>) -> tensor<1000xf32>
+  return %0, %1, %2, %3 : tensor<1000xf32>, tensor<1000xf32>, tensor<1000xf32>, tensor<1000xf32>
+})mlir",
+                 {bytes(x), bytes(y)});
+  ASSERT_EQ(out.size(), 4u);
+  std::vector<std::vector<float>> have;
+  for (const auto &o : out)
+    have.push_back(as<float>(o));
+  for (size_t i = 0; i < x.size(); ++i) {
+    const double want[] = {std::exp(x[i]), std::tan(x[i]),
+                           std::pow(double(y[i]), x[i]),
+                           std::atan2(x[i], y[i])};
+    for (int k = 0; k < 4; ++k)
+      EXPECT_NEAR(have[k][i], want[k], 4e-7 * std::fabs(want[k]) + 1e-12)
+          << "function " << k << " of " << x[i];
+  }
+}
+
+TEST_F(CompileAndRun, PicksRowsByIndex) {
+  const int rows = 50, width = 6, count = 700;
+  std::vector<float> table = values(rows * width, 31), want(count * width);
+  table[7 * width] = std::numeric_limits<float>::infinity();
+  std::vector<int32_t> index(count);
+  for (int i = 0; i < count; ++i)
+    index[i] = i * 37 % (rows + 20) - 10; // some below, some beyond
+  for (int i = 0; i < count; ++i)
+    for (int j = 0; j < width; ++j)
+      want[i * width + j] =
+          table[std::clamp<int>(index[i], 0, rows - 1) * width + j];
+  auto out = run(R"mlir(
+func.func @main(%t: tensor<50x2x3xf32>, %i: tensor<7x100x1xi32>) -> tensor<7x100x2x3xf32> {
+  %0 = "stablehlo.gather"(%t, %i) <{offset_dims = array<i64: 2, 3>, collapsed_slice_dims = array<i64: 0>, operand_batching_dims = array<i64>, start_indices_batching_dims = array<i64>, start_index_map = array<i64: 0>, index_vector_dim = 2 : i64, slice_sizes = array<i64: 1, 2, 3>}> : (tensor<50x2x3xf32>, tensor<7x100x1xi32>) -> tensor<7x100x2x3xf32>
+  return %0 : tensor<7x100x2x3xf32>
+})mlir",
+                 {bytes(table), bytes(index)});
+  ASSERT_EQ(out.size(), 1u);
+  expectBits(as<float>(out[0]), want);
+}
+
+TEST_F(CompileAndRun, ProductWithResidual) {
+  const int m = 40, k = 20, n = 33;
+  std::vector<float> a = values(m * k, 41), b = values(k * n, 42),
+                     bias = values(n, 43), r = values(m * n, 44), want(m * n);
+  auto out = run(R"mlir(
+func.func @main(%a: tensor<40x20xf32>, %b: tensor<20x33xf32>, %c: tensor<33xf32>, %r: tensor<40x33xf32>) -> tensor<40x33xf32> {
+  %0 = "stablehlo.dot_general"(%a, %b) <{lhs_batching_dimensions = array<i64>, rhs_batching_dimensions = array<i64>, lhs_contracting_dimensions = array<i64: 1>, rhs_contracting_dimensions = array<i64: 0>}> : (tensor<40x20xf32>, tensor<20x33xf32>) -> tensor<40x33xf32>
+  %1 = "stablehlo.broadcast_in_dim"(%c) <{broadcast_dimensions = array<i64: 1>}> : (tensor<33xf32>) -> tensor<40x33xf32>
+  %2 = "stablehlo.add"(%0, %1) : (tensor<40x33xf32>, tensor<40x33xf32>) -> tensor<40x33xf32>
+  %3 = "stablehlo.add"(%r, %2) : (tensor<40x33xf32>, tensor<40x33xf32>) -> tensor<40x33xf32>
+  return %3 : tensor<40x33xf32>
+})mlir",
+                 {bytes(a), bytes(b), bytes(bias), bytes(r)});
+  ASSERT_EQ(out.size(), 1u);
+  for (int i = 0; i < m; ++i)
+    for (int j = 0; j < n; ++j) {
+      float acc = 0;
+      for (int t = 0; t < k; ++t)
+        acc = std::fma(a[i * k + t], b[t * n + j], acc);
+      want[i * n + j] = acc + bias[j] + r[i * n + j];
+    }
+  expectBits(as<float>(out[0]), want);
 }
 
 TEST_F(CompileAndRun, ListsEverythingThatCannotRun) {

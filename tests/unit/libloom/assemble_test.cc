@@ -42,7 +42,8 @@ template <class T> void round_trip(const T &record, unsigned units) {
   const assembled back = assemble(text);
   EXPECT_EQ(back.units, static_cast<int>(units)) << text << ": " << back.why;
   EXPECT_EQ(std::memcmp(back.bytes, padded, units * LOOM_UNIT_BYTES), 0)
-      << text << "\n" << text_of(back.bytes);
+      << text << "\n"
+      << text_of(back.bytes);
 }
 
 TEST(Assemble, ScalarRecord) {
@@ -102,14 +103,14 @@ TEST(Assemble, MacroTileWithEmptyEpilogue) {
 TEST(Assemble, VectorChain) {
   const char *line =
       "VPU wait=2:1 loc=4 n=1x1x1x2x3x65535 mask=0x10 "
-      "view0=bf16@0x40[0,0,0,-8,4,2] view1=out:f32@0x100/flags0x2[0,0,0,4,0,0] "
+      "view0=bf16@0x40[0,0,0,-8,4,2] view1=out:f32@0x100/flags0x3[0,0,0,4,0,0] "
       "#0=0x3f800000 {LOAD 0,v0; FFMA 15,v0,#0,v0; RADD_F 1,v15}";
   const assembled r = assemble(line);
   ASSERT_GT(r.units, 0) << r.why;
   EXPECT_EQ(text_of(r.bytes), line);
 }
 
-TEST(Assemble, EveryMicroOperation) {
+TEST(Assemble, EveryMicroOperation){
 #define CHECK_UOP(num, name, count, cls, text)                                 \
   {                                                                            \
     const char *operands[] = {"", ",v1", ",v1,v2", ",v1,v2,#3"};               \
@@ -117,7 +118,7 @@ TEST(Assemble, EveryMicroOperation) {
                              " 5" + operands[count] + "}";                     \
     EXPECT_EQ(text_of(assemble(line).bytes), line);                            \
   }
-  LOOM_UOPS(CHECK_UOP)
+    LOOM_UOPS(CHECK_UOP)
 #undef CHECK_UOP
 }
 

@@ -21,7 +21,7 @@ struct ProductShape {
           ow = 1;
   int64_t sy = 1, sx = 1, dy = 1, dx = 1;
   bool bias = false, scale = false;
-  int64_t resElem = 0; // bytes of a residual's element; 0: none
+  int64_t resElem = 0;        // bytes of a residual's element; 0: none
   int64_t aRun = 0, bRun = 0; // bytes of A and B that lie together in memory
 
   int64_t macs() const { return g * b * oh * ow * n * kh * kw * c; }

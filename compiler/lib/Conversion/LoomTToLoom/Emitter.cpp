@@ -214,7 +214,19 @@ void Emitter::split(Location loc, Dma dma, SmallVector<Layout::Loop> loops) {
       builder.getI64IntegerAttr(dma.dstOffset),
       builder.getI64IntegerAttr(dma.inner), builder.getDenseI64ArrayAttr(n),
       builder.getDenseI64ArrayAttr(ss), builder.getDenseI64ArrayAttr(ds), fill,
-      nullptr, nullptr);
+      nullptr, nullptr, nullptr);
+}
+
+void Emitter::loadAt(Location loc, Value mem, int64_t memOffset, unsigned reg,
+                     Value buf, int64_t bufOffset, int64_t bytes) {
+  auto ones = builder.getDenseI64ArrayAttr({1, 1, 1, 1});
+  auto zeros = builder.getDenseI64ArrayAttr({0, 0, 0, 0});
+  npu::DmaOp::create(builder, loc, mem, buf,
+                     builder.getI64IntegerAttr(LOOM_Q_LD),
+                     builder.getI64IntegerAttr(memOffset),
+                     builder.getI64IntegerAttr(bufOffset),
+                     builder.getI64IntegerAttr(bytes), ones, zeros, zeros,
+                     nullptr, builder.getI64IntegerAttr(reg), nullptr, nullptr);
 }
 
 void Emitter::transfer(Location loc, unsigned queue, Value mem, Value buf,

@@ -71,6 +71,9 @@ public:
   void load(Location loc, Value mem, Value buf, const Layout &layout) {
     transfer(loc, LOOM_Q_LD, mem, buf, layout);
   }
+  /// Contiguous bytes from a place that a register is added to.
+  void loadAt(Location loc, Value mem, int64_t memOffset, unsigned reg,
+              Value buf, int64_t bufOffset, int64_t bytes);
   void store(Location loc, Value buf, Value mem, const Layout &layout) {
     transfer(loc, LOOM_Q_ST, mem, buf, layout);
   }
@@ -120,6 +123,8 @@ LogicalResult lowerScalar(Emitter &emitter, const Memory &memory,
                           Operation *op);
 LogicalResult lowerProduct(Emitter &emitter, const Memory &memory,
                            Operation *op);
+LogicalResult lowerRows(Emitter &emitter, const Memory &memory,
+                        loomt::RowsOp op);
 LogicalResult lowerCopy(Emitter &emitter, const Memory &memory,
                         loomt::CopyOp op);
 

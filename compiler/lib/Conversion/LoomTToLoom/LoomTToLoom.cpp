@@ -65,7 +65,7 @@ static std::string roleOf(DictionaryAttr attributes, StringRef fallback) {
 
 static bool isProducer(Operation *op) {
   return isa_and_nonnull<loomt::MapOp, loomt::ReduceOp, loomt::ContractOp,
-                         loomt::ConvOp, loomt::CopyOp>(op);
+                         loomt::ConvOp, loomt::CopyOp, loomt::RowsOp>(op);
 }
 
 /// Every result gets a root of its own that nothing else is.
@@ -206,6 +206,8 @@ LogicalResult Lowering::lower(Operation &op) {
     return lowerScalar(emitter, memory, &op);
   if (isa<loomt::ContractOp, loomt::ConvOp>(op))
     return lowerProduct(emitter, memory, &op);
+  if (auto rows = dyn_cast<loomt::RowsOp>(op))
+    return lowerRows(emitter, memory, rows);
   if (auto copy = dyn_cast<loomt::CopyOp>(op))
     return lowerCopy(emitter, memory, copy);
   if (isa<loomt::ViewOp, loomt::ConstantOp, func::ReturnOp>(op))

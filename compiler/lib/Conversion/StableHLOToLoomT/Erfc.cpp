@@ -13,15 +13,14 @@ using namespace mlir::loom;
 using namespace mlir::loom::stablehlo;
 
 // Highest power first.
-static constexpr float kErf[] = {7.85386146e-05f, -8.0101937e-04f,
-                                 0.00518832775f,  -0.0268538129f,
-                                 0.112835854f,    -0.37612626f,
-                                 1.12837911f};
+static constexpr float kErf[] = {
+    7.85386146e-05f, -8.0101937e-04f, 0.00518832775f, -0.0268538129f,
+    0.112835854f,    -0.37612626f,    1.12837911f};
 static constexpr float kNear[] = {2.326820e-02f, -0.138703942f, 0.368742466f,
                                   -0.582473278f, 0.621000468f,  -0.494451523f,
                                   3.404880e-01f, -0.274112701f, 0.563825965f};
-static constexpr float kFar[] = {-10.477664f,  1.297720e+01f, -7.49551868f,
-                                 2.92101908f,  -1.01526523f,  0.42184633f,
+static constexpr float kFar[] = {-10.477664f,   1.297720e+01f, -7.49551868f,
+                                 2.92101908f,   -1.01526523f,  0.42184633f,
                                  -0.282076746f, 0.564189494f};
 /// Below -log(largest float) the exponential is taken as 0.
 static constexpr float kUnderflow = -88.7228394f;
@@ -120,8 +119,7 @@ static bool isTail(Value value, Value x, Value square, Value magnitude) {
 /// The x of a written-out erfc(x).
 static Value erfcArgument(SelectOp root) {
   auto compare = root.getPred().getDefiningOp<CompareOp>();
-  auto abs =
-      compare ? compare.getLhs().getDefiningOp<AbsOp>() : AbsOp();
+  auto abs = compare ? compare.getLhs().getDefiningOp<AbsOp>() : AbsOp();
   if (!abs || !isLess(compare, abs, 1))
     return Value();
   Value x = abs.getOperand();

@@ -171,8 +171,8 @@ bool mlir::loom::isElementwise(Operation *op) {
     return composite.getName() == "chlo.erf";
   return isa<stablehlo::CompareOp, stablehlo::SelectOp, stablehlo::ClampOp,
              stablehlo::ConvertOp, stablehlo::BitcastConvertOp,
-             stablehlo::TanOp,
-             stablehlo::IsFiniteOp, stablehlo::ReducePrecisionOp>(op) ||
+             stablehlo::TanOp, stablehlo::IsFiniteOp,
+             stablehlo::ReducePrecisionOp>(op) ||
          lookup(op->getName().stripDialect());
 }
 

@@ -6,10 +6,10 @@
 #include "loom/Conversion/StableHLOToLoomT.h"
 
 #include "Constants.h"
+#include "Converter.h"
 #include "Erfc.h"
 #include "Scalar.h"
 #include "loom/Dialect/StableHLO/Elements.h"
-#include "loom/Dialect/StableHLO/Patterns.h"
 
 #include "loom_isa.h"
 
@@ -20,64 +20,9 @@ using namespace mlir::loom;
 using loomt::Program;
 using loomt::Ref;
 
-/// Rows whose places are known are copied one by one up to this many.
-static constexpr int64_t kMaxStaticRows = 4096;
 /// Elementwise results of constants up to this size are constants at once:
 /// places that later operations ask for.
 static constexpr int64_t kMaxEagerFold = 65536;
-
-namespace {
-class Converter {
-public:
-  explicit Converter(func::FuncOp func)
-      : func(func), builder(func.getContext()) {}
-  LogicalResult run();
-
-private:
-  LogicalResult convert(Operation *op);
-  LogicalResult dispatch(Operation *op);
-  LogicalResult refuse(Operation *op, const Twine &reason,
-                       StringRef remedy = "");
-
-  LogicalResult elementwise(Operation *op);
-  LogicalResult erfc(Operation *op, Value x);
-  LogicalResult constant(stablehlo::ConstantOp op);
-  LogicalResult iota(stablehlo::IotaOp op);
-  LogicalResult broadcast(stablehlo::BroadcastInDimOp op);
-  LogicalResult reshape(stablehlo::ReshapeOp op);
-  LogicalResult transpose(stablehlo::TransposeOp op);
-  LogicalResult slice(stablehlo::SliceOp op);
-  LogicalResult reverse(stablehlo::ReverseOp op);
-  LogicalResult concatenate(stablehlo::ConcatenateOp op);
-  LogicalResult pad(stablehlo::PadOp op);
-  LogicalResult updateSlice(stablehlo::DynamicUpdateSliceOp op);
-  LogicalResult gather(stablehlo::GatherOp op);
-  LogicalResult dot(stablehlo::DotGeneralOp op);
-  LogicalResult convolution(stablehlo::ConvolutionOp op);
-  LogicalResult reduce(stablehlo::ReduceOp op);
-  LogicalResult reduceWindow(stablehlo::ReduceWindowOp op);
-  LogicalResult identity(Operation *op);
-
-  LogicalResult staticRows(stablehlo::GatherOp op, const Ref &table,
-                           ArrayRef<uint32_t> indices);
-  static bool isFinite(const Ref &table);
-  Value dense(const Ref &ref, Location loc);
-  Ref collapse(const Ref &ref, ArrayRef<int64_t> shape, Location loc);
-  std::optional<Value> productOperand(Operation *op, Value value);
-  Value emitReduce(Operation *op, const Ref &window, int64_t reduced,
-                   int32_t reducer, Value init, Type element);
-  Value padded(const Ref &ref, ArrayRef<int64_t> low, ArrayRef<int64_t> high,
-               ArrayRef<int64_t> interior, uint32_t fill, Location loc);
-  void set(Operation *op, const Ref &ref) {
-    map[op->getResult(0)] = ref.materialiseView(builder, op->getLoc());
-  }
-
-  func::FuncOp func;
-  OpBuilder builder;
-  DenseMap<Value, Value> map;
-  bool failedOnce = false;
-};
-} // namespace
 
 LogicalResult Converter::refuse(Operation *op, const Twine &reason,
                                 StringRef remedy) {
@@ -150,10 +95,10 @@ LogicalResult Converter::elementwise(Operation *op) {
                   "model");
   if (*value != int32_t(program.ops.size()) - 1)
     program.emit(LOOM_UOP_MOV, *value);
-  auto result = loomt::MapOp::create(
-      builder, op->getLoc(), type, inputs,
-      builder.getDenseI32ArrayAttr(program.words()),
-      builder.getDenseI32ArrayAttr(program.imms));
+  auto result =
+      loomt::MapOp::create(builder, op->getLoc(), type, inputs,
+                           builder.getDenseI32ArrayAttr(program.words()),
+                           builder.getDenseI32ArrayAttr(program.imms));
   map[op->getResult(0)] = result;
   if (type.getNumElements() <= kMaxEagerFold)
     if (Value folded = foldConstantMap(result))
@@ -304,173 +249,6 @@ LogicalResult Converter::pad(stablehlo::PadOp op) {
   map[op.getResult()] =
       padded(from, op.getEdgePaddingLow(), op.getEdgePaddingHigh(),
              op.getInteriorPadding(), *fill, op.getLoc());
-  return success();
-}
-
-/// One copy for a chain of updates: the first operand, then each update over
-/// it. What a loop collects row by row is moved once.
-LogicalResult Converter::updateSlice(stablehlo::DynamicUpdateSliceOp op) {
-  // The next update of a chain takes this one along.
-  if (op.getResult().hasOneUse())
-    if (auto next = dyn_cast<stablehlo::DynamicUpdateSliceOp>(
-            *op.getResult().user_begin());
-        next && next.getOperand() == op.getResult()) {
-      map[op.getResult()] = map.lookup(op.getOperand());
-      return success();
-    }
-  auto type = cast<RankedTensorType>(op.getType());
-  SmallVector<int64_t> strides = loomt::denseStrides(type.getShape());
-  SmallVector<stablehlo::DynamicUpdateSliceOp> chain;
-  for (auto link = op; link;
-       link = link.getOperand()
-                  .getDefiningOp<stablehlo::DynamicUpdateSliceOp>()) {
-    chain.push_back(link);
-    if (!link.getOperand().hasOneUse())
-      break;
-  }
-  Value base = map.lookup(chain.back().getOperand());
-  SmallVector<Value> inputs;
-  SmallVector<int64_t> offsets;
-  IntegerAttr fill;
-  if (std::optional<uint32_t> bits =
-          splatBits(Ref::of(base), /*storage=*/true)) {
-    fill = builder.getI32IntegerAttr(int32_t(*bits));
-  } else {
-    inputs.push_back(base);
-    offsets.push_back(0);
-  }
-  for (stablehlo::DynamicUpdateSliceOp link : llvm::reverse(chain)) {
-    auto part = cast<RankedTensorType>(link.getUpdate().getType());
-    int64_t offset = 0;
-    for (auto [d, start] : llvm::enumerate(link.getStartIndices()))
-      offset += std::clamp<int64_t>(
-                    stablehlo::integerConstant(start).value_or(0), 0,
-                    type.getDimSize(d) - part.getDimSize(d)) *
-                strides[d];
-    inputs.push_back(map.lookup(link.getUpdate()));
-    offsets.push_back(offset);
-  }
-  SmallVector<Attribute> all(inputs.size(),
-                             builder.getDenseI64ArrayAttr(strides));
-  map[op.getResult()] = loomt::CopyOp::create(
-      builder, op.getLoc(), type, inputs, builder.getDenseI64ArrayAttr(offsets),
-      builder.getArrayAttr(all), fill);
-  return success();
-}
-
-/// Rows of a constant table, by a product with the indices' one-hot rows. The
-/// sum has one term that is not zero, so it is exact as long as the table is
-/// finite.
-LogicalResult Converter::gather(stablehlo::GatherOp op) {
-  auto type = cast<RankedTensorType>(op.getType());
-  auto tableType = cast<RankedTensorType>(op.getOperand().getType());
-  Type element = tableType.getElementType();
-  Ref table = Ref::of(map.lookup(op.getOperand()));
-  const int64_t rows = tableType.getDimSize(0);
-  const int64_t width = tableType.getNumElements() / rows;
-  const int64_t count = type.getNumElements() / width;
-  Location loc = op.getLoc();
-  Ref indices = collapse(Ref::of(map.lookup(op.getStartIndices())), {count},
-                         loc);
-  if (std::optional<std::vector<uint32_t>> known =
-          constantValues(indices, kMaxStaticRows))
-    return staticRows(op, table, *known);
-  if (!element.isF32() && !element.isBF16())
-    return refuse(op, "rows of this type have no product that picks them",
-                  "use an embedding of f32 or bf16");
-  if (!isFinite(table))
-    return refuse(op,
-                  "its table is computed at run time or holds infinities, and "
-                  "the target has no gathering DMA",
-                  "pass the table as a parameter, or index on the host");
-  auto wide = [&](Ref ref, bool along) {
-    ref.shape = {count, rows};
-    ref.strides = {along ? 0 : ref.strides[0], along ? 1 : 0};
-    return ref.materialiseView(builder, loc);
-  };
-  auto counter = RankedTensorType::get({rows}, builder.getI32Type());
-  Value number = loomt::ConstantOp::create(builder, loc, counter,
-                                           *iotaElements(counter, 0));
-  Program program;
-  const int32_t index = program.load(0), row = program.load(1);
-  const int32_t low = program.emit(LOOM_UOP_IMAX, index, program.imm(0));
-  const int32_t clamped =
-      program.emit(LOOM_UOP_IMIN, low, program.imm(uint32_t(rows - 1)));
-  program.emit(LOOM_UOP_SELECT, program.emit(LOOM_UOP_IEQ, clamped, row),
-               program.imm(0x3f800000u), program.imm(0));
-  Value hot = loomt::MapOp::create(
-      builder, loc, RankedTensorType::get({count, rows}, element),
-      ValueRange{wide(indices, false), wide(Ref::of(number), true)},
-      builder.getDenseI32ArrayAttr(program.words()),
-      builder.getDenseI32ArrayAttr(program.imms));
-  Ref left = *Ref::of(hot).reshaped({1, count, rows});
-  Ref right = collapse(table, {1, rows, width}, loc);
-  Value result = loomt::ContractOp::create(
-      builder, loc, RankedTensorType::get({1, count, width}, element),
-      left.materialiseView(builder, loc), right.materialiseView(builder, loc),
-      Value(), Value(), Value(), FloatAttr(), FloatAttr());
-  set(op, *Ref::of(result).reshaped(type.getShape()));
-  return success();
-}
-
-/// Whether a constant holds neither infinities nor NaN.
-bool Converter::isFinite(const Ref &table) {
-  auto constant = table.root.getDefiningOp<loomt::ConstantOp>();
-  if (!constant)
-    return false;
-  std::optional<stablehlo::ElementBytes> bytes =
-      stablehlo::ElementBytes::get(constant.getValue());
-  if (!bytes)
-    return false;
-  // The exponent is in the upper half of either type.
-  const size_t step = bytes->elementWidth();
-  ArrayRef<char> data = bytes->bytes();
-  for (size_t at = step - 2; at + 1 < data.size(); at += step) {
-    uint16_t upper;
-    memcpy(&upper, data.data() + at, 2);
-    if ((upper & 0x7f80) == 0x7f80)
-      return false;
-  }
-  return true;
-}
-
-/// Rows at places known now: neighbours are one slice, all are one copy.
-LogicalResult Converter::staticRows(stablehlo::GatherOp op, const Ref &table,
-                                    ArrayRef<uint32_t> indices) {
-  auto type = cast<RankedTensorType>(op.getType());
-  const int64_t rows = table.shape[0], count = indices.size();
-  auto at = [&](int64_t i) {
-    return std::clamp<int64_t>(int32_t(indices[i]), 0, rows - 1);
-  };
-  SmallVector<int64_t> shape(table.shape);
-  shape[0] = count;
-  SmallVector<int64_t> strides = loomt::denseStrides(shape);
-  SmallVector<Value> inputs;
-  SmallVector<int64_t> offsets;
-  for (int64_t i = 0; i < count;) {
-    int64_t end = i + 1;
-    while (end < count && at(end) == at(end - 1) + 1)
-      ++end;
-    Ref part = table;
-    part.offset += at(i) * part.strides[0];
-    part.shape[0] = end - i;
-    inputs.push_back(part.materialiseView(builder, op.getLoc()));
-    offsets.push_back(i * strides[0]);
-    i = end;
-  }
-  Ref result;
-  if (inputs.size() == 1) {
-    result = Ref::of(inputs.front());
-  } else {
-    SmallVector<Attribute> all(inputs.size(),
-                               builder.getDenseI64ArrayAttr(strides));
-    result = Ref::of(loomt::CopyOp::create(
-        builder, op.getLoc(),
-        RankedTensorType::get(shape, type.getElementType()), inputs,
-        builder.getDenseI64ArrayAttr(offsets), builder.getArrayAttr(all),
-        nullptr));
-  }
-  set(op, collapse(result, type.getShape(), op.getLoc()));
   return success();
 }
 
@@ -751,7 +529,8 @@ LogicalResult Converter::reduce(stablehlo::ReduceOp op) {
   // Of one element: the element, if the reducer leaves its bits alone.
   std::optional<uint32_t> start = splatBits(Ref::of(init));
   const bool moves = reducer != LOOM_UOP_RADD_F && reducer != LOOM_UOP_RMUL_F;
-  if (moves && start && *start == reducerIdentity(reducer, type.getElementType()) &&
+  if (moves && start &&
+      *start == reducerIdentity(reducer, type.getElementType()) &&
       product(window.shape) == type.getNumElements()) {
     set(op, *window.reshaped(type.getShape()));
     return success();

@@ -42,8 +42,9 @@ public:
 
 private:
   /// Values that operands may name, by number, since the last region that is
-  /// isolated from above; null before their definition. A region's numbers are reserved where it begins, so that
-  /// those of a region nested in it follow all of its own.
+  /// isolated from above; null before their definition. A region's numbers are
+  /// reserved where it begins, so that those of a region nested in it follow
+  /// all of its own.
   struct Scope {
     std::vector<Value> values;
     size_t next = 0; // number of the value defined next

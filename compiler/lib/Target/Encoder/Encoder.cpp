@@ -113,8 +113,8 @@ LogicalResult Encoder::addSlots() {
           memcpy(expanded.data() + at, bytes->bytes().data(), width);
         row.const_offset = container.constant(std::move(expanded));
       } else if (bytes->isOwned()) {
-        row.const_offset = container.constant(std::vector<uint8_t>(
-            bytes->bytes().begin(), bytes->bytes().end()));
+        row.const_offset = container.constant(
+            std::vector<uint8_t>(bytes->bytes().begin(), bytes->bytes().end()));
       } else {
         row.const_offset = container.constant(bytes->bytes().data(), row.bytes);
       }
@@ -234,8 +234,8 @@ void Encoder::addLayers() {
     loom_prog_layer row;
     memset(&row, 0, sizeof(row));
     // A row of its own, whose operation says what the layer computes.
-    row.loc = locationOf(op.getLoc(),
-                         (op.getKind() + " " + op.getShape()).str());
+    row.loc =
+        locationOf(op.getLoc(), (op.getKind() + " " + op.getShape()).str());
     row.first_unit = units[layer.first];
     row.n_units = units[layer.last] - units[layer.first];
     row.macs = op.getMacs();

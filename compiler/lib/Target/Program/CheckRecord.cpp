@@ -12,8 +12,19 @@ static std::string checkSeq(const Record &record) {
   if (record.bytes.size() != sizeof(loom_seq))
     return "a scalar record is one unit";
   const auto &r = record.as<loom_seq>();
+  if (r.h.op == LOOM_OP_LD || r.h.op == LOOM_OP_CLAMP ||
+      r.h.op == LOOM_OP_MUL) {
+    if (!r.rd || r.rd > 15 || r.ra > 15 || r.rb || r.target || r.h.regsel)
+      return "a scalar record names a register that there is not, or a field "
+             "that it does not have";
+    if (r.h.op == LOOM_OP_LD ? r.cond != LOOM_SCALAR_I32 || r.imm % 4 || r.ra
+                             : r.cond)
+      return "a scalar load is of an aligned i32";
+    return "";
+  }
   if (r.h.op != LOOM_OP_HALT && r.h.op != LOOM_OP_FENCE)
-    return "the compiler emits no scalar records but HALT and FENCE";
+    return "the compiler emits no scalar records but LD, CLAMP, MUL, FENCE and "
+           "HALT";
   if (r.rd || r.ra || r.rb || r.cond || r.target || r.imm || r.h.regsel)
     return "HALT and FENCE have no operands";
   return "";
@@ -158,8 +169,9 @@ std::string mlir::loom::program::checkRecord(const Record &record) {
       size > LOOM_MAX_RECORD_BYTES ||
       record.header().units * LOOM_UNIT_BYTES != size)
     return "the record's length does not fit its header";
-  if (record.header().regsel)
-    return "base registers are not used";
+  if (record.header().regsel > 15 ||
+      (record.header().regsel && record.header().op != LOOM_OP_LD_COPY))
+    return "base registers are used for the source of loads alone";
   switch (queueOf(record.header().op)) {
   case LOOM_Q_SEQ:
     return checkSeq(record);

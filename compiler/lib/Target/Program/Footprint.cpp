@@ -277,6 +277,11 @@ std::vector<Access> mlir::loom::program::accessesOf(const Record &record) {
   case LOOM_Q_VPU:
     addVpu(record, out);
     break;
+  case LOOM_Q_SEQ:
+    if (record.header().op == LOOM_OP_LD)
+      out.push_back(
+          makeAccess(kSramSpace, false, record.as<loom_seq>().imm, 4, {}));
+    break;
   default:
     break;
   }

@@ -86,6 +86,9 @@ bool mlir::loom::program::splitRecords(const uint8_t *code, size_t bytes,
 void Checker::checkFeatures(size_t r) {
   auto has = [&](unsigned feature) { return target.features >> feature & 1; };
   const Record &record = records[r];
+  if ((record.header().regsel || record.header().op == LOOM_OP_LD) &&
+      !has(LOOM_FEAT_REG))
+    add(r, "needs feature REG");
   if (record.header().op == LOOM_OP_VPU && !has(LOOM_FEAT_VPU))
     add(r, "needs feature VPU");
   if (record.header().op != LOOM_OP_MXU)
@@ -122,6 +125,12 @@ void Checker::checkAccess(size_t r, const Access &access) {
       add(r, std::string(access.write ? "writes " : "reads ") + name +
                  " without the right to");
   }
+  // Its lowest place is judged; the program clamps the others.
+  if (access.space < slots.size() && !access.write &&
+      records[r].header().regsel &&
+      slots[access.space].rights & LOOM_RIGHT_WRITE)
+    add(r, "reads at a place known only at run time from " + name +
+               ", which may be written");
   if (access.lo < 0 || access.hi > int64_t(bytes))
     add(r, "touches bytes " + std::to_string(access.lo) + " to " +
                std::to_string(access.hi) + " of " + name + ", which has " +
@@ -195,6 +204,13 @@ bool Checker::order() {
   for (size_t r = 0; r < records.size(); ++r) {
     const loom_hdr &header = records[r].header();
     const unsigned queue = queueOf(header.op);
+    if (queue == LOOM_Q_SEQ && header.op != LOOM_OP_FENCE &&
+        header.op != LOOM_OP_HALT) {
+      // It runs when it is reached: after what the last fence waited for.
+      if (!fences.empty())
+        clocks[r] = fences.back();
+      continue;
+    }
     if (queue == LOOM_Q_SEQ) {
       Clock sizes{};
       for (unsigned q = 1; q < LOOM_NUM_QUEUES; ++q)
@@ -272,15 +288,20 @@ void Checker::checkConflicts() {
     for (const Access &access : list)
       if (access.write && access.space != kAccSpace)
         written[indexOf(access.space)] = true;
+  std::vector<uint8_t> queueNumber;
+  queueNumber.reserve(records.size());
+  for (const Record &record : records)
+    queueNumber.push_back(queueOf(record.header().op));
   for (uint32_t r = 0; r < records.size(); ++r) {
-    const unsigned self = queueOf(records[r].header().op);
+    const unsigned self = queueNumber[r];
     for (const Access &access : accesses[r]) {
       if (access.space == kAccSpace || !written[indexOf(access.space)])
         continue;
       auto &list = lists[indexOf(access.space)];
       for (const Touch &touch : list) {
-        const unsigned q = queueOf(records[touch.record].header().op);
-        if (q == self || clocks[r][q] > position[touch.record] ||
+        const unsigned q = queueNumber[touch.record];
+        if (q == self || q == LOOM_Q_SEQ ||
+            clocks[r][q] > position[touch.record] ||
             clocks[touch.record][self] > position[r] ||
             !(access.write || touch.access.write) ||
             !mayOverlap(access, touch.access))

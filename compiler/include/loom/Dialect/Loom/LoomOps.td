@@ -71,12 +71,13 @@ def LayerOp : Loom_Op<"layer"> {
 def DmaOp : Loom_Op<"dma"> {
   let description = [{
     `queue`: 1 LD, 2 ST. Without a source it fills with `fill` ([bits, element
-    bytes]). `counts`, `src_strides`, `dst_strides`: four each, outermost first.
+    bytes]). With `src_reg`, that register is added to the source. `counts`, `src_strides`, `dst_strides`: four each, outermost first.
   }];
   let arguments = (ins Optional<Loom_Place>:$src, Loom_Place:$dst,
       I64Attr:$queue, I64Attr:$src_offset, I64Attr:$dst_offset, I64Attr:$inner,
       DenseI64ArrayAttr:$counts, DenseI64ArrayAttr:$src_strides,
       DenseI64ArrayAttr:$dst_strides, OptionalAttr<DenseI64ArrayAttr>:$fill,
+      OptionalAttr<I64Attr>:$src_reg,
       OptionalAttr<DenseI32ArrayAttr>:$wait,
       OptionalAttr<DenseI32ArrayAttr>:$signal);
   let hasVerifier = 1;
@@ -113,6 +114,17 @@ def VpuOp : Loom_Op<"vpu"> {
       I64Attr:$mask, DenseI64ArrayAttr:$views, DenseI32ArrayAttr:$uops,
       DenseI32ArrayAttr:$imms, OptionalAttr<DenseI32ArrayAttr>:$wait,
       OptionalAttr<DenseI32ArrayAttr>:$signal);
+  let hasVerifier = 1;
+}
+
+def ScalarOp : Loom_Op<"scalar"> {
+  let description = [{
+    A record of the sequencer: LD, CLAMP or MUL (`opcode`) on registers `rd`,
+    `ra`. LD reads the i32 at `imm` of `buf`; a fence stands between it and
+    what wrote it.
+  }];
+  let arguments = (ins Optional<Loom_Buf>:$buf, I64Attr:$opcode, I64Attr:$rd,
+                       I64Attr:$ra, I64Attr:$imm);
   let hasVerifier = 1;
 }
 

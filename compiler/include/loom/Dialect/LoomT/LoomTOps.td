@@ -115,4 +115,14 @@ def CopyOp : LoomT_Op<"copy"> {
   let hasVerifier = 1;
 }
 
+def RowsOp : LoomT_Op<"rows"> {
+  let description = [{
+    result[i, ...] = table[min(max(indices[i], 0), rows - 1), ...]. `table`: [rows,
+    width], of a root that no operation makes; `indices`: [n], i32.
+  }];
+  let arguments = (ins AnyRankedTensor:$table, AnyRankedTensor:$indices);
+  let results = (outs AnyRankedTensor:$result);
+  let hasVerifier = 1;
+}
+
 #endif // LOOM_DIALECT_LOOMT_OPS_TD

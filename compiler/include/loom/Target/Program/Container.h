@@ -50,8 +50,8 @@ public:
   /// Offset of a string in section STRINGS; equal strings share one.
   uint32_t string(const std::string &text);
 
-  /// Appends bytes to the constants, 64-byte aligned; returns their offset. They
-  /// stay where they are until the file is written.
+  /// Appends bytes to the constants, 64-byte aligned; returns their offset.
+  /// They stay where they are until the file is written.
   uint64_t constant(const void *data, uint64_t bytes);
   /// The same for bytes that nobody else keeps.
   uint64_t constant(std::vector<uint8_t> bytes);

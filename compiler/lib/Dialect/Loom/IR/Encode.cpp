@@ -45,6 +45,8 @@ static void encodeDma(DmaOp op, program::Record &record) {
     r.sstride[d] = op.getSrcStrides()[d];
     r.dstride[d] = op.getDstStrides()[d];
   }
+  if (op.getSrcReg())
+    r.h.regsel = *op.getSrcReg();
   if (op.getFill()) {
     r.idx_or_fill = (*op.getFill())[0];
     r.elem = (*op.getFill())[1];
@@ -75,8 +77,8 @@ static void encodeEpilogue(MxuOp op, loom_epi &e) {
 }
 
 static void encodeMxu(MxuOp op, program::Record &record) {
-  const bool epi = 
-      op.getOutBuf() && (op.getBiasBuf() || op.getScaleBuf() || op.getResBuf() || op.getClamp());
+  const bool epi = op.getOutBuf() && (op.getBiasBuf() || op.getScaleBuf() ||
+                                      op.getResBuf() || op.getClamp());
   record.bytes.resize(sizeof(loom_mxu) + (epi ? sizeof(loom_epi) : 0));
   auto &r = record.as<loom_mxu>();
   r.h.op = LOOM_OP_MXU;
@@ -160,6 +162,19 @@ static void encodeVpu(VpuOp op, program::Record &record) {
   memcpy(at + 4 * imms, op.getUops().data(), 4 * uops);
 }
 
+static void encodeScalar(ScalarOp op, program::Record &record) {
+  record.bytes.resize(sizeof(loom_seq));
+  auto &r = record.as<loom_seq>();
+  r.h.op = op.getOpcode();
+  r.rd = op.getRd();
+  r.ra = op.getRa();
+  r.imm = op.getImm();
+  if (op.getBuf()) {
+    r.cond = LOOM_SCALAR_I32;
+    r.imm += sramOffset(op.getBuf());
+  }
+}
+
 program::Record npu::encodeRecord(Operation *op, uint32_t loc) {
   program::Record record;
   if (auto dma = dyn_cast<DmaOp>(op))
@@ -168,6 +183,8 @@ program::Record npu::encodeRecord(Operation *op, uint32_t loc) {
     encodeMxu(mxu, record);
   else if (auto vpu = dyn_cast<VpuOp>(op))
     encodeVpu(vpu, record);
+  else if (auto scalar = dyn_cast<ScalarOp>(op))
+    encodeScalar(scalar, record);
   else
     record.bytes.resize(sizeof(loom_seq));
   loom_hdr &header = record.header();

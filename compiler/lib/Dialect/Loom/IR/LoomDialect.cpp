@@ -40,7 +40,7 @@ int64_t npu::bytesOf(Type place) {
 }
 
 bool npu::isRecord(Operation *op) {
-  return isa<DmaOp, MxuOp, VpuOp, FenceOp, HaltOp>(op);
+  return isa<DmaOp, MxuOp, VpuOp, ScalarOp, FenceOp, HaltOp>(op);
 }
 
 LogicalResult SlotOp::verify() {
@@ -73,7 +73,21 @@ static LogicalResult shape(Operation *op) {
   return op->emitOpError(why);
 }
 
+LogicalResult ScalarOp::verify() {
+  if (bool(getBuf()) != (getOpcode() == LOOM_OP_LD))
+    return emitOpError("a load has a buffer, and nothing else has");
+  if (!inRange({int64_t(getRd()), int64_t(getRa())}, 0, 15))
+    return emitOpError("a register is 0 to 15");
+  if (getBuf() && (int64_t(getImm()) < 0 ||
+                   int64_t(getImm()) + 4 > bytesOf(getBuf().getType())))
+    return emitOpError("reads byte ")
+           << getImm() << " of " << bytesOf(getBuf().getType());
+  return shape(*this);
+}
+
 LogicalResult DmaOp::verify() {
+  if (getSrcReg() && (!inRange({int64_t(*getSrcReg())}, 1, 15) || !getSrc()))
+    return emitOpError("a base register is 1 to 15 and goes with a source");
   if (getCounts().size() != 4 || getSrcStrides().size() != 4 ||
       getDstStrides().size() != 4)
     return emitOpError("needs four counts and strides");

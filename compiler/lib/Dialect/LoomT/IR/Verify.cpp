@@ -160,8 +160,7 @@ LogicalResult ContractOp::verify() {
   if (getLo().has_value() != getHi().has_value())
     return emitOpError("has lo without hi, or hi without lo");
   return verifyProduct(*this, lhs.getElementType(), rhs.getElementType(),
-                       getType(), getBias(), getScale(),
-                       getResidual(), c[2]);
+                       getType(), getBias(), getScale(), getResidual(), c[2]);
 }
 
 LogicalResult ConvOp::verify() {
@@ -190,8 +189,24 @@ LogicalResult ConvOp::verify() {
   if (getLo().has_value() != getHi().has_value())
     return emitOpError("has lo without hi, or hi without lo");
   return verifyProduct(*this, input.getElementType(), filter.getElementType(),
-                       getType(), getBias(), getScale(),
-                       getResidual(), f[3]);
+                       getType(), getBias(), getScale(), getResidual(), f[3]);
+}
+
+LogicalResult RowsOp::verify() {
+  if (failed(verifyNpuTypes(*this)))
+    return failure();
+  RankedTensorType table = tensor(getTable()), indices = tensor(getIndices());
+  if (table.getRank() != 2 || indices.getRank() != 1 ||
+      !indices.getElementType().isSignlessInteger(32) ||
+      getType() !=
+          RankedTensorType::get({indices.getDimSize(0), table.getDimSize(1)},
+                                table.getElementType()))
+    return emitOpError("picks rows of [rows, width] by [n] x i32, not ")
+           << table << " by " << indices << " -> " << getType();
+  Operation *maker = Ref::of(getTable()).root.getDefiningOp();
+  if (maker && !isa<ConstantOp>(maker))
+    return emitOpError("picks from a table that the program computes");
+  return success();
 }
 
 LogicalResult CopyOp::verify() {

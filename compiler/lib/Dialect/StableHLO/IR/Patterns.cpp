@@ -32,8 +32,7 @@ bool mlir::loom::stablehlo::isRowGather(GatherOp op) {
   return true;
 }
 
-std::optional<int64_t>
-mlir::loom::stablehlo::integerConstant(Value value) {
+std::optional<int64_t> mlir::loom::stablehlo::integerConstant(Value value) {
   auto constant = value.getDefiningOp<ConstantOp>();
   if (!constant)
     return std::nullopt;

@@ -146,9 +146,8 @@ std::optional<Refusal> checkDot(Operation *op) {
 /// Slices move by strides, so where they begin has to be known.
 std::optional<Refusal> checkStaticStart(Operation *op) {
   auto slice = dyn_cast<DynamicSliceOp>(op);
-  for (Value start :
-       slice ? slice.getStartIndices()
-             : cast<DynamicUpdateSliceOp>(op).getStartIndices())
+  for (Value start : slice ? slice.getStartIndices()
+                           : cast<DynamicUpdateSliceOp>(op).getStartIndices())
     if (!start.getDefiningOp<ConstantOp>())
       return Refusal{slice ? "slices at run-time offsets are not compiled"
                            : "updates at run-time offsets are not compiled",
@@ -160,7 +159,8 @@ std::optional<Refusal> checkStaticStart(Operation *op) {
 std::optional<Refusal> checkGather(Operation *op) {
   auto gather = cast<GatherOp>(op);
   if (isRowGather(gather)) {
-    if (gather.getOperand().getDefiningOp<ConstantOp>())
+    Operation *maker = gather.getOperand().getDefiningOp();
+    if (!maker || isa<ConstantOp>(maker))
       return std::nullopt;
     return Refusal{"indexing by data is not compiled where the table is "
                    "computed at run time",

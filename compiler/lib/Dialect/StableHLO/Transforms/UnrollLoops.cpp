@@ -44,8 +44,7 @@ static std::optional<int64_t> invariant(WhileOp loop, Value value) {
 
 static std::optional<Counter> counterOf(WhileOp loop) {
   Block &cond = loop.getCond().front(), &body = loop.getBody().front();
-  auto compare =
-      cond.getTerminator()->getOperand(0).getDefiningOp<CompareOp>();
+  auto compare = cond.getTerminator()->getOperand(0).getDefiningOp<CompareOp>();
   if (!compare || compare.getComparisonDirection() != ComparisonDirection::LT)
     return std::nullopt;
   auto argument = dyn_cast<BlockArgument>(compare.getLhs());
@@ -57,8 +56,8 @@ static std::optional<Counter> counterOf(WhileOp loop) {
   auto next = body.getTerminator()->getOperand(i).getDefiningOp<AddOp>();
   if (!begin || !end || !next)
     return std::nullopt;
-  Value one = next.getLhs() == body.getArgument(i) ? next.getRhs()
-                                                   : next.getLhs();
+  Value one =
+      next.getLhs() == body.getArgument(i) ? next.getRhs() : next.getLhs();
   if ((next.getLhs() != body.getArgument(i) &&
        next.getRhs() != body.getArgument(i)) ||
       invariant(loop, one) != 1)
@@ -68,8 +67,7 @@ static std::optional<Counter> counterOf(WhileOp loop) {
 
 /// What integer arithmetic on constants gives, for the few operations that
 /// index computations are made of; wrapping is left to the caller's type.
-static std::optional<int64_t> compute(Operation *op,
-                                      ArrayRef<int64_t> v) {
+static std::optional<int64_t> compute(Operation *op, ArrayRef<int64_t> v) {
   if (auto compare = dyn_cast<CompareOp>(op)) {
     using D = ComparisonDirection;
     switch (compare.getComparisonDirection()) {
@@ -158,9 +156,9 @@ static bool foldSlice(Operation *op) {
     stride.push_back(1);
   }
   OpBuilder builder(op);
-  Value fixed = SliceOp::create(builder, op->getLoc(),
-                                slice.getResult().getType(),
-                                slice.getOperand(), start, limit, stride);
+  Value fixed =
+      SliceOp::create(builder, op->getLoc(), slice.getResult().getType(),
+                      slice.getOperand(), start, limit, stride);
   slice.getResult().replaceAllUsesWith(fixed);
   op->erase();
   return true;
@@ -177,8 +175,8 @@ static SmallVector<Value> writeOut(OpBuilder &builder, Block &body,
     Operation *before = copy->getPrevNode();
     if (!foldIntegers(copy) && !foldSlice(copy))
       continue;
-    Operation *now = before ? before->getNextNode()
-                            : &builder.getInsertionBlock()->front();
+    Operation *now =
+        before ? before->getNextNode() : &builder.getInsertionBlock()->front();
     mapping.map(op.getResults(), now->getResults());
   }
   SmallVector<Value> next;
@@ -217,8 +215,7 @@ struct UnrollLoopsPass : stablehlo::impl::UnrollLoopsBase<UnrollLoopsPass> {
     });
     // Index arithmetic outside of loops, in the order of the program.
     for (auto func : getOperation().getOps<func::FuncOp>())
-      for (Operation &op :
-           llvm::make_early_inc_range(func.getBody().front()))
+      for (Operation &op : llvm::make_early_inc_range(func.getBody().front()))
         if (!foldIntegers(&op))
           foldSlice(&op);
   }

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Rows by index: the sequencer reads an index, clamps it and scales it to the
+// address of one row's load. Rows collect in SRAM and leave together.
+
+#include "Emitter.h"
+
+#include "loom_timing.h"
+
+using namespace mlir;
+using namespace mlir::loom;
+
+/// The register that carries a row's offset; its value is taken at dispatch.
+static constexpr int64_t kRegister = 1;
+
+LogicalResult mlir::loom::lowerRows(Emitter &e, const Memory &memory,
+                                    loomt::RowsOp op) {
+  OpBuilder &b = e.builder;
+  Location loc = op.getLoc();
+  Box table = memory.box(op.getTable()), out = memory.box(op.getResult());
+  const int64_t rows = table.n[0], count = out.n[0];
+  const int64_t rowBytes = out.n[1] * out.elem;
+  const int64_t sram = e.target.sram_bytes;
+  if (table.n[1] > 1 && table.stride[1] != table.elem)
+    return op.emitError() << "a row of the table does not lie together; "
+                             "transpose the parameter";
+  if (rowBytes > sram / 4 || rowBytes > int64_t(LOOM_CAP_DMA_BYTES) ||
+      count * 4 > sram / 4)
+    return op.emitError() << count << " indices of rows of " << rowBytes
+                          << " bytes do not fit the target, which has " << sram
+                          << " bytes of SRAM; choose a larger target or split "
+                             "the indices";
+  const int64_t each = std::min<int64_t>(count, sram / 4 / rowBytes);
+  const int64_t bytes = count * (2 * rowBytes + 4);
+  e.layer(loc, "rows", shapeText(op.getType()), Twine(each) + " rows", "memory",
+          0, bytes,
+          loom_ceil_div(uint64_t(bytes) * 64,
+                        loom_mem_bandwidth64(&e.target.mem[0])));
+  Ring indexRing(b, loc, 1, count * 4);
+  Ring rowRing(b, loc, count > each ? 2 : 1, each * rowBytes);
+  Value list = indexRing.next();
+  Box indices = memory.box(op.getIndices());
+  e.load(loc, indices.mem, list, layoutDense(indices));
+  npu::FenceOp::create(b, loc);
+  auto scalar = [&](Value buf, int64_t opcode, int64_t ra, int64_t imm) {
+    npu::ScalarOp::create(b, loc, buf, b.getI64IntegerAttr(opcode),
+                          b.getI64IntegerAttr(kRegister),
+                          b.getI64IntegerAttr(ra), b.getI64IntegerAttr(imm));
+  };
+  for (int64_t first = 0; first < count; first += each) {
+    const int64_t here = std::min(each, count - first);
+    Value buf = rowRing.next();
+    for (int64_t i = 0; i < here; ++i) {
+      scalar(list, LOOM_OP_LD, 0, 4 * (first + i));
+      scalar(Value(), LOOM_OP_CLAMP, kRegister, rows - 1);
+      scalar(Value(), LOOM_OP_MUL, kRegister, table.stride[0]);
+      e.loadAt(loc, table.mem, table.offset, kRegister, buf, i * rowBytes,
+               rowBytes);
+    }
+    Box part = out;
+    part.offset += first * part.stride[0];
+    part.n[0] = here;
+    e.store(loc, buf, part.mem, layoutDense(part));
+  }
+  return success();
+}

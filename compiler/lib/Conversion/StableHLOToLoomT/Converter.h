@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// What the parts of the conversion share.
+
+#ifndef LOOM_LIB_CONVERSION_STABLEHLOTOLOOMT_CONVERTER_H
+#define LOOM_LIB_CONVERSION_STABLEHLOTOLOOMT_CONVERTER_H
+
+#include "loom/Dialect/LoomT/LoomT.h"
+#include "loom/Dialect/StableHLO/StableHLO.h"
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+
+namespace mlir::loom {
+
+class Converter {
+public:
+  explicit Converter(func::FuncOp func)
+      : func(func), builder(func.getContext()) {}
+  LogicalResult run();
+
+private:
+  LogicalResult convert(Operation *op);
+  LogicalResult dispatch(Operation *op);
+  LogicalResult refuse(Operation *op, const Twine &reason,
+                       StringRef remedy = "");
+
+  LogicalResult elementwise(Operation *op);
+  LogicalResult erfc(Operation *op, Value x);
+  LogicalResult constant(stablehlo::ConstantOp op);
+  LogicalResult iota(stablehlo::IotaOp op);
+  LogicalResult broadcast(stablehlo::BroadcastInDimOp op);
+  LogicalResult reshape(stablehlo::ReshapeOp op);
+  LogicalResult transpose(stablehlo::TransposeOp op);
+  LogicalResult slice(stablehlo::SliceOp op);
+  LogicalResult reverse(stablehlo::ReverseOp op);
+  LogicalResult concatenate(stablehlo::ConcatenateOp op);
+  LogicalResult pad(stablehlo::PadOp op);
+  LogicalResult updateSlice(stablehlo::DynamicUpdateSliceOp op);
+  LogicalResult gather(stablehlo::GatherOp op);
+  LogicalResult dot(stablehlo::DotGeneralOp op);
+  LogicalResult convolution(stablehlo::ConvolutionOp op);
+  LogicalResult reduce(stablehlo::ReduceOp op);
+  LogicalResult reduceWindow(stablehlo::ReduceWindowOp op);
+  LogicalResult identity(Operation *op);
+
+  LogicalResult staticRows(stablehlo::GatherOp op, const loomt::Ref &table,
+                           ArrayRef<uint32_t> indices);
+  Value dense(const loomt::Ref &ref, Location loc);
+  loomt::Ref collapse(const loomt::Ref &ref, ArrayRef<int64_t> shape, Location loc);
+  std::optional<Value> productOperand(Operation *op, Value value);
+  Value emitReduce(Operation *op, const loomt::Ref &window, int64_t reduced,
+                   int32_t reducer, Value init, Type element);
+  Value padded(const loomt::Ref &ref, ArrayRef<int64_t> low, ArrayRef<int64_t> high,
+               ArrayRef<int64_t> interior, uint32_t fill, Location loc);
+  void set(Operation *op, const loomt::Ref &ref) {
+    map[op->getResult(0)] = ref.materialiseView(builder, op->getLoc());
+  }
+
+  func::FuncOp func;
+  OpBuilder builder;
+  DenseMap<Value, Value> map;
+  bool failedOnce = false;
+};
+
+} // namespace mlir::loom
+
+#endif // LOOM_LIB_CONVERSION_STABLEHLOTOLOOMT_CONVERTER_H

@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Rows by index and updates of slices.
+
+#include "Constants.h"
+#include "Converter.h"
+#include "loom/Dialect/StableHLO/Patterns.h"
+
+using namespace mlir;
+using namespace mlir::loom;
+using loomt::Ref;
+
+/// Rows whose places are known are copied one by one up to this many.
+static constexpr int64_t kMaxStaticRows = 4096;
+
+/// One copy for a chain of updates: the first operand, then each update over
+/// it. What a loop collects row by row is moved once.
+LogicalResult Converter::updateSlice(stablehlo::DynamicUpdateSliceOp op) {
+  // The next update of a chain takes this one along.
+  if (op.getResult().hasOneUse())
+    if (auto next = dyn_cast<stablehlo::DynamicUpdateSliceOp>(
+            *op.getResult().user_begin());
+        next && next.getOperand() == op.getResult()) {
+      map[op.getResult()] = map.lookup(op.getOperand());
+      return success();
+    }
+  auto type = cast<RankedTensorType>(op.getType());
+  SmallVector<int64_t> strides = loomt::denseStrides(type.getShape());
+  SmallVector<stablehlo::DynamicUpdateSliceOp> chain;
+  for (auto link = op; link;
+       link =
+           link.getOperand().getDefiningOp<stablehlo::DynamicUpdateSliceOp>()) {
+    chain.push_back(link);
+    if (!link.getOperand().hasOneUse())
+      break;
+  }
+  Value base = map.lookup(chain.back().getOperand());
+  SmallVector<Value> inputs;
+  SmallVector<int64_t> offsets;
+  IntegerAttr fill;
+  if (std::optional<uint32_t> bits =
+          splatBits(Ref::of(base), /*storage=*/true)) {
+    fill = builder.getI32IntegerAttr(int32_t(*bits));
+  } else {
+    inputs.push_back(base);
+    offsets.push_back(0);
+  }
+  for (stablehlo::DynamicUpdateSliceOp link : llvm::reverse(chain)) {
+    auto part = cast<RankedTensorType>(link.getUpdate().getType());
+    int64_t offset = 0;
+    for (auto [d, start] : llvm::enumerate(link.getStartIndices()))
+      offset +=
+          std::clamp<int64_t>(stablehlo::integerConstant(start).value_or(0), 0,
+                              type.getDimSize(d) - part.getDimSize(d)) *
+          strides[d];
+    inputs.push_back(map.lookup(link.getUpdate()));
+    offsets.push_back(offset);
+  }
+  SmallVector<Attribute> all(inputs.size(),
+                             builder.getDenseI64ArrayAttr(strides));
+  map[op.getResult()] = loomt::CopyOp::create(
+      builder, op.getLoc(), type, inputs, builder.getDenseI64ArrayAttr(offsets),
+      builder.getArrayAttr(all), fill);
+  return success();
+}
+
+/// Rows of a table that is there before the program runs.
+LogicalResult Converter::gather(stablehlo::GatherOp op) {
+  auto type = cast<RankedTensorType>(op.getType());
+  auto tableType = cast<RankedTensorType>(op.getOperand().getType());
+  Ref table = Ref::of(map.lookup(op.getOperand()));
+  const int64_t rows = tableType.getDimSize(0);
+  const int64_t width = tableType.getNumElements() / rows;
+  const int64_t count = type.getNumElements() / width;
+  Location loc = op.getLoc();
+  Ref indices =
+      collapse(Ref::of(map.lookup(op.getStartIndices())), {count}, loc);
+  if (std::optional<std::vector<uint32_t>> known =
+          constantValues(indices, kMaxStaticRows))
+    return staticRows(op, table, *known);
+  if (!cast<RankedTensorType>(op.getStartIndices().getType())
+           .getElementType()
+           .isSignlessInteger(32))
+    return refuse(op, "the sequencer reads indices as i32",
+                  "convert the indices");
+  if (table.root.getDefiningOp() &&
+      !table.root.getDefiningOp<loomt::ConstantOp>())
+    return refuse(op, "its table is computed at run time",
+                  "pass the table as a parameter, or index on the host");
+  std::optional<Ref> flat = table.reshaped({rows, width});
+  if (!flat)
+    return refuse(op, "a row of its table does not lie together",
+                  "transpose the parameter");
+  Value result = loomt::RowsOp::create(
+      builder, loc,
+      RankedTensorType::get({count, width}, tableType.getElementType()),
+      flat->materialiseView(builder, loc),
+      indices.materialiseView(builder, loc));
+  set(op, *Ref::of(result).reshaped(type.getShape()));
+  return success();
+}
+
+/// Rows at places known now: neighbours are one slice, all are one copy.
+LogicalResult Converter::staticRows(stablehlo::GatherOp op, const Ref &table,
+                                    ArrayRef<uint32_t> indices) {
+  auto type = cast<RankedTensorType>(op.getType());
+  const int64_t rows = table.shape[0], count = indices.size();
+  auto at = [&](int64_t i) {
+    return std::clamp<int64_t>(int32_t(indices[i]), 0, rows - 1);
+  };
+  SmallVector<int64_t> shape(table.shape);
+  shape[0] = count;
+  SmallVector<int64_t> strides = loomt::denseStrides(shape);
+  SmallVector<Value> inputs;
+  SmallVector<int64_t> offsets;
+  for (int64_t i = 0; i < count;) {
+    int64_t end = i + 1;
+    while (end < count && at(end) == at(end - 1) + 1)
+      ++end;
+    Ref part = table;
+    part.offset += at(i) * part.strides[0];
+    part.shape[0] = end - i;
+    inputs.push_back(part.materialiseView(builder, op.getLoc()));
+    offsets.push_back(i * strides[0]);
+    i = end;
+  }
+  Ref result;
+  if (inputs.size() == 1) {
+    result = Ref::of(inputs.front());
+  } else {
+    SmallVector<Attribute> all(inputs.size(),
+                               builder.getDenseI64ArrayAttr(strides));
+    result = Ref::of(loomt::CopyOp::create(
+        builder, op.getLoc(),
+        RankedTensorType::get(shape, type.getElementType()), inputs,
+        builder.getDenseI64ArrayAttr(offsets), builder.getArrayAttr(all),
+        nullptr));
+  }
+  set(op, collapse(result, type.getShape(), op.getLoc()));
+  return success();
+}
