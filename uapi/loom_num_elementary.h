@@ -223,6 +223,7 @@ static inline __u32 loom_num_log1p(__u32 a)
 	r = loom_num_pick(a == 0x41078febu, 0x400fe5e7u, r);
 	r = loom_num_pick(a == 0x65d890d3u, 0x4254d1f9u, r);
 	r = loom_num_pick(a == 0x6f31a8ecu, 0x42845a89u, r);
+	r = loom_num_pick(a == 0xb53ffffdu, 0xb5400001u, r);
 	r = loom_num_pick(a == 0xb70fffe5u, 0xb710000du, r);
 	r = loom_num_pick(a == 0xbb0ec8c4u, 0xbb0ef0a5u, r);
 	return loom_num_log_special(a, LOOM_NUM_ONE | LOOM_NUM_SIGN, r);

@@ -66,12 +66,12 @@ inline allowed nearest_f32(long double exact) {
   return {f(1 - 0x1p-60L), f(1 + 0x1p-60L)};
 }
 
-// Arguments that need more than 64 bits: log1p(0x35400003) lies 2^-66 of itself
-// above a middle. Near 0 the logistic function is 1/2 + x/4 - x^3/48 + ..., on
-// the side of 1/2 where 1/2 + x/4 is a middle.
+// Arguments that need more than 64 bits: log1p(0x35400003) and its like below 0
+// lie 2^-66 of themselves above a middle. Near 0 the logistic function is 1/2 +
+// x/4 - x^3/48 + ..., on the side of 1/2 where 1/2 + x/4 is a middle.
 inline bool beyond_long_double(unsigned op, uint32_t a, uint32_t &result) {
-  if (op == LOOM_UOP_LOG1P && a == 0x35400003) {
-    result = 0x353fffff;
+  if (op == LOOM_UOP_LOG1P && (a == 0x35400003 || a == 0xb53ffffd)) {
+    result = a == 0x35400003 ? 0x353fffff : 0xb5400001;
     return true;
   }
   const double x = std::bit_cast<float>(a), line = 0.5 + x / 4;

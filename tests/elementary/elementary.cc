@@ -110,10 +110,11 @@ uint64_t test_block(const function &f, const block &a, const block &b,
 // full run showed: binary64 alone gets them wrong, or nearly so.
 constexpr uint32_t hard[] = {
     0x3c413d3a, 0x41178feb, 0x4c5d65a5, 0x65d890d3, 0x6f31a8ec, 0x35400003,
-    0x3710001b, 0x3efd81ad, 0x41078feb, 0xb70fffe5, 0xbb0ec8c4, 0xbe104170,
-    0xba928601, 0xb62c0000, 0xb7838000, 0x34000000, 0x35b00000, 0xc16912cd,
-    0x46199998, 0x4ecd11c7, 0x5f18b878, 0x6115cb11, 0xc6199998, 0xcecd11c7,
-    0x3dc252dd, 0x3ac37de2, 0x3940ead6, 0x010353b5, 0x33800000, 0x39800000};
+    0xb53ffffd, 0x3710001b, 0x3efd81ad, 0x41078feb, 0xb70fffe5, 0xbb0ec8c4,
+    0xbe104170, 0xba928601, 0xb62c0000, 0xb7838000, 0x34000000, 0x35b00000,
+    0xc16912cd, 0x46199998, 0x4ecd11c7, 0x5f18b878, 0x6115cb11, 0xc6199998,
+    0xcecd11c7, 0x3dc252dd, 0x3ac37de2, 0x3940ead6, 0x010353b5, 0x33800000,
+    0x39800000};
 
 // Every exponent with mantissas at its ends and in its middle, both signs: all
 // special values and their neighbours among them.
@@ -172,20 +173,18 @@ std::pair<uint32_t, uint32_t> random_pair(unsigned op, std::mt19937_64 &rng) {
   }
 }
 
-uint64_t test_list(const function &f,
-                   const std::vector<std::pair<uint32_t, uint32_t>> &list,
-                   tally &t) {
+void test_list(const function &f,
+               const std::vector<std::pair<uint32_t, uint32_t>> &list,
+               tally &t) {
   block a{}, b{};
-  uint64_t hash = hash_begin;
   for (size_t i = 0; i < list.size(); i += chunk) {
     for (unsigned j = 0; j < chunk; j++)
       std::tie(a[j], b[j]) = list[std::min(i + j, list.size() - 1)];
-    hash = test_block(f, a, b, hash, true, t);
+    test_block(f, a, b, hash_begin, true, t);
   }
-  return hash;
 }
 
-uint64_t test_specials(const function &f, tally &t) {
+void test_specials(const function &f, tally &t) {
   std::vector<std::pair<uint32_t, uint32_t>> list;
   if (f.operands == 1) {
     for (const uint32_t v : special_values())
@@ -196,7 +195,7 @@ uint64_t test_specials(const function &f, tally &t) {
       for (const uint32_t b : few)
         list.emplace_back(a, b);
   }
-  return test_list(f, list, t);
+  test_list(f, list, t);
 }
 
 // Piece number i of the work on a function: in full, arguments in order.
@@ -243,7 +242,8 @@ tally test(const function &f, const options &o) {
     total.differ += t.differ;
     total.open += t.open;
   };
-  uint64_t hash = test_specials(f, total);
+  test_specials(f, total);
+  uint64_t hash = hash_begin; // of the parts: in full, of all results in order
   std::vector<std::thread> threads;
   for (unsigned i = 1; i < std::thread::hardware_concurrency() && o.full; i++)
     threads.emplace_back(work);
