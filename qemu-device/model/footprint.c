@@ -310,9 +310,27 @@ static unsigned mxu_boxes(const struct loom_dispatched *r, struct loom_box *box)
 	return n;
 }
 
+/* The tables of LUT8, whose addresses are immediates. */
+static unsigned table_boxes(const struct loom_vpu *v, struct loom_box *box)
+{
+	const uint8_t *imms = (const uint8_t *)(v + 1) + v->nviews * sizeof(struct loom_view);
+	uint32_t seen = 0, op, addr, i, n = 0;
+
+	for (i = 0; i < v->nops; i++) {
+		memcpy(&op, imms + (v->nimms + i) * 4, 4);
+		if (LOOM_UOP_OP(op) != LOOM_UOP_LUT8 || seen >> LOOM_UOP_B(op) & 1)
+			continue;
+		seen |= 1u << LOOM_UOP_B(op);
+		memcpy(&addr, imms + (LOOM_UOP_B(op) - LOOM_VPU_NUM_VREGS) * 4, 4);
+		box[n++] = loom_box_run(LOOM_SLOT_SRAM, false, addr, 256);
+	}
+	return n;
+}
+
 static unsigned vpu_boxes(const struct loom_dispatched *r, struct loom_box *box)
 {
 	const struct loom_vpu *v = &r->vpu;
+	const uint8_t split = v->mask & LOOM_VPU_SCAN ? 0 : LOOM_VIEW_PARTIAL | LOOM_VIEW_RESUME;
 	unsigned i, d, n = 0;
 
 	for (i = 0; i < v->nviews; i++) {
@@ -321,8 +339,7 @@ static unsigned vpu_boxes(const struct loom_dispatched *r, struct loom_box *box)
 
 		memcpy(&w, r->bytes + sizeof(*v) + i * sizeof(w), sizeof(w));
 		b = loom_box_run(LOOM_SLOT_SRAM, w.flags & LOOM_VIEW_OUT, w.base + (i < 4 ? r->base[i] : 0),
-				 w.flags & (LOOM_VIEW_PARTIAL | LOOM_VIEW_RESUME) ? LOOM_VPU_PARTIALS * 4
-										  : type_bytes(w.dtype));
+				 w.flags & split ? LOOM_VPU_PARTIALS * 4 : type_bytes(w.dtype));
 		for (d = 0; d < 6; d++)
 			extend(&b, v->n[d], w.stride[d]);
 		join_runs(&b);
@@ -332,7 +349,7 @@ static unsigned vpu_boxes(const struct loom_dispatched *r, struct loom_box *box)
 			box[n++].write = false;
 		}
 	}
-	return n;
+	return n + table_boxes(v, box + n);
 }
 
 unsigned loom_footprint(const struct loom_dispatched *r, struct loom_box box[LOOM_MAX_BOXES])

@@ -143,6 +143,38 @@ TEST_F(hazards, the_array_and_its_operands) {
   caught(p, product, weights, 4096);
 }
 
+TEST_F(hazards, a_table_is_read) {
+  program p;
+  p.copy(LOOM_ADDR(in, 0), sram(4096), 256);
+  const uint32_t user = p.pc();
+  auto &v = p.negate(0, 1024, 16);
+  v.nimms = 1; // in front of the chain, which has room to the unit's end
+  uint32_t *words =
+      reinterpret_cast<uint32_t *>(reinterpret_cast<loom_view *>(&v + 1) + 2);
+  words[0] = 4096;
+  words[1] = LOOM_UOP(LOOM_UOP_LOAD, 0, 0, 0, 0);
+  words[2] = LOOM_UOP(LOOM_UOP_LUT8, 0, 0, LOOM_UOP_IMM(0), 0);
+  words[3] = LOOM_UOP(LOOM_UOP_STORE, 1, 0, 0, 0);
+  caught(p, user, 0, 4096);
+}
+
+// A scan resumes from one element, not from sixteen partial results.
+TEST_F(hazards, a_scan_touches_no_more_than_its_elements) {
+  program p;
+  auto &v = p.negate(0, 1024, 16);
+  v.mask = LOOM_VPU_SCAN | 1 << 5;
+  auto *views = reinterpret_cast<loom_view *>(&v + 1);
+  views[1].flags = LOOM_VIEW_OUT | LOOM_VIEW_RESUME;
+  views[0].dtype = views[1].dtype = LOOM_F32;
+  const uint32_t chain[] = {LOOM_UOP(LOOM_UOP_LOAD, 0, 0, 0, 0),
+                            LOOM_UOP(LOOM_UOP_RADD_F, 1, 0, 0, 0)};
+  std::memcpy(views + 2, chain, sizeof(chain));
+  v.nops = 2;
+  reinterpret_cast<uint32_t *>(views + 2)[2] = 0;
+  p.copy(LOOM_ADDR(in, 0), sram(1024 + 64), 64);
+  clean(p);
+}
+
 TEST_F(hazards, scalar_loads_need_an_order) {
   program p;
   p.copy(LOOM_ADDR(in, 0), sram(0), 64);

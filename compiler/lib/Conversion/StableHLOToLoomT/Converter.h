@@ -46,12 +46,14 @@ private:
   LogicalResult staticRows(stablehlo::GatherOp op, const loomt::Ref &table,
                            ArrayRef<uint32_t> indices);
   Value dense(const loomt::Ref &ref, Location loc);
-  loomt::Ref collapse(const loomt::Ref &ref, ArrayRef<int64_t> shape, Location loc);
+  loomt::Ref collapse(const loomt::Ref &ref, ArrayRef<int64_t> shape,
+                      Location loc);
   std::optional<Value> productOperand(Operation *op, Value value);
   Value emitReduce(Operation *op, const loomt::Ref &window, int64_t reduced,
                    int32_t reducer, Value init, Type element);
-  Value padded(const loomt::Ref &ref, ArrayRef<int64_t> low, ArrayRef<int64_t> high,
-               ArrayRef<int64_t> interior, uint32_t fill, Location loc);
+  Value padded(const loomt::Ref &ref, ArrayRef<int64_t> low,
+               ArrayRef<int64_t> high, ArrayRef<int64_t> interior,
+               uint32_t fill, Location loc);
   void set(Operation *op, const loomt::Ref &ref) {
     map[op->getResult(0)] = ref.materialiseView(builder, op->getLoc());
   }

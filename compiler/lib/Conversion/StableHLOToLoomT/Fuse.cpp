@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Rewrites on loomt: constants, scalar programs into each other, and what leaves
-// with a product. Those that change a bit are in Epilogue.cpp, and see no target.
+// Rewrites on loomt: constants, scalar programs into each other, and what
+// leaves with a product. Those that change a bit are in Epilogue.cpp, and see
+// no target.
 
 #include "loom/Conversion/StableHLOToLoomT.h"
 

@@ -254,7 +254,8 @@ static void addVpu(const Record &record, std::vector<Access> &out) {
     std::vector<Access::Dim> dims;
     for (unsigned d = 0; d < 6; ++d)
       dims.push_back({r.n[d], view.stride[d]});
-    const bool partial = view.flags & (LOOM_VIEW_PARTIAL | LOOM_VIEW_RESUME);
+    const bool partial = view.flags & (LOOM_VIEW_PARTIAL | LOOM_VIEW_RESUME) &&
+                         !(r.mask & LOOM_VPU_SCAN);
     const int64_t inner =
         partial ? LOOM_VPU_PARTIALS * 4ll : dtypeBytes(view.dtype);
     const bool write = view.flags & LOOM_VIEW_OUT;
