@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later OR MIT */
 /*
- * The bytes that a record touches, as strided boxes, and whether two boxes
- * share a byte. The hazard checker and the compiler's verifier both go by this
- * file.
+ * The bytes that a record touches, as strided boxes, and whether two boxes share a byte.
  */
 #ifndef LOOM_FOOTPRINT_H
 #define LOOM_FOOTPRINT_H
@@ -14,9 +12,7 @@ extern "C" {
 #endif
 
 #define LOOM_BOX_DIMS 6u
-#define LOOM_MAX_BOXES                                                                                                 \
-	12u /* of one record: an MXU record with every part of its epilogue has 8, a \
-         VPU record 12 */
+#define LOOM_MAX_BOXES 28u /* of a VPU record: 6 views, each written and read, and a table an immediate */
 
 /* lo + sum(i[d] * dim[d].stride) + [0, inner), for all i[d] < dim[d].count.
  * Strides fall, the last exceeds inner. */

@@ -113,6 +113,12 @@ PROGRAMS = [
     Case("semaphore above 255", "SEM",
          dma("LD_FILL", 0, addr(SRAM, 0), 64, elem=1, signal=(3, 255)) +
          dma("LD_FILL", 0, addr(SRAM, 0), 64, elem=1, signal=(3, 1)) + HALT),
+    Case("two records race", "HAZARD",
+         LD(addr(SRAM, 0), addr(SRAM, 1024), 64) +
+         ST(addr(SRAM, 1024 + 60), addr(SRAM, 4096), 64) + HALT,
+         options="target=npu8,x-hazards=on",
+         expect={"unit": 3, "aux": 0, "slot": SRAM, "offset": 1024 + 60,
+                 "limit": NPU8_SRAM}),
     Case("semaphore left at HALT", "SEM_LEFT",
          dma("LD_FILL", 0, addr(SRAM, 0), 64, elem=1, signal=(3, 1)) + HALT),
     Case("wait that nobody ends", "DEADLOCK",
