@@ -60,6 +60,17 @@ def run_sim() -> Report:
         env={**setup.python_env(), "LOOM_HAZARDS": "1"}, timeout=3600)
 
 
+def dropped_orders() -> Report:
+    """In the programs that the in-process check compiled, a wait or a signal
+    less, one at a time."""
+    programs = sorted(WORK.glob("*.loom"))
+    if len(programs) < 50:
+        raise DevError(f"{len(programs)} programs in {WORK}, 50 are wanted; "
+                       "./dev test models-sim compiles them")
+    return runners.counted([host.find_program("dropped_orders"), "--each", "40",
+                            *programs], "test-dropped-orders")
+
+
 def run_guest() -> Report:
     """Takes the programs that the in-process check compiled."""
     rows = util.BUILD / "e2e" / "sim.json"

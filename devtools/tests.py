@@ -277,6 +277,14 @@ def models_sim() -> Report:
     return e2e.run_sim()
 
 
+@check("dropped-orders", "T2")
+def dropped_orders() -> Report:
+    """A wait or a signal less is noticed, by the hazard checker or as a
+    deadlock, in compiled programs."""
+    host.build(host.HOST)
+    return e2e.dropped_orders()
+
+
 @check("bad-input", "T2")
 def bad_input() -> Report:
     """Broken and hostile files: one clear message, no crash, nothing left."""
