@@ -4,15 +4,18 @@
  *
  * With ACC_BIAS the accumulators began at the bias, and it is not added again. Bias, scales and table are read
  * before OUT is written. Pixels leave in row-major order, 256 columns at a time; the residual of these columns is
- * read before they are written, so OUT may lie in the residual's place.
+ * read before they are written, so OUT may lie in the residual's place. Threads share pixels whose order cannot show.
  * An INT8 result is requantised about zero, joined with the residual about zero, and only then moved by zp.
  */
 #include <string.h>
+#include "kernels.h"
 #include "loom_num.h"
 #include "mxu.h"
 #include "unit_check.h"
 
-enum { CHUNK = 256 }; /* columns converted at a time */
+enum { ROWS = 64 }; /* pixels that a thread takes at a time */
+
+#define PARALLEL_VALUES 65536 /* fewer stay on the calling thread */
 
 struct drain {
 	const struct loom_exec *x;
@@ -21,9 +24,9 @@ struct drain {
 	const uint32_t *bias; /* copies; NULL: none */
 	const uint32_t *scale; /* f32, or pairs of multiplier and shift */
 	const int8_t *lut;
-	int64_t residual; /* address, or -1 */
+	int64_t out, residual; /* addresses; residual -1: none */
+	uint64_t pixels; /* of all outer repetitions */
 	bool plain; /* rows leave as they are */
-	uint32_t v[CHUNK];
 };
 
 /* ---- check --------------------------------------------------------------------------------------------- */
@@ -131,40 +134,23 @@ void loom_epi_bias(const struct loom_exec *x, const struct loom_dispatched *r)
 		memcpy(acc, x->sram + loom_mxu_epi(r)->bias, (size_t)m->n * 4);
 }
 
-static uint32_t load_float(const uint8_t *at, uint32_t dtype)
-{
-	uint32_t word;
-	uint16_t half;
-
-	if (dtype == LOOM_F32) {
-		memcpy(&word, at, sizeof(word));
-		return word;
-	}
-	memcpy(&half, at, sizeof(half));
-	return dtype == LOOM_BF16 ? loom_num_from_bf16(half) : loom_num_from_f16(half);
-}
-
-static void float_steps(struct drain *d, const uint8_t *residual, uint32_t first, uint32_t n)
+static void float_steps(const struct drain *d, uint32_t *v, const uint8_t *residual, uint32_t first, uint32_t n)
 {
 	const struct loom_epi *e = d->e;
-	uint32_t *v = d->v;
+	const struct loom_epi_row row = {
+		.bias = d->bias ? d->bias + first : NULL,
+		.scale = d->scale ? d->scale + first : NULL,
+		.scale_imm = e->scale_imm,
+		.scaled = e->rq == LOOM_RQ_F32,
+		.clamp = e->act == LOOM_ACT_CLAMP,
+		.residual = residual ? residual + (ptrdiff_t)first * e->r_sn : NULL,
+		.res_step = e->r_sn,
+		.res_type = e->res_type,
+		.lo = e->lo,
+		.hi = e->hi,
+	};
 
-	if (d->bias)
-		for (uint32_t i = 0; i < n; i++)
-			v[i] = loom_num_add(v[i], d->bias[first + i]);
-	if (d->scale)
-		for (uint32_t i = 0; i < n; i++)
-			v[i] = loom_num_mul(v[i], d->scale[first + i]);
-	else if (e->rq == LOOM_RQ_F32)
-		for (uint32_t i = 0; i < n; i++)
-			v[i] = loom_num_mul(v[i], e->scale_imm);
-	if (residual)
-		for (uint32_t i = 0; i < n; i++)
-			v[i] = loom_num_add(v[i], load_float(residual + (ptrdiff_t)(first + i) * e->r_sn,
-							     e->res_type));
-	if (e->act == LOOM_ACT_CLAMP)
-		for (uint32_t i = 0; i < n; i++)
-			v[i] = loom_num_clamp(v[i], e->lo, e->hi);
+	d->x->kernels->epilogue(&row, v, n);
 }
 
 static int32_t requantise(const struct loom_epi *e, int32_t v, uint32_t multiplier, uint32_t shift)
@@ -192,7 +178,7 @@ static int32_t add_residual(const struct loom_epi *e, int32_t v, int32_t residua
 	return loom_num_requant_double((int32_t)sum, e->mo, e->so);
 }
 
-static void integer_steps(struct drain *d, const uint8_t *residual, uint32_t first, uint32_t n)
+static void integer_steps(const struct drain *d, uint32_t *v, const uint8_t *residual, uint32_t first, uint32_t n)
 {
 	const struct loom_epi *e = d->e;
 	const bool pairs = d->scale && e->rq != LOOM_RQ_F32;
@@ -200,74 +186,112 @@ static void integer_steps(struct drain *d, const uint8_t *residual, uint32_t fir
 	for (uint32_t i = 0; i < n; i++) {
 		const uint32_t j = first + i;
 		uint32_t multiplier = e->scale_imm, shift = (uint32_t)(int32_t)e->shift_imm;
-		int32_t v = (int32_t)(d->v[i] + (d->bias ? d->bias[j] : 0));
+		int32_t w = (int32_t)(v[i] + (d->bias ? d->bias[j] : 0));
 
 		if (d->scale) {
 			multiplier = d->scale[pairs ? 2 * j : j];
 			shift = pairs ? d->scale[2 * j + 1] : 0;
 		}
-		v = requantise(e, v, multiplier, shift);
+		w = requantise(e, w, multiplier, shift);
 		if (residual)
-			v = add_residual(e, v, (int8_t)residual[(ptrdiff_t)j * e->r_sn]);
-		v = (int32_t)((uint32_t)v + (uint32_t)(int32_t)e->zp);
+			w = add_residual(e, w, (int8_t)residual[(ptrdiff_t)j * e->r_sn]);
+		w = (int32_t)((uint32_t)w + (uint32_t)(int32_t)e->zp);
 		if (e->act == LOOM_ACT_CLAMP) {
-			v = v < (int32_t)e->lo ? (int32_t)e->lo : v;
-			v = v > (int32_t)e->hi ? (int32_t)e->hi : v;
+			w = w < (int32_t)e->lo ? (int32_t)e->lo : w;
+			w = w > (int32_t)e->hi ? (int32_t)e->hi : w;
 		} else if (d->lut) {
-			v = d->lut[loom_num_sat8(v) + 128];
+			w = d->lut[loom_num_sat8(w) + 128];
 		}
-		d->v[i] = (uint32_t)v;
+		v[i] = (uint32_t)w;
 	}
 }
 
 /* Stores n results in the OUT type; accumulators and steps leave canonical NaNs. */
-static void store(const struct drain *d, uint8_t *out, uint32_t n)
+static void store(const struct drain *d, const uint32_t *v, uint8_t *out, uint32_t n)
 {
 	const ptrdiff_t step = d->m->o_sn;
 
-	switch (d->m->out_type) {
-	case LOOM_F32:
-	case LOOM_I32:
-		if (step == 4) {
-			memcpy(out, d->v, (size_t)n * 4);
-			break;
-		}
+	if (d->m->out_type != LOOM_I8)
+		d->x->kernels->store_run(out, step, d->m->out_type, v, n);
+	else
 		for (uint32_t i = 0; i < n; i++)
-			memcpy(out + i * step, &d->v[i], 4);
-		break;
-	case LOOM_BF16:
-	case LOOM_F16:
-		for (uint32_t i = 0; i < n; i++) {
-			const uint16_t h = d->m->out_type == LOOM_BF16 ? loom_num_to_bf16(d->v[i]) :
-									  loom_num_to_f16(d->v[i]);
-
-			memcpy(out + i * step, &h, sizeof(h));
-		}
-		break;
-	default: /* I8 */
-		for (uint32_t i = 0; i < n; i++)
-			out[i * step] = (uint8_t)loom_num_sat8((int32_t)d->v[i]);
-		break;
-	}
+			out[i * step] = (uint8_t)loom_num_sat8((int32_t)v[i]);
 }
 
-/* One pixel. */
-static void drain_pixel(struct drain *d, const uint32_t *acc, uint8_t *out, const uint8_t *residual)
+static void drain_pixel(const struct drain *d, const uint32_t *acc, uint8_t *out, const uint8_t *residual)
 {
+	uint32_t v[LOOM_EPI_CHUNK];
+
 	if (d->plain) {
 		memcpy(out, acc, (size_t)d->m->n * 4);
 		return;
 	}
-	for (uint32_t first = 0; first < d->m->n; first += CHUNK) {
-		const uint32_t n = d->m->n - first < CHUNK ? d->m->n - first : CHUNK;
+	for (uint32_t first = 0; first < d->m->n; first += LOOM_EPI_CHUNK) {
+		const uint32_t n = d->m->n - first < LOOM_EPI_CHUNK ? d->m->n - first : LOOM_EPI_CHUNK;
 
-		memcpy(d->v, acc + first, (size_t)n * 4);
+		memcpy(v, acc + first, (size_t)n * 4);
 		if (d->e && d->m->type == LOOM_MXU_INT8)
-			integer_steps(d, residual, first, n);
+			integer_steps(d, v, residual, first, n);
 		else if (d->e)
-			float_steps(d, residual, first, n);
-		store(d, out + (ptrdiff_t)first * d->m->o_sn, n);
+			float_steps(d, v, residual, first, n);
+		store(d, v, out + (ptrdiff_t)first * d->m->o_sn, n);
 	}
+}
+
+/* Pixels [first, end) of all, in row-major order of (outer 0, outer 1, row, column). */
+static void drain_pixels(const struct drain *d, uint64_t first, uint64_t end)
+{
+	const struct loom_mxu *m = d->m;
+	const uint64_t pixels = (uint64_t)m->oh * m->ow;
+
+	for (uint64_t p = first; p < end; p++) {
+		const uint64_t outer = p / pixels, o0 = outer / m->outer[1], o1 = outer % m->outer[1];
+		const int64_t oy = (int64_t)(p % pixels / m->ow), ox = (int64_t)(p % m->ow);
+		uint8_t *out = d->x->sram + d->out + (int64_t)o0 * m->o_so[0] + (int64_t)o1 * m->o_so[1];
+
+		drain_pixel(d, loom_mxu_acc(d->x, m, 0, 0) + p * m->acc_pitch, out + oy * m->o_sy + ox * m->o_sx,
+			    d->residual < 0 ? NULL : d->x->sram + d->residual + oy * d->e->r_sy + ox * d->e->r_sx);
+	}
+}
+
+static void drain_part(void *arg, unsigned part)
+{
+	const struct drain *d = arg;
+	const uint64_t first = (uint64_t)part * ROWS, end = first + ROWS;
+
+	drain_pixels(d, first, end < d->pixels ? end : d->pixels);
+}
+
+/*
+ * Whether no pixel reads or writes what another writes, so that their order does not show: each dimension of OUT
+ * steps over all that lies within it, and the residual lies in OUT's own places or beside all of them.
+ */
+static bool pixels_apart(const struct drain *d)
+{
+	const struct loom_mxu *m = d->m;
+	const struct loom_epi *e = d->e;
+	const uint32_t bytes = loom_dtype_bytes(m->out_type);
+	const int64_t n[5] = { m->outer[0], m->outer[1], m->oh, m->ow, m->n };
+	const int64_t s[5] = { m->o_so[0], m->o_so[1], m->o_sy, m->o_sx, m->o_sn };
+	int64_t extent = bytes, low, high;
+
+	for (int i = 4; i >= 0; i--) {
+		if (n[i] > 1 && s[i] < extent)
+			return false;
+		extent += (n[i] - 1) * s[i];
+	}
+	if (d->residual < 0)
+		return true;
+	if (d->residual == d->out && loom_dtype_bytes(e->res_type) == bytes && e->r_sy == m->o_sy &&
+	    e->r_sx == m->o_sx && e->r_sn == m->o_sn)
+		return true;
+	low = high = d->residual;
+	for (int i = 0; i < 3; i++) {
+		const int64_t reach = (n[i + 2] - 1) * (i == 0 ? e->r_sy : i == 1 ? e->r_sx : e->r_sn);
+
+		*(reach < 0 ? &low : &high) += reach;
+	}
+	return high + 4 <= d->out || low >= d->out + extent;
 }
 
 /* Copies bias, scales and table, which OUT may overlap. */
@@ -292,7 +316,6 @@ static void fetch_lists(struct drain *d)
 void loom_epi_drain(const struct loom_exec *x, const struct loom_dispatched *r)
 {
 	const struct loom_mxu *m = &r->mxu;
-	const int64_t out = loom_unit_address(m->out_base, r->base[2]);
 	struct drain d;
 
 	d.x = x;
@@ -301,21 +324,16 @@ void loom_epi_drain(const struct loom_exec *x, const struct loom_dispatched *r)
 	d.plain = !d.e && m->o_sn == 4 && (m->out_type == LOOM_F32 || m->out_type == LOOM_I32);
 	d.bias = d.scale = NULL;
 	d.lut = NULL;
+	d.out = loom_unit_address(m->out_base, r->base[2]);
 	d.residual = -1;
+	d.pixels = (uint64_t)m->outer[0] * m->outer[1] * m->oh * m->ow;
 	if (d.e)
 		fetch_lists(&d);
 	if (d.e && d.e->residual != LOOM_EPI_NONE)
 		d.residual = loom_unit_address(d.e->residual, r->base[3]);
-	for (uint32_t o0 = 0; o0 < m->outer[0]; o0++)
-		for (uint32_t o1 = 0; o1 < m->outer[1]; o1++) {
-			const uint32_t *acc = loom_mxu_acc(x, m, o0, o1);
-			const int64_t at = out + (int64_t)o0 * m->o_so[0] + (int64_t)o1 * m->o_so[1];
-
-			for (int64_t oy = 0; oy < m->oh; oy++)
-				for (int64_t ox = 0; ox < m->ow; ox++, acc += m->acc_pitch)
-					drain_pixel(&d, acc, x->sram + at + oy * m->o_sy + ox * m->o_sx,
-						    d.residual < 0 ? NULL :
-								     x->sram + d.residual + oy * d.e->r_sy +
-									     ox * d.e->r_sx);
-		}
+	if (x->host && x->host->parallel_for && d.pixels * m->n >= PARALLEL_VALUES && d.pixels > ROWS &&
+	    pixels_apart(&d))
+		x->host->parallel_for(x->opaque, (unsigned)((d.pixels + ROWS - 1) / ROWS), drain_part, &d);
+	else
+		drain_pixels(&d, 0, d.pixels);
 }

@@ -40,7 +40,8 @@ struct loom_exec {
 };
 
 /* Packed operands of one MXU record (B, and A widened for bf16) and the VPU's chunk registers. */
-#define LOOM_EXEC_SCRATCH(t) ((size_t)(t)->sram_bytes * 4 + (1u << 20))
+#define LOOM_EXEC_MIN_SCRATCH (1u << 22)
+#define LOOM_EXEC_SCRATCH(t) ((size_t)(t)->sram_bytes * 4 + LOOM_EXEC_MIN_SCRATCH)
 
 /*
  * A record as dispatched: its bytes, and the value of each base register that regsel names at that moment.

@@ -48,12 +48,36 @@ struct loom_gemm {
 	struct loom_ahead *ahead; /* or NULL */
 };
 
+/* The float steps of the epilogue for n <= LOOM_EPI_CHUNK columns of one pixel, each with its own rounding. */
+#define LOOM_EPI_CHUNK 256
+struct loom_epi_row {
+	const uint32_t *bias, *scale; /* of these columns, or NULL */
+	uint32_t scale_imm; /* without scale: of all columns, if scaled */
+	bool scaled, clamp;
+	const uint8_t *residual; /* or NULL */
+	ptrdiff_t res_step;
+	uint32_t res_type;
+	uint32_t lo, hi;
+};
+
+/*
+ * One pixel of the depthwise mode in f32: acc[i] += sum over t < taps, ascending, of a[t][i] * b[t * b_pitch + i], i < n.
+ * Up to 60 bytes past the last channel of a and b are read.
+ */
+struct loom_dw {
+	const void *const *a; /* rows of float */
+	const float *b;
+	size_t b_pitch;
+	float *acc;
+	unsigned n, taps;
+};
+
 struct loom_kernels {
 	const char *name;
 	void (*gemm_f32)(const struct loom_gemm *g);
 	void (*gemm_i8)(const struct loom_gemm *g);
-	/* d[i] = a[i] * b[i] + c[i], one rounding, NaNs canonical; n is a multiple of 16, any may be the same array */
-	void (*fma_f32)(uint32_t *d, const uint32_t *a, const uint32_t *b, const uint32_t *c, unsigned n);
+	void (*dw_f32)(const struct loom_dw *g);
+	void (*epilogue)(const struct loom_epi_row *e, uint32_t *v, uint32_t n);
 	/*
 	 * n rows of len bytes, strides ds and ss; no byte that is written is read. asked: a kernel has asked for the
 	 * source (struct loom_ahead).
@@ -61,10 +85,15 @@ struct loom_kernels {
 	void (*copy_rows)(uint8_t *dst, const uint8_t *src, uint64_t n, int64_t ds, int64_t ss, uint64_t len,
 			  bool asked);
 	/*
-	 * d[i] = op(a[i], b[i]) for the micro-operations EXP to POW; n is a multiple of 16 and at most a chunk of the
-	 * vector unit, any may be the same array
+	 * d[i] = op(a[i], b[i], c[i]) for all micro-operations but loads, stores, IOTA, LUT8 and reducers; n is a multiple
+	 * of 16 and at most a chunk of the vector unit, any may be the same array
 	 */
-	void (*elementary)(uint32_t op, uint32_t *d, const uint32_t *a, const uint32_t *b, unsigned n);
+	void (*alu)(uint32_t op, uint32_t *d, const uint32_t *a, const uint32_t *b, const uint32_t *c, unsigned n);
+	/* acc[i] = op(acc[i], a[i]) for the reducers */
+	void (*combine)(uint32_t op, uint32_t *acc, const uint32_t *a, uint32_t n);
+	/* n elements of a storage type, step bytes apart, to and from lanes */
+	void (*load_run)(const uint8_t *at, ptrdiff_t step, uint32_t dtype, uint32_t *d, uint32_t n);
+	void (*store_run)(uint8_t *at, ptrdiff_t step, uint32_t dtype, const uint32_t *a, uint32_t n);
 };
 
 /*

@@ -7,7 +7,8 @@
 
 #include <immintrin.h>
 #include "kernels.h"
-#include "kernels_elementary.h"
+#include "kernels_alu.h"
+#include "kernels_epi.h"
 
 #define INLINE static inline __attribute__((always_inline))
 
@@ -152,7 +153,31 @@ static void fma_f32(uint32_t *d, const uint32_t *a, const uint32_t *b, const uin
 	}
 }
 
-const struct loom_kernels loom_kernels_avx2 = { "avx2", gemm_f32, gemm_i8, fma_f32, loom_copy_rows, elementary };
+static void dw_f32(const struct loom_dw *g)
+{
+	for (unsigned i = 0; i < g->n; i += 8) {
+		const __m256i in = lanes(g->n, i);
+		__m256 s = _mm256_maskload_ps(g->acc + i, in);
+
+		for (unsigned t = 0; t < g->taps; t++)
+			s = _mm256_fmadd_ps(_mm256_loadu_ps((const float *)g->a[t] + i),
+					    _mm256_loadu_ps(g->b + t * g->b_pitch + i), s);
+		_mm256_maskstore_ps(g->acc + i, in, canonical(s));
+	}
+}
+
+const struct loom_kernels loom_kernels_avx2 = {
+	.name = "avx2",
+	.gemm_f32 = gemm_f32,
+	.gemm_i8 = gemm_i8,
+	.dw_f32 = dw_f32,
+	.epilogue = epilogue,
+	.copy_rows = loom_copy_rows,
+	.alu = alu,
+	.combine = combine,
+	.load_run = load_run,
+	.store_run = store_run,
+};
 
 #else
 typedef int loom_kernels_avx2_unused; /* a translation unit may not be empty */

@@ -7,7 +7,8 @@
 
 #include <immintrin.h>
 #include "kernels.h"
-#include "kernels_elementary.h"
+#include "kernels_alu.h"
+#include "kernels_epi.h"
 
 #define INLINE static inline __attribute__((always_inline))
 
@@ -211,6 +212,19 @@ static void fma_f32(uint32_t *d, const uint32_t *a, const uint32_t *b, const uin
 								  _mm512_loadu_ps(c + i))));
 }
 
+static void dw_f32(const struct loom_dw *g)
+{
+	for (unsigned i = 0; i < g->n; i += 16) {
+		const __mmask16 in = i + 16 <= g->n ? (__mmask16)0xffff : tail_mask(g->n);
+		__m512 s = _mm512_maskz_loadu_ps(in, g->acc + i);
+
+		for (unsigned t = 0; t < g->taps; t++)
+			s = _mm512_fmadd_ps(_mm512_loadu_ps((const float *)g->a[t] + i),
+					    _mm512_loadu_ps(g->b + t * g->b_pitch + i), s);
+		_mm512_mask_storeu_ps(g->acc + i, in, canonical(s));
+	}
+}
+
 /* Eight vectors on their way at once. */
 INLINE void copy_512(uint8_t *dst, const uint8_t *src)
 {
@@ -247,7 +261,18 @@ static void copy_rows(uint8_t *dst, const uint8_t *src, uint64_t n, int64_t ds, 
 	}
 }
 
-const struct loom_kernels loom_kernels_avx512 = { "avx512", gemm_f32, gemm_i8, fma_f32, copy_rows, elementary };
+const struct loom_kernels loom_kernels_avx512 = {
+	.name = "avx512",
+	.gemm_f32 = gemm_f32,
+	.gemm_i8 = gemm_i8,
+	.dw_f32 = dw_f32,
+	.epilogue = epilogue,
+	.copy_rows = copy_rows,
+	.alu = alu,
+	.combine = combine,
+	.load_run = load_run,
+	.store_run = store_run,
+};
 
 #else
 typedef int loom_kernels_avx512_unused; /* a translation unit may not be empty */

@@ -2,7 +2,8 @@
 /* The micro-kernels in plain C: what the others must equal, and what runs on a host without AVX2. */
 #include <string.h>
 #include "kernels.h"
-#include "kernels_elementary.h"
+#include "kernels_alu.h"
+#include "kernels_epi.h"
 
 static void gemm_f32(const struct loom_gemm *g)
 {
@@ -47,6 +48,17 @@ static void fma_f32(uint32_t *d, const uint32_t *a, const uint32_t *b, const uin
 		d[i] = loom_num_fma(a[i], b[i], c[i]);
 }
 
+static void dw_f32(const struct loom_dw *g)
+{
+	for (unsigned i = 0; i < g->n; i++) {
+		float s = g->acc[i];
+
+		for (unsigned t = 0; t < g->taps; t++)
+			s = loom_num_fmaf(((const float *)g->a[t])[i], g->b[t * g->b_pitch + i], s);
+		g->acc[i] = loom_num_float(loom_num_result(s));
+	}
+}
+
 void loom_copy_rows(uint8_t *dst, const uint8_t *src, uint64_t n, int64_t ds, int64_t ss, uint64_t len, bool asked)
 {
 	const uint64_t ahead = len < LOOM_PREFETCH_BYTES ? len : LOOM_PREFETCH_BYTES;
@@ -58,4 +70,15 @@ void loom_copy_rows(uint8_t *dst, const uint8_t *src, uint64_t n, int64_t ds, in
 	}
 }
 
-const struct loom_kernels loom_kernels_scalar = { "scalar", gemm_f32, gemm_i8, fma_f32, loom_copy_rows, elementary };
+const struct loom_kernels loom_kernels_scalar = {
+	.name = "scalar",
+	.gemm_f32 = gemm_f32,
+	.gemm_i8 = gemm_i8,
+	.dw_f32 = dw_f32,
+	.epilogue = epilogue,
+	.copy_rows = loom_copy_rows,
+	.alu = alu,
+	.combine = combine,
+	.load_run = load_run,
+	.store_run = store_run,
+};

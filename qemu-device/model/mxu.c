@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later OR MIT
 /*
- * The array. A record runs in blocks of columns and of k; for each, B is packed once (or read in place), then
- * blocks of rows go through a micro-kernel. Each output keeps its accumulator in accumulator memory between
- * blocks, and blocks of k come in ascending order, so blocking never shows in the bits.
+ * The array. Threads share a record's output pixels, of all outer repetitions: each takes ranges of them. A range
+ * runs in blocks of columns and of k; for each, B is packed once (or read in place), then blocks of rows go through
+ * a micro-kernel. Each output keeps its accumulator in accumulator memory between blocks, and blocks of k come in
+ * ascending order, so that neither blocks nor threads show in the bits.
  *
  * A is read through row pointers: in place where its channels lie side by side in f32, from a packed and widened
  * copy otherwise. Padding is a pointer to a row of padding.
@@ -18,23 +19,35 @@ enum {
 	BLOCK_M = 96, /* rows in one call of a micro-kernel */
 	BLOCK_N = 384, /* columns of B packed at once */
 	BLOCK_K = 256, /* packed 4-byte elements along k: f32, or pairs of int16 */
+	GRAIN = 24, /* pixels that stay together: whole tiles of 6 and of 8 */
 	MAX_TAPS = 16, /* taps of A read in place in one call */
-	MAX_TASKS = 5, /* parts that the host's threads may take */
+	MAX_PARTS = 8, /* ranges of pixels that threads may share; */
+	PACKED_PARTS = 4, /* fewer, where each packs B for itself */
 	IN_PLACE_CHANNELS = 8, /* fewer channels than this are gathered, so that k runs over several taps */
 	PACKED_B = BLOCK_N * BLOCK_K * 4,
 	PACKED_A = BLOCK_M * BLOCK_K * 4,
 };
 
-_Static_assert(PACKED_B + MAX_TASKS * PACKED_A <= 1 << 20, "fits the smallest scratch memory");
+_Static_assert(MAX_PARTS * (PACKED_B + PACKED_A) <= LOOM_EXEC_MIN_SCRATCH, "fits the smallest scratch memory");
 
-#define PARALLEL_MACS (1u << 20) /* less work than this stays on the calling thread */
+#define PARALLEL_MACS (1u << 19) /* less work than this stays on the calling thread */
 
+/* A record, and how it is shared. */
+struct shared {
+	const struct loom_exec *x;
+	const struct loom_dispatched *r;
+	uint32_t parts;
+};
+
+/* A range of pixels of one outer repetition, and where it has got to. */
 struct block {
 	const struct loom_exec *x;
 	const struct loom_mxu *m;
 	const uint8_t *a, *b; /* operands of this outer repetition */
 	uint32_t *acc; /* its accumulators */
-	uint32_t pixels, parts, tasks;
+	uint32_t first, end; /* pixels */
+	uint8_t *packed_b, *packed_a; /* this part's own scratch memory */
+	struct loom_ahead *ahead; /* or NULL */
 	uint32_t k, len; /* first product and number of products in this block */
 	uint32_t n, cols; /* first column and number of columns */
 	uint32_t pad; /* padding element, widened */
@@ -174,7 +187,7 @@ static void pack_b(struct block *k)
 	const struct loom_mxu *m = k->m;
 	const uint8_t *src = k->b + (ptrdiff_t)k->k * m->b_sk + (ptrdiff_t)k->n * m->b_sn;
 	const ptrdiff_t pitch = (k->cols + 15) & ~15u;
-	uint32_t *dst = (uint32_t *)(void *)k->x->scratch;
+	uint32_t *dst = (uint32_t *)(void *)k->packed_b;
 
 	if (m->type == LOOM_MXU_F32 && (m->b_sn == 4 || k->cols == 1) && (k->len == 1 || m->b_sk % 4 == 0)) {
 		k->b_rows = src;
@@ -197,13 +210,13 @@ static void pack_b(struct block *k)
 }
 
 /* Rows first to first + rows of A, packed. */
-static void rows_packed(const struct block *k, uint32_t first, uint32_t rows, uint8_t *packed, struct loom_gemm *g)
+static void rows_packed(const struct block *k, uint32_t first, uint32_t rows, struct loom_gemm *g)
 {
 	const void *a[BLOCK_M];
 
 	for (uint32_t i = 0; i < rows; i++) {
-		a[i] = packed + (size_t)i * BLOCK_K * 4;
-		pack_row(k, first + i, packed + (size_t)i * BLOCK_K * 4);
+		a[i] = k->packed_a + (size_t)i * BLOCK_K * 4;
+		pack_row(k, first + i, k->packed_a + (size_t)i * BLOCK_K * 4);
 	}
 	g->a = a;
 	g->taps = 1;
@@ -256,15 +269,11 @@ static void rows_in_place(const struct block *k, uint32_t first, uint32_t rows, 
 	k->x->kernels->gemm_f32(g);
 }
 
-/* One of the parts that threads may share: every tasks-th block of rows. */
-static void run_part(void *arg, unsigned part)
+/* All rows of the range through the micro-kernel, for the block of columns and k. */
+static void run_rows(const struct block *k)
 {
-	const struct block *k = arg;
-	uint8_t *packed = k->x->scratch + PACKED_B + (size_t)part * PACKED_A;
-
-	for (uint32_t i = part; i < k->parts; i += k->tasks) {
-		const uint32_t first = i * BLOCK_M;
-		const uint32_t rows = k->pixels - first < BLOCK_M ? k->pixels - first : BLOCK_M;
+	for (uint32_t first = k->first; first < k->end; first += BLOCK_M) {
+		const uint32_t rows = k->end - first < BLOCK_M ? k->end - first : BLOCK_M;
 		struct loom_gemm g = {
 			.b = k->b_rows,
 			.b_pitch = k->b_pitch,
@@ -273,27 +282,13 @@ static void run_part(void *arg, unsigned part)
 			.m = rows,
 			.n = k->cols,
 			.zero = k->zero,
-			.ahead = part == 0 ? k->x->ahead : NULL,
+			.ahead = k->ahead,
 		};
 
 		if (k->in_place)
 			rows_in_place(k, first, rows, &g);
 		else
-			rows_packed(k, first, rows, packed, &g);
-	}
-}
-
-static void run_parts(struct block *k)
-{
-	const struct loom_npu_host *host = k->x->host;
-	const uint64_t macs = (uint64_t)k->pixels * k->cols * k->len;
-
-	k->tasks = 1;
-	if (k->parts > 1 && macs >= PARALLEL_MACS && host && host->parallel_for) {
-		k->tasks = k->parts < MAX_TASKS ? k->parts : MAX_TASKS;
-		host->parallel_for(k->x->opaque, k->tasks, run_part, k);
-	} else {
-		run_part(k, 0);
+			rows_packed(k, first, rows, &g);
 	}
 }
 
@@ -316,7 +311,7 @@ static uint32_t block_len(const struct block *k, uint32_t products)
 	return left < taps * m->kc ? left : taps * m->kc;
 }
 
-static void run_outer(struct block *k)
+static void run_range(struct block *k)
 {
 	const struct loom_mxu *m = k->m;
 	const uint32_t products = (uint32_t)m->kh * m->kw * m->kc;
@@ -327,7 +322,7 @@ static void run_outer(struct block *k)
 		for (k->k = 0; k->k < products; k->k += k->len) {
 			k->len = block_len(k, products);
 			pack_b(k);
-			run_parts(k);
+			run_rows(k);
 			k->zero = false;
 		}
 	}
@@ -345,34 +340,77 @@ static uint32_t widened_pad(const struct loom_mxu *m)
 	}
 }
 
-void loom_mxu_exec(const struct loom_exec *x, const struct loom_dispatched *r)
+/* Whether A is read where it lies. */
+static bool in_place(const struct loom_mxu *m)
 {
-	const struct loom_mxu *m = &r->mxu;
-	const uint32_t pixels = (uint32_t)m->oh * m->ow;
+	return m->type == LOOM_MXU_F32 && (m->a_sc == 4 || m->kc == 1) &&
+	       (m->kc >= IN_PLACE_CHANNELS || m->kh * m->kw == 1);
+}
+
+/* Pixels [first, end) of one outer repetition. */
+static void run_outer(const struct shared *s, uint32_t part, uint32_t outer, uint32_t first, uint32_t end)
+{
+	const struct loom_exec *x = s->x;
+	const struct loom_mxu *m = &s->r->mxu;
+	const int64_t o0 = outer / m->outer[1], o1 = outer % m->outer[1];
+	uint8_t *scratch = x->scratch + (size_t)part * (PACKED_B + PACKED_A);
 	struct block k = {
 		.x = x,
 		.m = m,
-		.pixels = pixels,
-		.parts = (pixels + BLOCK_M - 1) / BLOCK_M,
+		.a = x->sram + loom_unit_address(m->a_base, s->r->base[0]) + o0 * m->a_so[0] + o1 * m->a_so[1],
+		.b = x->sram + loom_unit_address(m->b_base, s->r->base[1]) + o0 * m->b_so[0] + o1 * m->b_so[1],
+		.acc = loom_mxu_acc(x, m, (uint32_t)o0, (uint32_t)o1),
+		.first = first,
+		.end = end,
+		.packed_b = scratch,
+		.packed_a = scratch + PACKED_B,
+		.ahead = part == 0 ? x->ahead : NULL,
 		.pad = widened_pad(m),
-		.in_place = m->type == LOOM_MXU_F32 && (m->a_sc == 4 || m->kc == 1) &&
-			    (m->kc >= IN_PLACE_CHANNELS || m->kh * m->kw == 1),
+		.in_place = in_place(m),
 	};
+
+	if (m->mode == LOOM_MXU_DW)
+		loom_mxu_depthwise(x, m, k.a, k.b, k.acc, first, end, scratch);
+	else
+		run_range(&k);
+}
+
+/* A range of all pixels of the record, which may cross outer repetitions. */
+static void run_part(void *arg, unsigned part)
+{
+	const struct shared *s = arg;
+	const struct loom_mxu *m = &s->r->mxu;
+	const uint64_t pixels = (uint64_t)m->oh * m->ow;
+	const uint64_t units = (pixels + GRAIN - 1) / GRAIN, all = units * m->outer[0] * m->outer[1];
+	const uint64_t last = all * (part + 1) / s->parts;
+
+	for (uint64_t u = all * part / s->parts; u < last;) {
+		const uint64_t outer = u / units, rest = units - u % units;
+		const uint64_t count = last - u < rest ? last - u : rest;
+		const uint64_t first = u % units * GRAIN, end = first + count * GRAIN;
+
+		run_outer(s, part, (uint32_t)outer, (uint32_t)first, (uint32_t)(end < pixels ? end : pixels));
+		u += count;
+	}
+}
+
+void loom_mxu_exec(const struct loom_exec *x, const struct loom_dispatched *r)
+{
+	const struct loom_mxu *m = &r->mxu;
+	const uint64_t pixels = (uint64_t)m->outer[0] * m->outer[1] * m->oh * m->ow;
+	const uint64_t macs = pixels * m->n * m->kh * m->kw * (m->mode == LOOM_MXU_DW ? 1 : m->kc);
+	struct shared s = { x, r, 1 };
 
 	if (m->acc == LOOM_ACC_BIAS)
 		loom_epi_bias(x, r);
-	for (uint32_t o0 = 0; o0 < m->outer[0]; o0++)
-		for (uint32_t o1 = 0; o1 < m->outer[1]; o1++) {
-			k.a = x->sram + loom_unit_address(m->a_base, r->base[0]) + (int64_t)o0 * m->a_so[0] +
-			      (int64_t)o1 * m->a_so[1];
-			k.b = x->sram + loom_unit_address(m->b_base, r->base[1]) + (int64_t)o0 * m->b_so[0] +
-			      (int64_t)o1 * m->b_so[1];
-			k.acc = loom_mxu_acc(x, m, o0, o1);
-			if (m->mode == LOOM_MXU_DW)
-				loom_mxu_depthwise(x, m, k.a, k.b, k.acc);
-			else
-				run_outer(&k);
-		}
+	if (x->host && x->host->parallel_for && macs >= PARALLEL_MACS && pixels >= 2 * GRAIN) {
+		s.parts = in_place(m) || m->mode == LOOM_MXU_DW ? MAX_PARTS : PACKED_PARTS;
+		if (s.parts > pixels / GRAIN)
+			s.parts = (uint32_t)(pixels / GRAIN);
+		x->host->parallel_for(x->opaque, s.parts, run_part, &s);
+	} else {
+		run_part(&s, 0);
+	}
 	if (m->flags & LOOM_MXU_DRAIN)
 		loom_epi_drain(x, r);
 }

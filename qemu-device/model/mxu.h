@@ -26,9 +26,14 @@ static inline uint32_t *loom_mxu_acc(const struct loom_exec *x, const struct loo
 	       ((uint64_t)o0 * m->outer[1] + o1) * pixels * m->acc_pitch;
 }
 
-/* One outer repetition in depthwise mode; acc are its accumulators. */
+enum { LOOM_MXU_DW_SCRATCH = 256 * 256 * 4 + 2 * 256 * 4 };
+
+/*
+ * Pixels [first, end) of one outer repetition in depthwise mode; acc are the repetition's accumulators, scratch has
+ * LOOM_MXU_DW_SCRATCH bytes.
+ */
 void loom_mxu_depthwise(const struct loom_exec *x, const struct loom_mxu *m, const uint8_t *a, const uint8_t *b,
-			uint32_t *acc);
+			uint32_t *acc, uint32_t first, uint32_t end, uint8_t *scratch);
 int loom_epi_check(const struct loom_exec *x, const struct loom_dispatched *r, struct loom_refusal *why);
 /* Fills all accumulators of the record with the bias of their column. */
 void loom_epi_bias(const struct loom_exec *x, const struct loom_dispatched *r);

@@ -12,16 +12,17 @@
 enum {
 	CHANNELS = 256, /* at a time */
 	MAX_PACKED_TAPS = 256, /* rows of B that are widened once instead of once a pixel */
+	MAX_TAPS = 64, /* taps whose pixels of A are read in place */
 };
 
-_Static_assert(CHANNELS * MAX_PACKED_TAPS * 4 <= 1 << 20, "fits the smallest scratch memory");
+_Static_assert(4 * CHANNELS * MAX_PACKED_TAPS <= LOOM_MXU_DW_SCRATCH, "B fits");
 
 struct depthwise {
 	const struct loom_exec *x;
 	const struct loom_mxu *m;
 	const uint8_t *a, *b; /* operands of this outer repetition */
+	const uint32_t *taps; /* B, widened, CHANNELS a tap; NULL: there are too many taps */
 	uint32_t first, n; /* channels of this chunk */
-	bool packed;
 };
 
 static uint32_t load(const uint8_t *at, uint32_t type)
@@ -64,54 +65,89 @@ static void widen_b(const struct depthwise *d, uint32_t tap, uint32_t *dst)
 
 static void multiply(const struct depthwise *d, uint32_t *acc, const uint32_t *a, const uint32_t *b)
 {
+	const void *rows[1] = { a };
+	const struct loom_dw g = { rows, (const float *)(const void *)b, 0, (float *)(void *)acc, d->n, 1 };
+
 	if (d->m->type == LOOM_MXU_INT8)
 		for (uint32_t i = 0; i < d->n; i++)
 			acc[i] += a[i] * b[i];
 	else
-		d->x->kernels->fma_f32(acc, a, b, acc, (d->n + 15) & ~15u);
+		d->x->kernels->dw_f32(&g);
 }
 
-/* All taps of one pixel of OUT. */
+/* The pixel of A under a tap of OUT's pixel (oy, ox), or NULL for padding. */
+static const uint8_t *under(const struct depthwise *d, uint32_t oy, uint32_t ox, uint32_t ky, uint32_t kx)
+{
+	const struct loom_mxu *m = d->m;
+	const int64_t iy = (int64_t)oy * m->sy + (int64_t)ky * m->dy - m->py;
+	const int64_t ix = (int64_t)ox * m->sx + (int64_t)kx * m->dx - m->px;
+
+	if (iy < 0 || iy >= m->ih || ix < 0 || ix >= m->iw)
+		return NULL;
+	return d->a + iy * m->a_sh + ix * m->a_sw + (ptrdiff_t)d->first * m->a_sc;
+}
+
+/* All taps of one pixel of OUT, a tap at a time. */
 static void one_pixel(const struct depthwise *d, uint32_t oy, uint32_t ox, uint32_t *acc)
 {
 	const struct loom_mxu *m = d->m;
-	uint32_t s[CHANNELS] = { 0 }, a[CHANNELS] = { 0 }, unpacked[CHANNELS] = { 0 };
-	const uint32_t *b = (const uint32_t *)(const void *)d->x->scratch;
+	uint32_t a[CHANNELS + 16] = { 0 }, unpacked[CHANNELS + 16] = { 0 };
 
-	if (m->acc != LOOM_ACC_ZERO)
-		memcpy(s, acc, (size_t)d->n * 4);
 	for (uint32_t ky = 0, tap = 0; ky < m->kh; ky++)
 		for (uint32_t kx = 0; kx < m->kw; kx++, tap++) {
-			const int64_t iy = (int64_t)oy * m->sy + (int64_t)ky * m->dy - m->py;
-			const int64_t ix = (int64_t)ox * m->sx + (int64_t)kx * m->dx - m->px;
+			const uint8_t *at = under(d, oy, ox, ky, kx);
 
-			if (iy < 0 || iy >= m->ih || ix < 0 || ix >= m->iw)
+			if (at)
+				widen(a, at, m->a_sc, d->n, m->type);
+			else
 				for (uint32_t i = 0; i < d->n; i++)
 					a[i] = widened_pad(m);
-			else
-				widen(a, d->a + iy * m->a_sh + ix * m->a_sw + (ptrdiff_t)d->first * m->a_sc, m->a_sc,
-				      d->n, m->type);
-			if (!d->packed)
+			if (!d->taps)
 				widen_b(d, tap, unpacked);
-			multiply(d, s, a, d->packed ? b + (size_t)tap * CHANNELS : unpacked);
+			multiply(d, acc, a, d->taps ? d->taps + (size_t)tap * CHANNELS : unpacked);
 		}
-	memcpy(acc, s, (size_t)d->n * 4);
+}
+
+/* The same with A read in place. pad: a row of padding. */
+static void one_pixel_in_place(const struct depthwise *d, uint32_t oy, uint32_t ox, uint32_t *acc,
+			       const uint32_t *pad)
+{
+	const struct loom_mxu *m = d->m;
+	const void *a[MAX_TAPS];
+	struct loom_dw g = { a, (const float *)(const void *)d->taps, CHANNELS, (float *)(void *)acc, d->n, 0 };
+
+	for (uint32_t ky = 0; ky < m->kh; ky++)
+		for (uint32_t kx = 0; kx < m->kw; kx++) {
+			const uint8_t *at = under(d, oy, ox, ky, kx);
+
+			a[g.taps++] = at ? (const void *)at : pad;
+		}
+	d->x->kernels->dw_f32(&g);
 }
 
 void loom_mxu_depthwise(const struct loom_exec *x, const struct loom_mxu *m, const uint8_t *a, const uint8_t *b,
-			uint32_t *acc)
+			uint32_t *acc, uint32_t first, uint32_t end, uint8_t *scratch)
 {
 	const uint32_t taps = (uint32_t)m->kh * m->kw;
-	struct depthwise d = { .x = x, .m = m, .a = a, .b = b, .packed = taps <= MAX_PACKED_TAPS };
+	const bool in_place = m->type == LOOM_MXU_F32 && m->a_sc == 4 && taps <= MAX_TAPS;
+	uint32_t *packed = (uint32_t *)(void *)scratch, pad[CHANNELS + 16];
+	struct depthwise d = { .x = x, .m = m, .a = a, .b = b, .taps = taps <= MAX_PACKED_TAPS ? packed : NULL };
 
+	for (uint32_t i = 0; i < CHANNELS + 16; i++)
+		pad[i] = widened_pad(m);
 	for (; d.first < m->n; d.first += CHANNELS) {
-		uint32_t *at = acc + d.first;
-
 		d.n = m->n - d.first < CHANNELS ? m->n - d.first : CHANNELS;
-		for (uint32_t t = 0; d.packed && t < taps; t++)
-			widen_b(&d, t, (uint32_t *)(void *)x->scratch + (size_t)t * CHANNELS);
-		for (uint32_t oy = 0; oy < m->oh; oy++)
-			for (uint32_t ox = 0; ox < m->ow; ox++, at += m->acc_pitch)
-				one_pixel(&d, oy, ox, at);
+		for (uint32_t t = 0; d.taps && t < taps; t++)
+			widen_b(&d, t, packed + (size_t)t * CHANNELS);
+		for (uint32_t p = first; p < end; p++) {
+			uint32_t *at = acc + (size_t)p * m->acc_pitch + d.first;
+
+			if (m->acc == LOOM_ACC_ZERO)
+				memset(at, 0, (size_t)d.n * 4);
+			if (in_place)
+				one_pixel_in_place(&d, p / m->ow, p % m->ow, at, pad);
+			else
+				one_pixel(&d, p / m->ow, p % m->ow, at);
+		}
 	}
 }

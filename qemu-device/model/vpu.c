@@ -18,7 +18,7 @@
 #include "unit_check.h"
 #include "vpu.h"
 
-_Static_assert(sizeof(struct loom_vpu_run) <= 1 << 20, "fits the smallest scratch memory");
+_Static_assert(sizeof(struct loom_vpu_run) <= LOOM_EXEC_MIN_SCRATCH, "fits the smallest scratch memory");
 
 static bool has_iota(const struct loom_vpu *v)
 {
@@ -161,11 +161,22 @@ static void move_to(struct loom_vpu_run *k, const struct loom_dispatched *r, uin
 	}
 }
 
+/* Whether a reducer takes up or leaves all its partial results. */
+static bool leaves_partials(const struct loom_vpu_run *k)
+{
+	for (uint32_t i = 0; i < k->nreducers; i++)
+		if (k->views[k->reducer[i].view].flags & (LOOM_VIEW_RESUME | LOOM_VIEW_PARTIAL))
+			return true;
+	return false;
+}
+
 /* Lanes are outputs (or, without reducers, elements): walks what is not reduced. */
 static void run_by_lanes(struct loom_vpu_run *k, const struct loom_dispatched *r, uint8_t mask, uint64_t elements)
 {
 	walk_begin(k, mask, false);
 	elements /= k->walk.elements;
+	if (elements < LOOM_VPU_PARTIALS && !leaves_partials(k))
+		k->partials = (uint32_t)elements;
 	for (uint64_t first = 0; first < k->walk.elements; first += LOOM_VPU_CHUNK) {
 		list_runs(k, first);
 		move_to(k, r, mask, true, 0);
@@ -203,6 +214,7 @@ static void begin(struct loom_vpu_run *k, const struct loom_exec *x, const struc
 	k->v = v;
 	k->views = loom_vpu_views(v);
 	k->nreducers = 0;
+	k->partials = LOOM_VPU_PARTIALS;
 	for (unsigned i = 0; i < v->nops; i++)
 		if (loom_uop_table[LOOM_UOP_OP(ops[i])].cls == LOOM_UC_R) {
 			struct loom_reducer *d = &k->reducer[k->nreducers++];

@@ -76,6 +76,7 @@ struct loom_vpu_run {
 	struct loom_walk walk;
 	uint32_t index[LOOM_VPU_DIMS]; /* of the record's dimensions that are not walked */
 	bool by_lanes; /* reducers: lanes are outputs */
+	uint32_t partials; /* those that take elements; the others keep the identity, which changes no sum of partials */
 	uint32_t lanes; /* elements of this chunk */
 	uint32_t nruns;
 	struct loom_run runs[LOOM_VPU_CHUNK];
@@ -84,14 +85,28 @@ struct loom_vpu_run {
 	struct loom_reducer reducer[LOOM_VPU_MAX_REDUCERS];
 };
 
+/* X(reducer, p and x combined) */
+#define LOOM_COMBINATIONS(X)                                                                                                \
+	X(RADD_F, loom_num_add(p, x))                                                                                  \
+	X(RMUL_F, loom_num_mul(p, x))                                                                                  \
+	X(RMIN_F, loom_num_min(p, x))                                                                                  \
+	X(RMAX_F, loom_num_max(p, x))                                                                                  \
+	X(RADD_I, p + x)                                                                                               \
+	X(RMUL_I, p *x)                                                                                                \
+	X(RMIN_I, (int32_t)p < (int32_t)x ? p : x)                                                                     \
+	X(RMAX_I, (int32_t)p > (int32_t)x ? p : x)                                                                     \
+	X(RMIN_U, p < x ? p : x)                                                                                       \
+	X(RMAX_U, p > x ? p : x)                                                                                       \
+	X(RAND, p &x)                                                                                                  \
+	X(ROR, p | x)                                                                                                  \
+	X(RXOR, p ^ x)
+
 /* d = op(a, b, c) over n lanes, a multiple of 16, for all operations but loads, stores, IOTA and reducers. */
 void loom_vpu_alu(const struct loom_exec *x, uint32_t op, uint32_t *d, const uint32_t *a, const uint32_t *b,
 		  const uint32_t *c, unsigned n);
 
 void loom_vpu_load(struct loom_vpu_run *k, uint32_t view, uint32_t *d);
 void loom_vpu_store(struct loom_vpu_run *k, uint32_t view, const uint32_t *a);
-/* Stores one value as the view's type. */
-void loom_vpu_store_one(uint8_t *at, uint32_t dtype, uint32_t value);
 
 static inline bool loom_vpu_is_arg(uint32_t op)
 {

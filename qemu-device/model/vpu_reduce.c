@@ -5,7 +5,9 @@
  * elements of one output are sixteen partials wide. A scan has one partial result, and writes it after every element.
  */
 #include <string.h>
+#include "kernels.h"
 #include "loom_num.h"
+#include "storage.h"
 #include "vpu.h"
 
 static uint32_t identity(uint32_t op)
@@ -31,40 +33,6 @@ static uint32_t identity(uint32_t op)
 	}
 }
 
-/* X(reducer, p and x combined) */
-#define COMBINATIONS(X)                                                                                                \
-	X(RADD_F, loom_num_add(p, x))                                                                                  \
-	X(RMUL_F, loom_num_mul(p, x))                                                                                  \
-	X(RMIN_F, loom_num_min(p, x))                                                                                  \
-	X(RMAX_F, loom_num_max(p, x))                                                                                  \
-	X(RADD_I, p + x)                                                                                               \
-	X(RMUL_I, p *x)                                                                                                \
-	X(RMIN_I, (int32_t)p < (int32_t)x ? p : x)                                                                     \
-	X(RMAX_I, (int32_t)p > (int32_t)x ? p : x)                                                                     \
-	X(RMIN_U, p < x ? p : x)                                                                                       \
-	X(RMAX_U, p > x ? p : x)                                                                                       \
-	X(RAND, p &x)                                                                                                  \
-	X(ROR, p | x)                                                                                                  \
-	X(RXOR, p ^ x)
-
-#define EACH(name, expr)                                                                                               \
-	case LOOM_UOP_##name:                                                                                          \
-		LOOM_VECTORISE                                                                                         \
-		for (uint32_t i = 0; i < n; i++) {                                                                     \
-			const uint32_t p = acc[i], x = a[i];                                                           \
-                                                                                                                       \
-			acc[i] = (expr);                                                                               \
-		}                                                                                                      \
-		break;
-
-/* acc[i] = op(acc[i], a[i]) */
-static void combine(uint32_t op, uint32_t *acc, const uint32_t *a, uint32_t n)
-{
-	switch (op) {
-		COMBINATIONS(EACH)
-	}
-}
-
 #define ALONG(name, expr)                                                                                              \
 	case LOOM_UOP_##name:                                                                                          \
 		for (uint32_t i = 0; i < n; i++) {                                                                     \
@@ -78,7 +46,7 @@ static void combine(uint32_t op, uint32_t *acc, const uint32_t *a, uint32_t n)
 static uint32_t combine_along(uint32_t op, uint32_t p, uint32_t *out, const uint32_t *a, uint32_t n)
 {
 	switch (op) {
-		COMBINATIONS(ALONG)
+		LOOM_COMBINATIONS(ALONG)
 	}
 	return p;
 }
@@ -129,23 +97,24 @@ static void resume(struct loom_reducer *d, const struct loom_view *w, uint32_t l
 static void leave_partials(struct loom_reducer *d, const struct loom_view *w, uint32_t lane, uint8_t *at)
 {
 	for (uint32_t p = 0; p < LOOM_VPU_PARTIALS; p++)
-		loom_vpu_store_one(at + 4 * p, w->dtype, d->partial[p][lane]);
+		loom_store_one(at + 4 * p, w->dtype, d->partial[p][lane]);
 }
 
 static void leave_value(struct loom_reducer *d, const struct loom_view *w, uint32_t lane, uint8_t *at)
 {
-	loom_vpu_store_one(at, w->dtype, loom_vpu_is_arg(d->op) ? d->best_index[lane] : d->partial[0][lane]);
+	loom_store_one(at, w->dtype, loom_vpu_is_arg(d->op) ? d->best_index[lane] : d->partial[0][lane]);
 }
 
 void loom_reduce_begin(struct loom_vpu_run *k, struct loom_reducer *d)
 {
-	const uint32_t lanes = k->by_lanes ? LOOM_VPU_CHUNK : 1;
+	const uint32_t lanes = k->by_lanes ? k->lanes : 1;
+	const uint32_t first = identity(d->op);
 
 	if (loom_vpu_is_arg(d->op))
 		return; /* the first element is taken as it is */
-	for (uint32_t p = 0; p < LOOM_VPU_PARTIALS; p++)
+	for (uint32_t p = 0; p < k->partials; p++)
 		for (uint32_t i = 0; i < lanes; i++)
-			d->partial[p][i] = identity(d->op);
+			d->partial[p][i] = first;
 	if (k->views[d->view].flags & LOOM_VIEW_RESUME)
 		each_output(k, d, k->v->mask & LOOM_VPU_SCAN ? resume_scan : resume);
 }
@@ -164,7 +133,7 @@ static void scan(struct loom_vpu_run *k, struct loom_reducer *d, const uint32_t 
 			along[lane] = d->best_index[group];
 		}
 	} else if (k->by_lanes) {
-		combine(d->op, d->partial[0], a, k->lanes);
+		k->x->kernels->combine(d->op, d->partial[0], a, k->lanes);
 		out = d->partial[0];
 	} else {
 		d->partial[0][0] = combine_along(d->op, d->partial[0][0], along, a, k->lanes);
@@ -180,8 +149,8 @@ static void take_one(struct loom_vpu_run *k, struct loom_reducer *d, const uint3
 	for (uint32_t i = 0; i < LOOM_VPU_PARTIALS; i++)
 		p[i] = d->partial[i][0];
 	for (; done + LOOM_VPU_PARTIALS <= k->lanes; done += LOOM_VPU_PARTIALS)
-		combine(d->op, p, a + done, LOOM_VPU_PARTIALS);
-	combine(d->op, p, a + done, k->lanes - done);
+		k->x->kernels->combine(d->op, p, a + done, LOOM_VPU_PARTIALS);
+	k->x->kernels->combine(d->op, p, a + done, k->lanes - done);
 	for (uint32_t i = 0; i < LOOM_VPU_PARTIALS; i++)
 		d->partial[i][0] = p[i];
 }
@@ -194,7 +163,7 @@ void loom_reduce_take(struct loom_vpu_run *k, struct loom_reducer *d, const uint
 		for (uint32_t lane = 0; lane < k->lanes; lane++)
 			pick(d, k->by_lanes ? lane : 0, a[lane], k->by_lanes ? i : i + lane);
 	} else if (k->by_lanes) {
-		combine(d->op, d->partial[i % LOOM_VPU_PARTIALS], a, k->lanes);
+		k->x->kernels->combine(d->op, d->partial[i % LOOM_VPU_PARTIALS], a, k->lanes);
 	} else {
 		take_one(k, d, a);
 	}
@@ -212,7 +181,10 @@ void loom_reduce_end(struct loom_vpu_run *k, struct loom_reducer *d)
 	}
 	if (!loom_vpu_is_arg(d->op))
 		for (uint32_t half = LOOM_VPU_PARTIALS / 2; half; half /= 2)
-			for (uint32_t p = 0; p < half; p++)
-				combine(d->op, d->partial[p], d->partial[p + half], lanes);
-	each_output(k, d, leave_value);
+			for (uint32_t p = 0; p < half && p + half < k->partials; p++)
+				k->x->kernels->combine(d->op, d->partial[p], d->partial[p + half], lanes);
+	if (k->by_lanes && !loom_vpu_is_arg(d->op))
+		loom_vpu_store(k, d->view, d->partial[0]);
+	else
+		each_output(k, d, leave_value);
 }

@@ -85,10 +85,10 @@ uint64_t test_block(const function &f, const block &a, const block &b,
                     uint64_t hash, bool compare, tally &t) {
   static const auto sets = kernel_sets();
   block got, other;
-  sets.back()->elementary(f.op, got.data(), a.data(), b.data(), chunk);
+  sets.back()->alu(f.op, got.data(), a.data(), b.data(), b.data(), chunk);
   for (size_t s = 0; compare && s + 1 < sets.size(); s++) {
     other = a; // in place
-    sets[s]->elementary(f.op, other.data(), other.data(), b.data(), chunk);
+    sets[s]->alu(f.op, other.data(), other.data(), b.data(), b.data(), chunk);
     for (unsigned i = 0; i < chunk; i++)
       if (other[i] != got[i])
         report(f, sets[s]->name, a[i], b[i], other[i], got[i], ++t.differ);

@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <condition_variable>
+#include <cstdint>
 #include <mutex>
 #include <thread>
 #include <vector>
@@ -12,6 +13,9 @@
 
 namespace loom {
 
+// One word says which round it is and which index is next, so that a helper that wakes late cannot take part in a
+// round that is over: it takes an index only by exchanging the word it has seen. Records follow each other within
+// microseconds; a helper looks for the next round for a while before it sleeps.
 class thread_pool {
 public:
 	explicit thread_pool(unsigned threads)
@@ -29,57 +33,73 @@ public:
 		for (auto &t : helpers)
 			t.join();
 	}
+	// fn(arg, i) for all i < n, n < 65536.
 	void run(unsigned n, void (*fn)(void *, unsigned), void *arg)
 	{
-		{
+		work = {fn, arg};
+		left.store(n, std::memory_order_relaxed);
+		const uint64_t round = (state.load(std::memory_order_relaxed) >> 32) + 1;
+		state.store(round << 32 | n << 16); // sequentially consistent with asleep
+		if (asleep.load()) {
 			std::lock_guard lock(mutex);
-			work = {fn, arg, n};
-			next = 0;
-			busy = static_cast<unsigned>(helpers.size());
-			round++;
 			start.notify_all();
 		}
 		take();
-		std::unique_lock lock(mutex);
-		finished.wait(lock, [&] { return busy == 0; });
+		for (unsigned spins = 0; left.load(std::memory_order_acquire); spins++)
+			if (spins < patience)
+				_mm_pause();
+			else
+				std::this_thread::yield();
 	}
 
 private:
 	struct task {
 		void (*fn)(void *, unsigned) = nullptr;
 		void *arg = nullptr;
-		unsigned n = 0;
 	};
+	static constexpr unsigned patience = 4000; // pauses, about 50 us
 
+	bool open() const
+	{
+		const uint64_t s = state.load();
+		return (s & 0xffff) < (s >> 16 & 0xffff);
+	}
 	void take()
 	{
-		for (unsigned i; (i = next.fetch_add(1)) < work.n;)
-			work.fn(work.arg, i);
+		uint64_t s = state.load(std::memory_order_acquire);
+		while ((s & 0xffff) < (s >> 16 & 0xffff)) {
+			if (!state.compare_exchange_weak(s, s + 1, std::memory_order_acquire))
+				continue;
+			work.fn(work.arg, s & 0xffff); // the round cannot end before this index is done
+			left.fetch_sub(1, std::memory_order_release);
+			s = state.load(std::memory_order_acquire);
+		}
 	}
 	void help()
 	{
 		_mm_setcsr(0x1f80); // the model's arithmetic needs IEEE defaults: no flush to zero
-		unsigned seen = 0;
-		std::unique_lock lock(mutex);
 		for (;;) {
-			start.wait(lock, [&] { return stopping || round != seen; });
-			if (stopping)
-				return;
-			seen = round;
-			lock.unlock();
+			for (unsigned spins = 0; !open() && spins < patience; spins++)
+				_mm_pause();
+			if (!open()) {
+				std::unique_lock lock(mutex);
+				asleep++;
+				start.wait(lock, [&] { return stopping || open(); });
+				asleep--;
+				if (stopping)
+					return;
+			}
 			take();
-			lock.lock();
-			if (--busy == 0)
-				finished.notify_one();
 		}
 	}
 
 	std::mutex mutex;
-	std::condition_variable start, finished;
+	std::condition_variable start;
 	std::vector<std::thread> helpers;
 	task work;
-	std::atomic<unsigned> next{0};
-	unsigned busy = 0, round = 0;
+	std::atomic<uint64_t> state{0}; // round, number of indices, next index
+	std::atomic<unsigned> left{0};  // indices that are not done
+	std::atomic<unsigned> asleep{0};
 	bool stopping = false;
 };
 
