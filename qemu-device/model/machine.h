@@ -103,6 +103,7 @@ struct loom_npu {
 	struct loom_exec x;
 	uint64_t progress; /* read by other threads */
 	struct loom_hazard *hazard; /* NULL: the checker is off */
+	bool plans; /* time only: there is no SRAM, and nothing has an effect; see plan.h */
 	bool sram_dirty, acc_dirty; /* since they were last cleared */
 	uint32_t fetch_first, fetch_count; /* units in fetch[] */
 	struct loom_machine m;
@@ -132,6 +133,7 @@ static inline int loom_refuse(struct loom_refusal *why, int fault, uint32_t slot
 /* A record that conflicts with another: ends the job. */
 void loom_fail_hazard(struct loom_npu *npu, uint32_t unit, const struct loom_hdr *h, const struct loom_refusal *why,
 		      uint32_t other);
+struct loom_npu *loom_npu_create_planner(const struct loom_target *t, const struct loom_npu_host *host, void *opaque);
 void loom_npu_reset(struct loom_npu *npu);
 void loom_npu_bind(struct loom_npu *npu, const struct loom_npu_slot *slots, uint32_t n_slots);
 void loom_npu_set_progress(struct loom_npu *npu, uint64_t insns);

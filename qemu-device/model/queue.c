@@ -171,6 +171,8 @@ static void mxu_exec(struct loom_npu *npu, const struct loom_dispatched *r)
 
 static int execute(struct loom_npu *npu, unsigned q, const struct loom_dispatched *r, struct loom_refusal *why)
 {
+	if (npu->plans)
+		return LOOM_FAULT_NONE;
 	switch (q) {
 	case LOOM_Q_MXU:
 		npu->sram_dirty = npu->acc_dirty = true;

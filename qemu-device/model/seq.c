@@ -235,7 +235,10 @@ static int run_access(struct loom_npu *npu, const struct loom_seq *i, struct loo
 				   (int64_t)addr < 0 ? (int64_t)addr : (int64_t)(addr + size), limit);
 	if (addr % size)
 		return loom_refuse(why, LOOM_FAULT_ALIGN, LOOM_SLOT_SRAM, (int64_t)addr, limit);
-	if (i->h.op == LOOM_OP_ST) {
+	if (npu->plans) {
+		if (i->h.op == LOOM_OP_LD && i->rd)
+			r[i->rd] = 0;
+	} else if (i->h.op == LOOM_OP_ST) {
 		npu->sram_dirty = true;
 		word = (uint32_t)r[i->rb];
 		memcpy(npu->x.sram + addr, &word, size);
