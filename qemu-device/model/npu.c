@@ -112,6 +112,7 @@ static void clear_machine(struct loom_machine *m)
 	memset(m, 0, offsetof(struct loom_machine, batch));
 	for (q = 0; q < LOOM_NUM_QUEUES; q++)
 		m->event[q] = LOOM_NEVER;
+	m->fetch.event = LOOM_NEVER;
 }
 
 void loom_npu_bind(struct loom_npu *npu, const struct loom_npu_slot *slots, uint32_t n_slots)
@@ -165,7 +166,8 @@ int loom_npu_start(struct loom_npu *npu, const struct loom_npu_job *job)
 	m->cycle_budget = job->cycle_budget < LOOM_MAX_CYCLES ? job->cycle_budget : LOOM_MAX_CYCLES;
 	m->report_bytes = job->report_bytes;
 	m->seq.pc = job->first_unit;
-	m->now = LOOM_T_JOB_START;
+	m->now = loom_job_start(&npu->target);
+	loom_fetch_begin(npu);
 	m->state = LOOM_NPU_RUNNING;
 	loom_report_begin(npu);
 	if (npu->hazard)

@@ -53,6 +53,7 @@ static void retired(void *opaque, const struct loom_hdr *h, const struct loom_re
 	r.spent.wait_dep = now->wait_dep - was->wait_dep;
 	*was = *now;
 	if (e->queue == LOOM_Q_SEQ) {
+		memset(&r.spent, 0, sizeof(r.spent));
 		r.spent.busy = e->end - e->start;
 		r.spent.wait_dep = e->start - e->ready;
 	}

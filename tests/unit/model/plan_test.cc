@@ -76,15 +76,16 @@ TEST_F(plans, tell_what_each_record_spent) {
 TEST_F(plans, scalars_from_memory_are_zero_and_stores_do_nothing) {
   program p;
   p.ldi(1, 3);
+  p.ldi(2, 9);
   p.store(1, 64);
   p.seq(LOOM_OP_LD, 2, 0, 0, 64, LOOM_SCALAR_I32);
-  auto &loop = p.loop(0, 6);
+  auto &loop = p.loop(0, 7);
   loop.ra = 2;
   p.seq(LOOM_OP_MARK);
   p.seq(LOOM_OP_MARK);
   p.halt();
-  EXPECT_EQ(r.run(p).insns, 11u);
-  EXPECT_EQ(plan(p).insns, 5u);
+  EXPECT_EQ(r.run(p).insns, 12u);
+  EXPECT_EQ(plan(p).insns, 6u);
 }
 
 TEST_F(plans, end_with_the_fault_of_a_run) {
