@@ -13,40 +13,12 @@ from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
 
-import ml_dtypes
 import mpmath
 import numpy as np
 
-FLOATS = {"f32": np.float32, "f16": np.float16, "bf16": ml_dtypes.bfloat16}
-BITS = {"f32": np.uint32, "f16": np.uint16, "bf16": np.uint16}
-CANONICAL = {"f32": 0x7FC00000, "f16": 0x7E00, "bf16": 0x7FC0}
+from bits import FLOATS, MASK, Line, bits_of, float_of, float_sample, signed, write
+
 CASES = 24
-MASK = 0xFFFFFFFF
-
-Line = tuple[str, str, str, int, int, int, int]
-
-
-def bits_of(value: np.generic, dtype: str) -> int:
-    """Bits of a float, canonical if it is a NaN."""
-    if np.isnan(value.astype(np.float32)):
-        return CANONICAL[dtype]
-    return int(np.asarray(value, FLOATS[dtype]).view(BITS[dtype]))
-
-
-def float_of(bits: int, dtype: str) -> np.generic:
-    return np.asarray(bits, BITS[dtype]).view(FLOATS[dtype])[()]
-
-
-def float_sample(rng: random.Random, dtype: str) -> int:
-    """Bits that are special, close to one, or anything."""
-    width = 8 * BITS[dtype]().itemsize
-    special = [0.0, -0.0, 1.0, -1.5, 0.5, 2.5, -2.5, float("inf"), float("-inf"), float("nan"), 1e-40, -3e-8]
-    kind = rng.randrange(3)
-    if kind == 0:
-        return bits_of(FLOATS[dtype](rng.choice(special)), dtype)
-    if kind == 1:
-        return bits_of(FLOATS[dtype](rng.uniform(-8, 8)), dtype)
-    return rng.getrandbits(width)
 
 
 UNARY: dict[str, Callable] = {
@@ -189,11 +161,6 @@ def elementary_lines(rng: random.Random) -> Iterator[Line]:
                 yield name, dtype, dtype, a, b, 0, bits_of(FLOATS[dtype](value), dtype)
 
 
-def signed(v: int) -> int:
-    v &= MASK
-    return v - (1 << 32) if v >> 31 else v
-
-
 def quotient(a: int, b: int) -> int:
     q = abs(a) // abs(b)
     return q if (a < 0) == (b < 0) else -q
@@ -268,10 +235,7 @@ def main() -> None:
     with np.errstate(all="ignore"):
         lines = [*float_lines(rng), *conversion_lines(rng), *fma_lines(rng), *integer_lines(rng)]
         lines += elementary_lines(random.Random(20251121))
-    text = "# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception\n# Written by generate.py.\n"
-    for name, source, target, *values in lines:
-        text += f"{name} {source} {target} " + " ".join(f"{v:x}" for v in values) + "\n"
-    (Path(__file__).parent / "vpu.txt").write_text(text)
+    write(Path(__file__).with_name("vpu.txt"), lines, "generate.py")
 
 
 if __name__ == "__main__":

@@ -25,9 +25,9 @@ std::vector<uint32_t> words(const std::string &text) {
   return all;
 }
 
-std::vector<golden> read_products() {
+std::vector<golden> read_products(const std::string &file = "mxu.txt") {
   std::vector<golden> all;
-  std::ifstream in(LOOM_GOLDEN_DIR "/mxu.txt");
+  std::ifstream in(LOOM_GOLDEN_DIR "/" + file);
   for (std::string text; std::getline(in, text);) {
     if (text.empty() || text[0] == '#')
       continue;
@@ -107,11 +107,8 @@ loom_dispatched record(const golden &g) {
   return r;
 }
 
-TEST(Golden, EveryModeAndTypeOfTheArray) {
-  const auto all = read_products();
-  std::map<std::string, int> seen;
+void check_all(const std::vector<golden> &all) {
   for (const golden &g : all) {
-    seen[g.mode + " " + g.type]++;
     const loom_dispatched r = record(g);
     const auto elem = uint32_t(r.mxu.a_sc);
     for (const auto id : {LOOM_HOST_SCALAR, LOOM_HOST_AVX2, LOOM_HOST_AVX512}) {
@@ -127,6 +124,20 @@ TEST(Golden, EveryModeAndTypeOfTheArray) {
             << g.mode << " " << g.type << " output " << i;
     }
   }
+}
+
+TEST(Golden, NanAndInfinityInTheArray) {
+  const auto all = read_products("special_mxu.txt");
+  EXPECT_GE(all.size(), 14u);
+  check_all(all);
+}
+
+TEST(Golden, EveryModeAndTypeOfTheArray) {
+  const auto all = read_products();
+  std::map<std::string, int> seen;
+  for (const golden &g : all)
+    seen[g.mode + " " + g.type]++;
+  check_all(all);
   EXPECT_EQ(seen.size(), 9u);
   for (const auto &[what, times] : seen)
     EXPECT_GE(times, 6) << what;

@@ -33,7 +33,7 @@ private:
   LogicalResult addTensors(loom_prog_entry &entry);
   LogicalResult addConstantTensors();
   void addRecords();
-  void addLayers();
+  LogicalResult addLayers();
   uint32_t locationOf(Location loc);
   uint32_t locationOf(Location loc, const std::string &operation);
 
@@ -44,6 +44,7 @@ private:
   DenseMap<Location, uint32_t> locations;
   std::vector<program::Record> records;
   std::vector<uint32_t> units;
+  uint64_t instructions = 0; // that the program may retire
   struct Layer {
     npu::LayerOp op;
     size_t first, last; // records
@@ -221,8 +222,15 @@ void Encoder::addRecords() {
   out.units = unit;
 }
 
-void Encoder::addLayers() {
-  program::Plan plan = program::planRecords(records, target);
+LogicalResult Encoder::addLayers() {
+  program::Plan plan = program::planRecords(records, container.slots, target);
+  if (plan.end.fault != LOOM_FAULT_NONE)
+    return func.emitError()
+           << "the machine refuses the program: fault " << plan.end.fault
+           << " at unit " << plan.end.unit << " of its code";
+  instructions = plan.end.insns;
+  if (!plan.exact)
+    instructions = kBudgetFactor * instructions + kBudgetSlack;
   out.cycles = plan.cycles;
   out.mxuBusy = plan.mxuBusy;
   uint64_t before = 0;
@@ -252,6 +260,7 @@ void Encoder::addLayers() {
     before = std::max(before, end);
   }
   out.utilisation = out.cycles ? double(out.mxuBusy) / double(out.cycles) : 0;
+  return success();
 }
 
 LogicalResult Encoder::run(const std::string &name) {
@@ -268,7 +277,8 @@ LogicalResult Encoder::run(const std::string &name) {
                             << " units of code; " << LOOM_MAX_CODE_UNITS
                             << " is the limit: choose a target with more SRAM "
                                "or split the model";
-  addLayers();
+  if (failed(addLayers()))
+    return failure();
   entry.n_segments = 1;
   entry.macs = out.macs;
   entry.cycles = out.cycles;
@@ -276,7 +286,7 @@ LogicalResult Encoder::run(const std::string &name) {
   memset(&segment, 0, sizeof(segment));
   segment.engine = LOOM_ENGINE_NPU;
   segment.count = out.units;
-  segment.insn_budget = records.size();
+  segment.insn_budget = instructions;
   segment.cycle_budget = kBudgetFactor * out.cycles + kBudgetSlack;
   container.segments.push_back(segment);
   container.entries.push_back(entry);
