@@ -63,12 +63,16 @@ def kasan(seed: int) -> tuple[Report, dict[str, Any]]:
     return report, {"kernel": k.release, "faults_each": KASAN_FAULTS}
 
 
-@suite("random", *MODEL, "umd/libloom", "tests/random")
+@suite("random", *MODEL, "umd/libloom", "tests/random", "accel", "qemu-device")
 def random_programs(seed: int) -> tuple[Report, dict[str, Any]]:
     """Random programs against the scalar oracle, and ten thousand that aim
-    outside, with a new seed."""
-    host.build(host.HOST)
-    report = Report()
+    outside, with a new seed; 500 in every way in-process and in QEMU, alone
+    and in four contexts at once."""
+    folder = tests.prepared("random_programs").parent
+    report = runners.counted(
+        ["/usr/bin/python3", ROOT / "tests" / "random" / "guest.py",
+         "--programs", folder, "--seed", str(seed % (1 << 31)), "--count",
+         "500", "--loaded", "500"], "deep-random-guest", timeout=LIMIT)
     for program, count in (("random_programs", 2000),
                            ("random_escapes", 100000)):
         args = ["--seed", str(seed % (1 << 31)), "--count", str(count)]
@@ -78,7 +82,8 @@ def random_programs(seed: int) -> tuple[Report, dict[str, Any]]:
             report.passed += count
         except DevError as e:
             report.failed.append(str(e))
-    return report, {"random_programs": 2000, "random_escapes": 100000}
+    return report, {"random_programs": 2000, "random_escapes": 100000,
+                    "in_every_way": 500, "contexts": 4}
 
 
 @suite("elementary", "uapi/loom_num.h", "uapi/loom_num_elementary.h",

@@ -15,7 +15,7 @@ FOLDER = ROOT / "tests" / "e2e"
 MODELS = util.BUILD / "e2e" / "models"
 WORK = util.BUILD / "e2e" / "work"
 BIN = util.BUILD / "e2e" / "bin"
-TARGETS = ("npu8", "npu16", "npu64")
+TARGETS = ("npu8", "npu16", "npu64", "npu128", "odd")
 MODEL_SOURCES = ("tests/e2e/models.py", "tests/e2e/zoo.py", *demo.TRAIN_SOURCES)
 
 
