@@ -11,7 +11,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from . import checks, guest, host, kernel, qemu, runners, setup, tests, util
+from . import checks, e2e, guest, host, kernel, qemu, runners, setup, tests, util
 from .checks import Report
 from .util import DevError, ROOT, say
 
@@ -84,6 +84,20 @@ def random_programs(seed: int) -> tuple[Report, dict[str, Any]]:
             report.failed.append(str(e))
     return report, {"random_programs": 2000, "random_escapes": 100000,
                     "in_every_way": 500, "contexts": 4}
+
+
+@suite("zoo", "uapi", "compiler", "umd", "qemu-device", "accel", "tests/e2e")
+def zoo(seed: int) -> tuple[Report, dict[str, Any]]:
+    """Every model in f32 and bf16 on every target; digits, ResNet-50 and
+    BERT-base at their real size in the guest."""
+    qemu.build()
+    kernel.build_module(kernel.debian())
+    host.build(host.HOST)
+    report = e2e.deep()
+    rows = json.loads(e2e.DEEP.rows.read_text())
+    return report, {
+        "targets": list(e2e.TARGETS), "in_the_guest": list(e2e.REAL_IN_GUEST),
+        "models": len({r["model"] for r in rows if " broken" not in r["model"]})}
 
 
 @suite("elementary", "uapi/loom_num.h", "uapi/loom_num_elementary.h",

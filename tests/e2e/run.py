@@ -2,7 +2,7 @@
 """Compile and run every exported model on every target, and compare with JAX.
 
     python tests/e2e/run.py --bin DIR --models OUT [--work DIR] [--model NAME]... [--target T]...
-                            [--every-target] [--backend sim] [--json FILE]
+                            [--backend sim] [--json FILE]
 
 --bin holds `loomc` and `loom`; --models is what models.py wrote. One line a check; after the
 models each one's largest weight is negated and the comparison has to fail. Ends with
@@ -286,9 +286,6 @@ def main() -> int:
     parser.add_argument(
         "--target", action="append", choices=TARGETS, help="only this one; repeatable"
     )
-    parser.add_argument(
-        "--every-target", action="store_true", help="every model on every target, not only its own"
-    )
     parser.add_argument("--backend", choices=BACKENDS, default="sim")
     parser.add_argument("--no-broken", action="store_true", help="leave the broken weights out")
     parser.add_argument("--json", type=Path, help="write all rows here")
@@ -311,8 +308,7 @@ def run_all(tools: Tools, options: argparse.Namespace, names: list[str]) -> int:
     for name in names:
         model = options.models / name
         meta = json.loads((model / "meta.json").read_text())
-        mine = TARGETS if options.every_target and len(meta["targets"]) > 1 else meta["targets"]
-        targets = [t for t in options.target or TARGETS if t in mine]
+        targets = [t for t in options.target or TARGETS if t in meta["targets"]]
         checks = [(check_model, t) for t in targets]
         if BREAK_TARGET in targets and not options.no_broken:
             checks.append((check_broken, BREAK_TARGET))

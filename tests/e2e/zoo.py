@@ -230,11 +230,13 @@ class LSTM(nn.Module):
 
     vocabulary: int = 100
     width: int = 64
+    dtype: Any = jnp.float32  # of the carry, too
 
     @nn.compact
     def __call__(self, ids: jax.Array) -> jax.Array:
         x = nn.Embed(self.vocabulary, self.width)(ids)
-        return nn.Dense(self.vocabulary)(nn.RNN(nn.LSTMCell(self.width))(x))
+        cell = nn.LSTMCell(self.width, param_dtype=self.dtype)
+        return nn.Dense(self.vocabulary)(nn.RNN(cell)(x))
 
 
 class Decoder(nn.Module):

@@ -68,9 +68,8 @@ load_result run_loaded(const std::vector<corpus_entry> &entries,
   std::vector<share> shares(contexts);
   std::vector<std::thread> threads;
   for (uint64_t c = 0; c < contexts; c++)
-    threads.emplace_back([&, c] {
-      run_all(entries, c, contexts, device, shares[c]);
-    });
+    threads.emplace_back(
+        [&, c] { run_all(entries, c, contexts, device, shares[c]); });
   for (auto &t : threads)
     t.join();
   load_result r;

@@ -62,7 +62,6 @@ struct input {
 	uint64_t jobs = 1;
 };
 
-
 // Where inputs come from, as the options say it.
 struct input_options {
 	std::vector<std::string> inputs; // NAME=FILE

@@ -37,9 +37,8 @@ static bool compileOnce(const DialectRegistry &registry, const char *path,
   }
   ImportOptions options;
   options.features = target.features;
-  OwningOpRef<ModuleOp> module =
-      importBundleEntry(context, *bundle, bundle->entryPoints().front().name,
-                        sayError, options);
+  OwningOpRef<ModuleOp> module = importBundleEntry(
+      context, *bundle, bundle->entryPoints().front().name, sayError, options);
   CompiledProgram compiled;
   if (!module ||
       failed(compileModule(*module, target, bundle->entryPoints().front().name,

@@ -55,16 +55,15 @@ void fill(uint8_t *at, const loom_prog_tensor &t) {
 class bench {
 public:
   bench(const char *path, const char *spec)
-      : device(spec ? loom_cpp::device(spec)
-                    : loom_cpp::device::sim_for(path)),
+      : device(spec ? loom_cpp::device(spec) : loom_cpp::device::sim_for(path)),
         program(device.get(), path), instance(program.get()) {
     const loom_prog_view &view = program.view();
     buffers.resize(view.n_slots);
     for (uint32_t i = 0; i < view.n_slots; i++) {
       if (view.slots[i].kind != LOOM_SLOT_ARG)
         continue;
-      buffers[i] = std::make_unique<loom_cpp::buffer>(device.get(),
-                                                      view.slots[i].bytes);
+      buffers[i] =
+          std::make_unique<loom_cpp::buffer>(device.get(), view.slots[i].bytes);
       bindings.push_back({i, 0, buffers[i]->get(), 0});
     }
     const loom_prog_entry &entry = view.entries[0];
@@ -101,8 +100,8 @@ int serve(const bench &b) {
     loom_result r{};
     const double took = b.run(r);
     std::printf(
-        "{\"seconds\": %.9f, \"cycles\": %llu, \"utilisation\": %.6f}\n",
-        took, static_cast<unsigned long long>(r.cycles),
+        "{\"seconds\": %.9f, \"cycles\": %llu, \"utilisation\": %.6f}\n", took,
+        static_cast<unsigned long long>(r.cycles),
         loom_utilisation(&b.device.target(), &r));
     std::fflush(stdout);
   }
@@ -126,8 +125,8 @@ int profile(const bench &b, int jobs) {
 int main(int argc, char **argv) {
   const bool profiled = argc == 4 && !std::strcmp(argv[2], "--profile");
   if (argc < 2 || (argc > 3 && !profiled)) {
-    std::fprintf(stderr,
-                 "usage: %s PROGRAM.loom [DEVICE | --profile JOBS]\n", argv[0]);
+    std::fprintf(stderr, "usage: %s PROGRAM.loom [DEVICE | --profile JOBS]\n",
+                 argv[0]);
     return 2;
   }
   try {

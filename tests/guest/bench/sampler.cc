@@ -36,8 +36,8 @@ bool in_text(uintptr_t pc) {
 }
 
 int64_t offset_of(uintptr_t pc) {
-  return static_cast<int64_t>(
-      pc - reinterpret_cast<uintptr_t>(&__executable_start));
+  return static_cast<int64_t>(pc -
+                              reinterpret_cast<uintptr_t>(&__executable_start));
 }
 
 // A copy in libc counts where it was called: its return address is the first
@@ -46,8 +46,8 @@ int64_t place_of(const ucontext_t *context) {
   const auto pc = static_cast<uintptr_t>(context->uc_mcontext.gregs[REG_RIP]);
   if (in_text(pc))
     return offset_of(pc);
-  const auto *stack = reinterpret_cast<const uintptr_t *>(
-      context->uc_mcontext.gregs[REG_RSP]);
+  const auto *stack =
+      reinterpret_cast<const uintptr_t *>(context->uc_mcontext.gregs[REG_RSP]);
   for (int i = 0; i < stack_words; i++)
     if (in_text(stack[i]))
       return offset_of(stack[i] - 1); // within the call

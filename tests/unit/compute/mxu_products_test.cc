@@ -52,10 +52,9 @@ loom_dispatched tile(const product &p, int i0, int i1, int j0, int j1, int k0,
 }
 
 float operand(const machine &m, const product &p, uint32_t base, int i) {
-  return to_float(p.elem() == 4
-                      ? m.get<uint32_t>(base + uint32_t(i) * 4)
-                      : uint32_t(m.get<uint16_t>(base + uint32_t(i) * 2))
-                            << 16);
+  return to_float(
+      p.elem() == 4 ? m.get<uint32_t>(base + uint32_t(i) * 4)
+                    : uint32_t(m.get<uint16_t>(base + uint32_t(i) * 2)) << 16);
 }
 
 std::vector<uint32_t> expected(const machine &m, const product &p) {
@@ -172,10 +171,10 @@ private:
     for (int i = 0; i < p.m; i += tm)
       for (int j = 0; j < p.n; j += tn)
         for (int k = 0; k < p.k; k += tk)
-          ASSERT_EQ(m.run(tile(p, i, std::min(i + tm, p.m), j,
-                               std::min(j + tn, p.n), k,
-                               std::min(k + tk, p.k))),
-                    LOOM_FAULT_NONE);
+          ASSERT_EQ(
+              m.run(tile(p, i, std::min(i + tm, p.m), j, std::min(j + tn, p.n),
+                         k, std::min(k + tk, p.k))),
+              LOOM_FAULT_NONE);
   }
 };
 

@@ -53,8 +53,9 @@ std::string program::targetNames() {
   return names;
 }
 
-/// The same limits as the device's own check, in the same words where a person can meet them: a program for a target
-/// that no device can be would be of no use.
+/// The same limits as the device's own check, in the same words where a person
+/// can meet them: a program for a target that no device can be would be of no
+/// use.
 std::string program::checkTarget(const loom_target &t) {
   auto within = [](uint32_t v, uint32_t lo, uint32_t hi) {
     return v >= lo && v <= hi;
