@@ -117,9 +117,11 @@ def resnet50_guest(pairs: int) -> list[Measure]:
 # Sources of the model by what they are for; all others are dispatch.
 COMPUTE = re.compile(r"/(kernels_\w+|mxu(?!_check)\w*|epi|vpu(?!_check)\w*|"
                      r"loom_num\w*)\.[ch]$")
-WAITING = re.compile(r"/thread_pool\.h$")
+COPIES = re.compile(r"copy_rows")
+WAITING = re.compile(r"/thread_pool\.h:|host_parallel_for")
 DMA = re.compile(r"/(dma|sim_backend)\.(c|cc)$")
 TIMING = re.compile(r"/(time|queue|loom_timing|mem\w*)\.[ch]$")
+OURS = re.compile(r"/(qemu-device/model|umd/libloom|tests/guest/bench)/")
 IDLE = "-1"
 
 
@@ -161,22 +163,28 @@ def profile(network: str, threads: int | None = None) -> dict[str, Any]:
 
 
 def places(binary: Path, offsets: list[str]) -> dict[str, tuple[str, str]]:
-    """Function and source file of each place, of the function that the
-    compiler made, not of what it put inline there."""
+    """Function and source file of each place: of the outermost frame that is
+    Loom's, since what the compiler put inline there belongs to it."""
     done = subprocess.run(
         ["addr2line", "-e", str(binary), "-f", "-i", "-a"],
         input="\n".join(hex(int(o)) for o in offsets) + "\n",
         capture_output=True, text=True, check=True)
+    return outermost(done.stdout, offsets)
+
+
+def outermost(text: str, offsets: list[str]) -> dict[str, tuple[str, str]]:
+    """Of addr2line's output: an address, then two lines a frame, from the
+    inside out."""
     found: dict[str, tuple[str, str]] = {}
-    lines = done.stdout.splitlines()
+    lines = iter(text.splitlines())
     at = -1
-    for i, line in enumerate(lines):
+    for line in lines:
         if line.startswith("0x"):
             at += 1
-        elif i + 1 < len(lines) and re.search(r":(\d+|\?)", lines[i + 1]):
-            # Frames come from the inside out; the last one stays.
-            source = lines[i + 1].split(" (discriminator")[0]
-            found[offsets[at]] = (line, source.rpartition(":")[0])
+            continue
+        source = next(lines).split(" (discriminator")[0].rpartition(":")[0]
+        if OURS.search(source) or offsets[at] not in found:
+            found[offsets[at]] = (line, source)
     return found
 
 
@@ -199,9 +207,11 @@ def classified(samples: dict[str, int], where: dict[str, tuple[str, str]]
     s = Shares()
     for offset, count in samples.items():
         function, source = where.get(offset, ("asleep", ""))
-        if offset == IDLE or not source:
-            s.dispatch += count  # a wait that nothing accounts for
-        elif COMPUTE.search(source) or WAITING.search(source):
+        if offset == IDLE or not OURS.search(source):
+            continue  # asleep between two jobs
+        if COPIES.search(function):
+            s.dma += count  # the kernels have one for copies
+        elif COMPUTE.search(source) or WAITING.search(f"{source}:{function}"):
             s.compute += count  # the array's work, or waiting for its helpers
         elif TIMING.search(source):
             s.timing += count

@@ -129,13 +129,24 @@ def test_samples_by_source():
              "3": ("copy", "/x/qemu-device/model/dma.c"),
              "4": ("advance", "/x/qemu-device/model/time.c"),
              "5": ("loom_vpu_exec", "/x/qemu-device/model/vpu.c"),
-             "6": ("run", "/x/umd/libloom/thread_pool.h")}
-    s = wall.classified({"1": 60, "2": 5, "3": 10, "4": 8, "5": 10, "6": 4,
-                         "-1": 3}, where)
-    assert (s.compute, s.dma, s.timing, s.dispatch) == (74, 10, 8, 8)
-    assert s.total == 100 and s.overhead == pytest.approx(0.26)
-    assert "compute 74.0%" in s.told()[0]
-    assert "gemm_f32 (kernels_avx512.c) 60.0%" in s.told()[1]
+             "6": ("run", "/x/umd/libloom/thread_pool.h"),
+             "7": ("copy_rows", "/x/qemu-device/model/kernels_avx512.c")}
+    s = wall.classified({"1": 60, "2": 5, "3": 6, "4": 8, "5": 10, "6": 4,
+                         "7": 4, "-1": 3}, where)
+    assert (s.compute, s.dma, s.timing, s.dispatch) == (74, 10, 8, 5)
+    assert s.total == 97 and s.overhead == pytest.approx(23 / 97)
+    assert "compute 76.3%" in s.told()[0]
+    assert "gemm_f32 (kernels_avx512.c) 61.9%" in s.told()[1]
+
+
+def test_a_place_belongs_to_the_outermost_frame_of_ours():
+    text = ("0x10\nmemcpy\n/usr/include/string.h:29\ncopy_row\n"
+            "/x/qemu-device/model/dma.c:300 (discriminator 3)\nrun\n"
+            "/x/qemu-device/model/dma.c:400\nmain\n/usr/include/thread:9\n"
+            "0x20\nstrlen\n??:?\n")
+    found = wall.outermost(text, ["16", "32"])
+    assert found == {"16": ("run", "/x/qemu-device/model/dma.c"),
+                     "32": ("strlen", "??")}
 
 
 def test_nothing_sampled_is_no_success():

@@ -234,9 +234,9 @@ class LSTM(nn.Module):
 
     @nn.compact
     def __call__(self, ids: jax.Array) -> jax.Array:
-        x = nn.Embed(self.vocabulary, self.width)(ids)
-        cell = nn.LSTMCell(self.width, param_dtype=self.dtype)
-        return nn.Dense(self.vocabulary)(nn.RNN(cell)(x))
+        x = nn.Embed(self.vocabulary, self.width, dtype=self.dtype)(ids)
+        cell = nn.LSTMCell(self.width, dtype=self.dtype, param_dtype=self.dtype)
+        return nn.Dense(self.vocabulary, dtype=self.dtype)(nn.RNN(cell)(x))
 
 
 class Decoder(nn.Module):
