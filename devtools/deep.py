@@ -11,7 +11,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from . import checks, guest, host, kernel, qemu, runners, setup, tests, util
+from . import checks, e2e, guest, host, kernel, qemu, runners, setup, tests, util
 from .checks import Report
 from .util import DevError, ROOT, say
 
@@ -63,12 +63,16 @@ def kasan(seed: int) -> tuple[Report, dict[str, Any]]:
     return report, {"kernel": k.release, "faults_each": KASAN_FAULTS}
 
 
-@suite("random", *MODEL, "umd/libloom", "tests/random")
+@suite("random", *MODEL, "umd/libloom", "tests/random", "accel", "qemu-device")
 def random_programs(seed: int) -> tuple[Report, dict[str, Any]]:
     """Random programs against the scalar oracle, and ten thousand that aim
-    outside, with a new seed."""
-    host.build(host.HOST)
-    report = Report()
+    outside, with a new seed; 500 in every way in-process and in QEMU, alone
+    and in four contexts at once."""
+    folder = tests.prepared("random_programs").parent
+    report = runners.counted(
+        ["/usr/bin/python3", ROOT / "tests" / "random" / "guest.py",
+         "--programs", folder, "--seed", str(seed % (1 << 31)), "--count",
+         "500", "--loaded", "500"], "deep-random-guest", timeout=LIMIT)
     for program, count in (("random_programs", 2000),
                            ("random_escapes", 100000)):
         args = ["--seed", str(seed % (1 << 31)), "--count", str(count)]
@@ -78,7 +82,22 @@ def random_programs(seed: int) -> tuple[Report, dict[str, Any]]:
             report.passed += count
         except DevError as e:
             report.failed.append(str(e))
-    return report, {"random_programs": 2000, "random_escapes": 100000}
+    return report, {"random_programs": 2000, "random_escapes": 100000,
+                    "in_every_way": 500, "contexts": 4}
+
+
+@suite("zoo", "uapi", "compiler", "umd", "qemu-device", "accel", "tests/e2e")
+def zoo(seed: int) -> tuple[Report, dict[str, Any]]:
+    """Every model in f32 and bf16 on every target; digits, ResNet-50 and
+    BERT-base at their real size in the guest."""
+    qemu.build()
+    kernel.build_module(kernel.debian())
+    host.build(host.HOST)
+    report = e2e.deep()
+    rows = json.loads(e2e.DEEP.rows.read_text())
+    return report, {
+        "targets": list(e2e.TARGETS), "in_the_guest": list(e2e.REAL_IN_GUEST),
+        "models": len({r["model"] for r in rows if " broken" not in r["model"]})}
 
 
 @suite("elementary", "uapi/loom_num.h", "uapi/loom_num_elementary.h",

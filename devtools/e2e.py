@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import shutil
 from pathlib import Path
@@ -12,25 +13,47 @@ from .checks import Report
 from .util import DevError, ROOT, run
 
 FOLDER = ROOT / "tests" / "e2e"
-MODELS = util.BUILD / "e2e" / "models"
-WORK = util.BUILD / "e2e" / "work"
 BIN = util.BUILD / "e2e" / "bin"
-TARGETS = ("npu8", "npu16", "npu64")
+TARGETS = ("npu8", "npu16", "npu64", "npu128", "odd")
 MODEL_SOURCES = ("tests/e2e/models.py", "tests/e2e/zoo.py", *demo.TRAIN_SOURCES)
 
 
-def export() -> None:
+@dataclasses.dataclass(frozen=True)
+class Zoo:
+    """A set of models and where its files lie."""
+    folder: Path
+    options: tuple[str, ...] = ()  # of models.py
+
+    @property
+    def models(self) -> Path:
+        return self.folder / "models"
+
+    @property
+    def work(self) -> Path:
+        return self.folder / "work"
+
+    @property
+    def rows(self) -> Path:
+        return self.folder / "sim.json"
+
+
+EACH_RUN = Zoo(util.BUILD / "e2e")
+# Besides, all in bf16 and ResNet-50 and BERT-base at their real size.
+DEEP = Zoo(util.BUILD / "e2e-deep", ("--deep",))
+
+
+def export(zoo: Zoo) -> None:
     """Bundles, inputs and JAX's answers, made again when their makers change."""
-    stamp = MODELS / "inputs"
+    stamp = zoo.models / "inputs"
     key = demo.inputs_digest(*MODEL_SOURCES)
     if stamp.is_file() and stamp.read_text() == key:
         return
     demo.train(fresh=False)
-    shutil.rmtree(MODELS, ignore_errors=True)
+    shutil.rmtree(zoo.models, ignore_errors=True)
     with util.step("export the end-to-end models"):
-        run([setup.venv_python(), FOLDER / "models.py", "export", MODELS,
-             "--digits", demo.TRAIN], "e2e-export", env=setup.python_env(),
-            append=False)
+        run([setup.venv_python(), FOLDER / "models.py", "export", zoo.models,
+             "--digits", demo.TRAIN, *zoo.options], "e2e-export",
+            env=setup.python_env(), append=False)
     stamp.write_text(key)
 
 
@@ -50,12 +73,12 @@ def bad_input() -> Report:
         "test-bad-input", env=setup.python_env(), timeout=3600)
 
 
-def run_sim() -> Report:
-    export()
+def run_sim(zoo: Zoo = EACH_RUN) -> Report:
+    export(zoo)
     link_tools()
     return runners.counted(
         [setup.venv_python(), FOLDER / "run.py", "--bin", BIN, "--models",
-         MODELS, "--work", WORK, "--json", util.BUILD / "e2e" / "sim.json"],
+         zoo.models, "--work", zoo.work, "--json", zoo.rows],
         "test-models-sim",
         env={**setup.python_env(), "LOOM_HAZARDS": "1"}, timeout=3600)
 
@@ -63,48 +86,65 @@ def run_sim() -> Report:
 def dropped_orders() -> Report:
     """In the programs that the in-process check compiled, a wait or a signal
     less, one at a time."""
-    programs = sorted(WORK.glob("*.loom"))
+    programs = sorted(EACH_RUN.work.glob("*.loom"))
     if len(programs) < 50:
-        raise DevError(f"{len(programs)} programs in {WORK}, 50 are wanted; "
+        raise DevError(f"{len(programs)} programs in {EACH_RUN.work}, 50 are wanted; "
                        "./dev test models-sim compiles them")
     return runners.counted([host.find_program("dropped_orders"), "--each", "40",
                             *programs], "test-dropped-orders")
 
 
-def run_guest() -> Report:
+def run_guest(zoo: Zoo = EACH_RUN, only: tuple[str, ...] = (),
+              memory: int = 2048) -> Report:
     """Takes the programs that the in-process check compiled."""
-    rows = util.BUILD / "e2e" / "sim.json"
-    if not rows.is_file():
+    if not zoo.rows.is_file():
         raise DevError("the models were not run in-process; "
                        "./dev test models-sim does it")
-    good = [r for r in json.loads(rows.read_text())
-            if r["passed"] and " broken" not in r["model"]]
+    good = [r for r in json.loads(zoo.rows.read_text())
+            if r["passed"] and " broken" not in r["model"]
+            and (not only or r["model"] in only)]
     report = Report()
     for target in TARGETS:
         mine = [r for r in good if r["target"] == target]
         if not mine:
-            report.failed.append(f"{target}: no model passed in-process")
+            if not only:
+                report.failed.append(f"{target}: no model passed in-process")
             continue
-        with guest.Guest(loomrun.guest_config(target, hazards=True,
-                                              memory=2048)) as g:
+        with guest.Guest(loomrun.guest_config(target, hazards=not only,
+                                              memory=memory)) as g:
             g.load_driver()
             for row in mine:
-                compare(g, row, report)
+                compare(g, zoo, row, report)
             g.check()
     return report
 
 
-def compare(g: guest.Guest, row: dict, report: Report) -> None:
+REAL_IN_GUEST = ("digits_cnn", "resnet50", "bert_base")
+
+
+def deep() -> Report:
+    """All models in f32 and bf16 on all targets, and three networks as people
+    use them in the guest."""
+    report = run_sim(DEEP)
+    inside = run_guest(DEEP, REAL_IN_GUEST, memory=4096)
+    if inside.passed + len(inside.failed) < len(REAL_IN_GUEST):
+        inside.failed.append("not all of " + ", ".join(REAL_IN_GUEST)
+                             + " ran in the guest")
+    report.add(inside)
+    return report
+
+
+def compare(g: guest.Guest, zoo: Zoo, row: dict, report: Report) -> None:
     """One model: the guest's bytes and cycles against those in-process."""
     name = f"{row['model']} on {row['target']}"
-    model_dir = MODELS / row["model"]
+    model_dir = zoo.models / row["model"]
     meta = json.loads((model_dir / "meta.json").read_text())
     model = loomrun.Interface(tuple(r["path"] for r in meta["inputs"]),
                               tuple(r["path"] for r in meta["outputs"]))
     inputs = {p: npy(model_dir / "inputs", p) for p in model.inputs}
     stem = f"{meta['model']}-{row['target']}"
     try:
-        line, outputs = loomrun.in_guest(g, WORK / f"{stem}.loom", model,
+        line, outputs = loomrun.in_guest(g, zoo.work / f"{stem}.loom", model,
                                          inputs)
     except guest.GuestError:
         raise  # nothing more can be asked of this guest
@@ -112,7 +152,7 @@ def compare(g: guest.Guest, row: dict, report: Report) -> None:
         report.failed.append(f"{name}: {e}")
         return
     wrong = [p for p in model.outputs
-             if outputs[p] != (WORK / "outputs" / stem
+             if outputs[p] != (zoo.work / "outputs" / stem
                                / loomrun.output_file(p)).read_bytes()]
     if wrong:
         report.failed.append(f"{name}: other bits than in-process in "

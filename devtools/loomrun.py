@@ -78,9 +78,29 @@ def in_process(program: Path, model: Interface, inputs: dict[str, bytes],
         for name in model.outputs}
 
 
+# Knobs of a target file, and the device's properties of the same meaning.
+KNOBS = {"rows": ("rows", 1), "cols": ("cols", 1), "lanes": ("vpu-lanes", 1),
+         "sram_bytes": ("sram-kib", 1024), "acc_bytes": ("acc-kib", 1024),
+         "bytes_per_cycle": ("mem-bw", 1), "latency": ("mem-latency", 1),
+         "outstanding": ("mem-outstanding", 1)}
+
+
+def device_argument(target: str) -> str:
+    """-device for a named target, or for a file of tests/e2e/targets."""
+    path = util.ROOT / "tests" / "e2e" / "targets" / f"{target}.json"
+    if not path.is_file():
+        return f"loom,target={target}"
+    knobs = json.loads(path.read_text())
+    words = [f"loom,target={knobs.pop('base')}"]
+    for knob, value in knobs.items():
+        name, unit = KNOBS[knob]
+        words.append(f"{name}={value // unit}")
+    return ",".join(words)
+
+
 def guest_config(target: str, hazards: bool = False, **more: Any
                  ) -> guest.Config:
-    device = f"loom,target={target}" + (",x-hazards=on" if hazards else "")
+    device = device_argument(target) + (",x-hazards=on" if hazards else "")
     return guest.Config(devices=(device,),
                         programs={"/bin/loom": host.loom()}, **more)
 

@@ -23,8 +23,8 @@ struct loom_target {
 	__u32 isa_major; /* LOOM_ISA_MAJOR */
 	__u32 isa_minor; /* LOOM_ISA_MINOR */
 	__u64 features; /* bit set by enum loom_feature */
-	__u16 rows; /* array rows R: along k, a power of two, 4 to 256 */
-	__u16 cols; /* array columns C: along n, a power of two, 4 to 256 */
+	__u16 rows; /* array rows R: along k, 4 to 256 */
+	__u16 cols; /* array columns C: along n, 4 to 256 */
 	__u32 sram_bytes; /* local memory, multiple of 4096, 16 KiB to 64 MiB */
 	__u32 acc_bytes; /* accumulator memory, multiple of 64, 1 KiB to 4 MiB */
 	__u16 sram_partitions; /* SRAM partitions by address */

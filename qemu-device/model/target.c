@@ -61,8 +61,8 @@ const char *loom_target_check(const struct loom_target *t)
 		return "the ISA version is not one that this model implements";
 	if (t->features & ~LOOM_FEATURES_IMPLEMENTED)
 		return "features has a bit that this model does not implement";
-	if (!power_of_two(t->rows, 4, 256) || !power_of_two(t->cols, 4, 256))
-		return "rows and cols must be powers of two from 4 to 256";
+	if (!within(t->rows, 4, 256) || !within(t->cols, 4, 256))
+		return "rows and cols must be 4 to 256";
 	if (!within(t->vpu_lanes, 4, 1024))
 		return "vpu_lanes must be 4 to 1024";
 	if (!within(t->int8_div, 1, MAX_DIV) || !within(t->bf16_div, 1, MAX_DIV) || !within(t->f32_div, 1, MAX_DIV))

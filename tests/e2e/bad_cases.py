@@ -22,6 +22,7 @@ class Case:
     absent: files that must not exist afterwards.
     may_succeed: damage that can be harmless; then only the manner counts.
     lines: the longest message allowed.
+    remedy: the message has to say what to do; not where the program itself is at fault.
     """
 
     name: str
@@ -30,6 +31,7 @@ class Case:
     absent: tuple[Path, ...] = ()
     may_succeed: bool = False
     lines: int = 3
+    remedy: bool = True
     environment: dict[str, str] = field(default_factory=dict)
 
 

@@ -91,7 +91,7 @@ def judge(case: Case, status: int, said: str, memory: float, late: bool) -> list
     if any(len(line) > 2000 for line in lines):
         wrong.append("said a line of over 2000 characters")
     wrong += [f"does not say {w!r}" for w in case.words if not re.search(w, said, re.I)]
-    if not case.may_succeed and not REMEDY.search(NAMES.sub("", said)):
+    if case.remedy and not case.may_succeed and not REMEDY.search(NAMES.sub("", said)):
         wrong.append("names no remedy")
     wrong += [f"left {p.name} behind" for p in case.absent if p.exists()]
     return wrong

@@ -76,6 +76,8 @@ def cases(shop: Shop) -> Iterator[Case]:
     yield from dynamic(shop)
     yield from wrong_place(shop)
     yield from listings(shop)
+    yield from targets(shop)
+    yield from orders(shop)
 
 
 def listings(shop: Shop) -> Iterator[Case]:
@@ -102,6 +104,88 @@ def listings(shop: Shop) -> Iterator[Case]:
     good = shop.program.read_bytes()
     cut = shop.file("cut.loom", good[: len(good) // 2])
     yield Case("loom report: half a program", [tool, "report", cut], ("cut.loom",))
+
+
+# What a target file says, and what the refusal has to name.
+BAD_TARGETS = (
+    ("no rows", '{"rows": 0}', ("rows", "4 to 256")),
+    ("a negative knob", '{"rows": -4}', ("rows", "number")),
+    ("half a row", '{"rows": 16.5}', ("rows", "number")),
+    ("a knob as text", '{"cols": "16"}', ("cols", "number")),
+    ("too many rows", '{"rows": 257}', ("rows", "4 to 256")),
+    ("more than a field holds", '{"rows": 70000}', ("rows", "number")),
+    ("an unknown base", '{"base": "npu7"}', ("npu7", "npu8")),
+    ("a base that is a number", '{"base": 7}', ("base", "text")),
+    ("an unknown knob", '{"speed": 9}', ("speed", "knob")),
+    ("a list", "[16, 16]", ("object",)),
+    ("nothing", "", ("JSON",)),
+    ("SRAM off its grain", '{"sram_bytes": 5000}', ("sram_bytes", "4096")),
+    ("SRAM without end", '{"sram_bytes": 134217728}', ("sram_bytes", "64 MiB")),
+    ("no accumulators", '{"acc_bytes": 0}', ("acc_bytes", "1 KiB")),
+    ("no bandwidth", '{"bytes_per_cycle": 0}', ("bytes_per_cycle",)),
+    ("a latency without end", '{"latency": 5000}', ("latency", "4096")),
+    ("nothing in flight", '{"outstanding": 0}', ("outstanding",)),
+    ("no lanes", '{"lanes": 0}', ("lanes", "4 to 1024")),
+    ("products in no time", '{"f32_div": 0}', ("f32_div",)),
+    ("a clock that stands", '{"clock_khz": 0}', ("clock_khz",)),
+    ("features that there are not", '{"features": 18446744073709551615}', ("features",)),
+    ("an array larger than SRAM and accumulators hold a tile of",
+     '{"rows": 256, "cols": 256, "sram_bytes": 16384, "acc_bytes": 1024}',
+     (r"Wide", "SRAM", "larger target")),
+)
+
+
+class Wide(nn.Module):
+    """A row of the product alone is larger than the smallest SRAM."""
+
+    @nn.compact
+    def __call__(self, x: jax.Array) -> jax.Array:
+        return nn.Dense(64)(x)
+
+
+def targets(shop: Shop) -> Iterator[Case]:
+    wide = exported(shop, Wide(), jax.ShapeDtypeStruct((16, 64), jnp.float32),
+                    params=Wide().init(jax.random.key(0), jnp.ones((16, 64))))
+    for name, text, words in BAD_TARGETS:
+        file = shop.file("target.json", text.encode())
+        yield shop.compile(f"target with {name}", wide, "target.json" if len(words) < 3 else "16384",
+                           *words, target=file)
+
+
+def orders(shop: Shop) -> Iterator[Case]:
+    """Programs whose records are not ordered, wait for ever or never end."""
+    tool, hazards = shop.tools / "loom", {"LOOM_HAZARDS": "1"}
+    listed = subprocess.run(
+        [tool, "dis", shop.program], check=True, capture_output=True, text=True
+    ).stdout.splitlines()
+
+    def assembled(lines: list[str]) -> Path:
+        program = shop.fresh("edited.loom")
+        listing = shop.file("listing.txt", "\n".join(lines).encode() + b"\n")
+        command = [tool, "as", listing, "--program", shop.program, "-o", program]
+        subprocess.run([str(c) for c in command], check=True, capture_output=True)
+        return program
+
+    def without(word: str, opcode: str) -> list[str]:
+        """The listing with that wait or signal taken from the first such record."""
+        at = next(i for i, line in enumerate(listed)
+                  if re.search(rf"\b{opcode}\b", line) and re.search(word, line))
+        return [*listed[:at], re.sub(word, "", listed[at], count=1), *listed[at + 1 :]]
+
+    # The array no longer waits for its operands, and its signals stay balanced.
+    signal = without(r" signal=2:\d+", "LD_COPY")
+    yield shop.run("a lost signal", "DEADLOCK", r"waited for 0x[0-9a-f]*[4567cdef]\b", "instruction",
+                   "Good/Dense_0", program=assembled(signal), remedy=False)
+    at = next(i for i, line in enumerate(signal) if " MXU " in line and " wait=2:" in line)
+    both = [*signal[:at], re.sub(r" wait=2:\d+", "", signal[at], count=1), *signal[at + 1 :]]
+    yield shop.run("an unordered conflict", "HAZARD", r"the other is instruction \d+, Good/",
+                   r"; instruction \d+, Good/", program=assembled(both), environment=hazards,
+                   remedy=False)
+    halt = next(i for i, line in enumerate(listed) if re.search(r"\bHALT\b", line))
+    unit = listed[halt].split()[0]
+    endless = [*listed[:halt], f"{unit} BR target={unit}", *listed[halt + 1 :]]
+    yield shop.run("an endless loop", "BUDGET_INSNS", f"instruction {unit}",
+                   program=assembled(endless), remedy=False)
 
 
 def exported(shop: Shop, target: Any, *args: Any, params: Any = None) -> Path:

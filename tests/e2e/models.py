@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """The models that must run on every target and backend, and what JAX says they answer.
 
-    python tests/e2e/models.py list
-    python tests/e2e/models.py export OUT [--model NAME]... [--digits DIR]
+    python tests/e2e/models.py list [--deep]
+    python tests/e2e/models.py export OUT [--model NAME]... [--digits DIR] [--deep]
 
 OUT/<model>/ receives
     bundle/              for loomc
@@ -15,6 +15,7 @@ OUT/<model>/ receives
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
 import os
 import shutil
@@ -43,6 +44,7 @@ from loom.paths import join
 
 SEED = 20260101
 TARGETS = ("npu8", "npu16", "npu64")
+MORE_TARGETS = ("npu128", "odd")  # the zoo's
 
 
 @dataclass(frozen=True)
@@ -165,16 +167,31 @@ def int8_matmul() -> Case:
     return Case(matmul, {"kernel": kernel}, {"x": rng.integers(-128, 128, (61, 300), np.int8)})
 
 
-def of_zoo(name: str) -> Case:
+def in_bf16(tree: Any) -> Any:
+    """Every f32 leaf in bf16; a network without a type of its own then computes in bf16."""
+
+    def cast(leaf: Any) -> Any:
+        return leaf.astype(jnp.bfloat16) if leaf.dtype == np.float32 else leaf
+
+    return jax.tree.map(cast, tree)
+
+
+def of_zoo(name: str, bf16: bool = False, sizes: Mapping[str, Any] = zoo.SMALL) -> Case:
     """A network of zoo.py at its size for checks, with random weights."""
     rng = np.random.default_rng(SEED + 4)
-    module, inputs = zoo.SMALL[name](rng)
-    given = {f"x{i}": x for i, x in enumerate(inputs)}
+    module, inputs = sizes[name](rng)
+    if bf16 and hasattr(module, "dtype"):
+        module = module.clone(dtype=jnp.bfloat16)
     if not isinstance(module, nn.Module):
         graph, state = nnx.split(module)
-        return Case(lambda params, *xs: nnx.merge(graph, params)(*xs), state, given)
-    shapes = jax.eval_shape(module.init, jax.random.key(SEED), *inputs)
-    return Case(module, drawn(shapes, rng), given)
+        weights, call = state, lambda params, *xs: nnx.merge(graph, params)(*xs)
+    else:
+        shapes = jax.eval_shape(module.init, jax.random.key(SEED), *inputs)
+        weights, call = drawn(shapes, rng), module
+    if bf16:
+        weights, inputs = in_bf16(weights), in_bf16(tuple(jnp.asarray(x) for x in inputs))
+    given = {f"x{i}": x for i, x in enumerate(inputs)}
+    return Case(call, weights, given, TARGETS + MORE_TARGETS)
 
 
 def drawn(shapes: Any, rng: np.random.Generator) -> Any:
@@ -211,8 +228,9 @@ def big_matmul(target: str) -> Case:
     return Case(matmul, {"kernel": kernel}, {"x": normal(rng, m, k)}, (target,), notes)
 
 
-def cases(digits_cache: Path | None) -> dict[str, Callable[[], Case]]:
-    """Every model by name; nothing is built before it is called."""
+def cases(digits_cache: Path | None, deep: bool = False) -> dict[str, Callable[[], Case]]:
+    """Every model by name; nothing is built before it is called. deep: the zoo in bf16, too, and
+    two networks at their real size."""
     memo: list[Trained] = []
 
     def trained() -> Trained:
@@ -231,6 +249,13 @@ def cases(digits_cache: Path | None) -> dict[str, Callable[[], Case]]:
         table[name] = lambda n=name: of_zoo(n)
     for target in TARGETS:
         table[f"big_matmul_{target}"] = lambda t=target: big_matmul(t)
+    for name in zoo.SMALL if deep else ():
+        if not name.endswith("_bf16") and f"{name}_bf16" not in zoo.SMALL:
+            table[f"{name}_bf16"] = lambda n=name: of_zoo(n, bf16=True)
+    for name in zoo.REAL if deep else ():
+        table[name] = lambda n=name: dataclasses.replace(
+            of_zoo(n, sizes=zoo.REAL), targets=("npu16",), notes={"real_size": True}
+        )
     return table
 
 
@@ -273,15 +298,17 @@ def _row(tensor: loom.Tensor) -> dict[str, Any]:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("list", help="print the names")
+    names = commands.add_parser("list", help="print the names")
     export = commands.add_parser("export", help="write models, inputs and expected outputs")
     export.add_argument("out", type=Path)
     export.add_argument("--model", action="append", help="only this one; repeatable")
     export.add_argument(
         "--digits", type=Path, help="what examples/digits.py wrote, to save the training"
     )
+    for command in (names, export):
+        command.add_argument("--deep", action="store_true", help="all that the deep suite takes")
     options = parser.parse_args()
-    table = cases(getattr(options, "digits", None))
+    table = cases(getattr(options, "digits", None), options.deep)
     if options.command == "list":
         print("\n".join(table))
         return 0

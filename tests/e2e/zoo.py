@@ -121,20 +121,24 @@ class Block(nn.Module):
     heads: int
     first: bool = True
     exact: bool = True
+    dtype: Any = None
 
     @nn.compact
     def __call__(self, x: jax.Array, mask: jax.Array | None = None) -> jax.Array:
-        attention = nn.MultiHeadDotProductAttention(self.heads, deterministic=True)
+        dense, norm = partial(nn.Dense, dtype=self.dtype), partial(nn.LayerNorm, dtype=self.dtype)
+        attention = nn.MultiHeadDotProductAttention(
+            self.heads, deterministic=True, dtype=self.dtype
+        )
 
         def mlp(y: jax.Array) -> jax.Array:
-            y = nn.gelu(nn.Dense(4 * x.shape[-1])(y), approximate=not self.exact)
-            return nn.Dense(x.shape[-1])(y)
+            y = nn.gelu(dense(4 * x.shape[-1])(y), approximate=not self.exact)
+            return dense(x.shape[-1])(y)
 
         if self.first:
-            x = x + attention(nn.LayerNorm()(x), mask=mask)
-            return x + mlp(nn.LayerNorm()(x))
-        x = nn.LayerNorm()(x + attention(x, mask=mask))
-        return nn.LayerNorm()(x + mlp(x))
+            x = x + attention(norm()(x), mask=mask)
+            return x + mlp(norm()(x))
+        x = norm()(x + attention(x, mask=mask))
+        return norm()(x + mlp(x))
 
 
 class ViT(nn.Module):
@@ -162,15 +166,18 @@ class Bert(nn.Module):
     layers: int = 12
     heads: int = 12
     context: int = 512
+    dtype: Any = None
 
     @nn.compact
     def __call__(self, ids: jax.Array, types: jax.Array, mask: jax.Array) -> Any:
-        places = nn.Embed(self.context, self.width)(jnp.arange(ids.shape[1])[None])
-        x = nn.Embed(self.vocabulary, self.width)(ids) + nn.Embed(2, self.width)(types)
-        x = nn.LayerNorm()(x + places)
+        embed = partial(nn.Embed, features=self.width, dtype=self.dtype)
+        places = embed(self.context)(jnp.arange(ids.shape[1])[None])
+        x = embed(self.vocabulary)(ids) + embed(2)(types)
+        x = nn.LayerNorm(dtype=self.dtype)(x + places)
         for _ in range(self.layers):
-            x = Block(self.heads, first=False)(x, nn.make_attention_mask(mask, mask))
-        return x, jnp.tanh(nn.Dense(self.width)(x[:, 0]))
+            block = Block(self.heads, first=False, dtype=self.dtype)
+            x = block(x, nn.make_attention_mask(mask, mask))
+        return x, jnp.tanh(nn.Dense(self.width, dtype=self.dtype)(x[:, 0]))
 
 
 class GPT(nn.Module):
@@ -223,11 +230,13 @@ class LSTM(nn.Module):
 
     vocabulary: int = 100
     width: int = 64
+    dtype: Any = jnp.float32  # of the carry, too
 
     @nn.compact
     def __call__(self, ids: jax.Array) -> jax.Array:
-        x = nn.Embed(self.vocabulary, self.width)(ids)
-        return nn.Dense(self.vocabulary)(nn.RNN(nn.LSTMCell(self.width))(x))
+        x = nn.Embed(self.vocabulary, self.width, dtype=self.dtype)(ids)
+        cell = nn.LSTMCell(self.width, dtype=self.dtype, param_dtype=self.dtype)
+        return nn.Dense(self.vocabulary, dtype=self.dtype)(nn.RNN(cell)(x))
 
 
 class Decoder(nn.Module):
@@ -305,4 +314,22 @@ SMALL: dict[str, Callable[[np.random.Generator], tuple[Any, Inputs]]] = {
     "nnx_transformer": nnx_transformer,
     "lstm": lstm,
     "vae_decoder": vae_decoder,
+}
+
+
+# --- real sizes -----------------------------------------------------------------------------------
+def resnet50(rng: np.random.Generator) -> tuple[Any, Inputs]:
+    return ResNet(), (_image(rng, 1, 224),)
+
+
+def bert_base(rng: np.random.Generator) -> tuple[Any, Inputs]:
+    types, mask = np.zeros((1, 128), np.int32), np.ones((1, 128), np.float32)
+    types[:, 70:] = 1
+    mask[:, 110:] = 0
+    return Bert(), (_ids(rng, 1, 128, 30522), types, mask)
+
+
+REAL: dict[str, Callable[[np.random.Generator], tuple[Any, Inputs]]] = {
+    "resnet50": resnet50,
+    "bert_base": bert_base,
 }

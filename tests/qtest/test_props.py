@@ -14,7 +14,7 @@ REFUSED = {
     "target=npu7": "there is no target 'npu7'; the named targets are: npu8",
     "rows=0": "rows", "rows=3": "rows", "rows=512": "rows",
     "rows=65536": "rows=65536 is out of range",
-    "cols=2": "cols", "cols=24": "cols", "cols=512": "cols",
+    "cols=2": "cols", "cols=257": "cols", "cols=512": "cols",
     "sram-kib=0": "sram", "sram-kib=15": "sram", "sram-kib=65537": "sram",
     "sram-kib=99999999": "sram-kib=99999999 is out of range",
     "acc-kib=0": "acc", "acc-kib=8192": "acc",

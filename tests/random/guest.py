@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """The random programs once more, in a guest: the same bytes and the same
-cycles through the kernel driver and QEMU as in-process; and programs that aim
-outside, next to another process whose buffers hold a canary.
+cycles through the kernel driver and QEMU as in-process, alone and in several
+contexts that keep the device busy; and programs that aim outside, next to
+another process whose buffers hold a canary.
 
-    tests/random/guest.py [--count N] [--seed N] [--escapes N] [--programs DIR]
+    tests/random/guest.py [--count N] [--loaded N] [--seed N] [--escapes N] [--programs DIR]
 """
 
 from __future__ import annotations
@@ -30,7 +31,8 @@ TARGETS = ("npu16", "npu8", "npu64")
 CPU_FLAGS = {"scalar": set(), "avx2": {"avx2", "fma"},
              "avx512": {"avx512f", "avx512bw", "avx512vl", "avx512_vnni"}}
 THREADS = (1, 2)
-LIMIT = 600.0
+CONTEXTS = 4
+LIMIT = 1800.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,23 +68,27 @@ def last_json(text: str) -> dict[str, Any]:
                        f"{text[-500:]!r}") from None
 
 
-def write_corpus(program: Path, folder: Path, seed: int, count: int
-                 ) -> dict[str, Any]:
+def write_corpus(program: Path, folder: Path, seed: int, count: int,
+                 loaded: int) -> dict[str, Any]:
+    """In-process: alone, and the first of them in several contexts."""
+    load = (["--contexts", str(CONTEXTS), "--loaded", str(loaded)]
+            if loaded else [])
     done = subprocess.run(
         [program, "--seed", str(seed), "--count", str(count), "--write",
-         folder], capture_output=True, text=True, timeout=LIMIT)
+         folder, *load], capture_output=True, text=True, timeout=LIMIT)
     if done.returncode:
         raise DevError("the programs differ from the oracle in-process "
                        "already:\n" + done.stdout[-2000:] + done.stderr[-500:])
     return last_json(done.stdout)
 
 
-def run_programs(g: guest.Guest, first: int) -> dict[str, Any]:
+def run_programs(g: guest.Guest, first: int, options: str = ""
+                 ) -> dict[str, Any]:
     """On the devices of one way, of which `first` is the lowest node."""
     nodes = " ".join(f"--device /dev/accel/accel{first + i}"
                      for i in range(len(TARGETS)))
     rc, out, err = g.run_split(
-        f"random_programs --run /data/random {nodes}", LIMIT)
+        f"random_programs --run /data/random {nodes} {options}", LIMIT)
     if rc not in (0, 1) or not out.strip():
         raise DevError(f"random_programs ended with code {rc} in the guest: "
                        + err.decode(errors="replace")[-2000:])
@@ -103,6 +109,28 @@ def compare(sim: dict[str, Any], inside: dict[str, Any], way: Way) -> Report:
     return report
 
 
+def run_loaded(g: guest.Guest, able: list[Way], count: int) -> Report:
+    """The first programs of the corpus in several contexts at once: each gives
+    its own bytes and cycles, and all ways give one hash and one sum."""
+    report = Report()
+    seen: dict[tuple[str, int], list[str]] = {}
+    for i, way in enumerate(able):
+        inside = run_programs(g, i * len(TARGETS),
+                              f"--contexts {CONTEXTS} --loaded {count}")
+        runs = inside["count"] * inside["contexts"]
+        report.passed += runs - min(runs, inside["mismatches"])
+        report.failed += [f"{CONTEXTS} contexts, {way}: {line}"
+                          for line in inside["errors"]]
+        seen.setdefault((inside["hash"], inside["cycles"]), []).append(str(way))
+    if len(seen) > 1:
+        report.failed.append(f"{CONTEXTS} contexts: {len(seen)} pairs of hash "
+                             f"and cycles: {seen}")
+    for (digest, cycles), who in seen.items():
+        say(f"    {CONTEXTS} contexts x {count} programs, {len(who)} ways: "
+            f"hash {digest[:16]}, {cycles} cycles a context")
+    return report
+
+
 def run_escapes(g: guest.Guest, seed: int, count: int) -> Report:
     """Programs that aim outside, with a second process as the neighbour."""
     rc, out, err = g.run_split(
@@ -115,7 +143,7 @@ def run_escapes(g: guest.Guest, seed: int, count: int) -> Report:
 
 
 def run(programs: Path | None = None, seed: int = 1, count: int = 200,
-        escapes: int = 500) -> Report:
+        escapes: int = 500, loaded: int = 40) -> Report:
     if programs is None:
         qemu.build()
         kernel.build_module(kernel.debian())
@@ -126,7 +154,8 @@ def run(programs: Path | None = None, seed: int = 1, count: int = 200,
     able, skipped = ways()
     report = Report(skipped=skipped)
     with tempfile.TemporaryDirectory(prefix="loom-random-") as folder:
-        sim = write_corpus(found["random_programs"], Path(folder), seed, count)
+        sim = write_corpus(found["random_programs"], Path(folder), seed, count,
+                           loaded)
         say(f"    in-process: hash {sim['hash'][:16]}, {sim['cycles']} cycles")
         files: dict[str, Path | bytes] = {
             f"/data/random/{p.name}": p for p in Path(folder).iterdir()}
@@ -137,6 +166,8 @@ def run(programs: Path | None = None, seed: int = 1, count: int = 200,
             g.load_driver()
             parts = [compare(sim, run_programs(g, i * len(TARGETS)), w)
                      for i, w in enumerate(able)]
+            if loaded:
+                parts.append(run_loaded(g, able, min(loaded, count)))
             if escapes:
                 parts.append(run_escapes(g, seed, escapes))
             for part in parts:
@@ -150,10 +181,13 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--count", type=int, default=200)
     parser.add_argument("--escapes", type=int, default=500)
+    parser.add_argument("--loaded", type=int, default=40,
+                        help=f"programs to run in {CONTEXTS} contexts at once")
     parser.add_argument("--programs", type=Path,
                         help="folder of the built programs; builds nothing")
     args = parser.parse_args()
-    report = run(args.programs, args.seed, args.count, args.escapes)
+    report = run(args.programs, args.seed, args.count, args.escapes,
+                 args.loaded)
     for line in report.failed:
         say("FAILED " + line)
     for what, why in report.skipped:

@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 // Random programs against the oracle.
-//   random_programs [--seed N] [--count N]          oracle = in-process model,
-//   for every kernel set and thread count random_programs --write DIR [--seed
-//   N] ...      besides, the programs, their arguments and what is expected
-//   random_programs --explain I --segment S --byte B which records touched byte
-//   B of SRAM in program I random_programs --run DIR --device NODE ...     runs
-//   such a folder on devices, each program on that of its target
+//   random_programs [--seed N] [--count N] [--contexts N] [--loaded N]
+//     oracle = in-process model, for every kernel set and thread count, alone;
+//     then the first --loaded of them in --contexts at once on one device
+//   random_programs --write DIR [--seed N] ...
+//     besides, the programs, their arguments and what is expected
+//   random_programs --explain I --segment S --byte B
+//     which records touched byte B of SRAM in program I
+//   random_programs --run DIR --device NODE ... [--contexts N] [--loaded N]
+//     runs such a folder on devices, each program on that of its target, every
+//     context from an open file of its own
 #include <array>
 #include <cstdio>
 #include <cstdlib>
@@ -19,6 +23,7 @@
 
 #include "corpus.h"
 #include "generator.h"
+#include "load.h"
 #include "oracle.h"
 #include "plan.h"
 #include "runner.h"
@@ -33,6 +38,7 @@ const char *const targets[] = {"npu16", "npu8", "npu64"};
 
 struct options {
   uint64_t seed = 1, count = full_count;
+  uint64_t contexts = 1, loaded = ~uint64_t{0};
   std::string write, run;
   int64_t explain = -1, segment = 0, byte = 0;
   std::vector<std::string> devices;
@@ -119,13 +125,6 @@ std::optional<uint64_t> planned(const program &p) {
   return cycles;
 }
 
-std::string hash(const std::vector<std::vector<uint8_t>> &args) {
-  sha256 h;
-  for (const auto &a : args)
-    h.add(a.data(), a.size());
-  return h.hex();
-}
-
 // Where two results part, for whoever has to find out why.
 std::string difference(const std::vector<std::vector<uint8_t>> &want,
                        const std::vector<std::vector<uint8_t>> &got) {
@@ -148,8 +147,34 @@ std::string difference(const std::vector<std::vector<uint8_t>> &want,
   return "equal";
 }
 
+// The programs again, in several contexts of one device at once, in every way.
+uint64_t check_loaded(const options &o, std::vector<way> &ways,
+                      const std::vector<corpus_entry> &entries) {
+  uint64_t failures = 0;
+  if (o.contexts < 2)
+    return 0;
+  for (auto &w : ways) {
+    for (const char *t : targets)
+      w.on(t); // opened before the threads start
+    const device_finder shared = [&](uint64_t, const loom_target &target) {
+      for (const auto &[name, device] : w.devices)
+        if (!std::memcmp(&device->target(), &target, sizeof(target)))
+          return device.get();
+      return static_cast<loom_cpp::device *>(nullptr);
+    };
+    const auto r = run_loaded(entries, o.contexts, shared);
+    for (const auto &why : r.wrong)
+      std::printf("%s, with %s, %d threads, %llu contexts\n", why.c_str(),
+                  w.isa.c_str(), w.threads,
+                  static_cast<unsigned long long>(o.contexts));
+    failures += r.wrong.size();
+  }
+  return failures;
+}
+
 int check(const options &o) {
   auto ways = all_ways();
+  std::vector<corpus_entry> again;
   coverage seen;
   sha256 all;
   uint64_t total_cycles = 0, failures = 0, open = 0, plans = 0;
@@ -203,7 +228,11 @@ int check(const options &o) {
     total_cycles += cycles;
     if (corpus)
       corpus->add(i, p, hash(want), cycles);
+    if (o.contexts > 1 && i < o.loaded)
+      again.push_back({std::to_string(i), hash(want), cycles, p.file,
+                       arguments(p), p.target});
   }
+  failures += check_loaded(o, ways, again);
   for (const auto &[what, times] : seen)
     std::printf("%8llu  %s\n", static_cast<unsigned long long>(times),
                 what.c_str());
@@ -214,10 +243,17 @@ int check(const options &o) {
                   static_cast<unsigned long long>(seen[what]));
       rare++;
     }
+<<<<<<< HEAD
   std::printf("{\"count\": %llu, \"ways\": %zu, \"hash\": \"%s\", \"cycles\": "
               "%llu, \"plans\": %llu, \"failures\": %llu, \"rare\": "
+=======
+  std::printf("{\"count\": %llu, \"ways\": %zu, \"contexts\": %llu, "
+              "\"loaded\": %zu, \"hash\": \"%s\", \"cycles\": "
+              "%llu, \"failures\": %llu, \"rare\": "
+>>>>>>> wt-bench
               "%llu, \"open\": %llu}\n",
               static_cast<unsigned long long>(o.count), ways.size(),
+              static_cast<unsigned long long>(o.contexts), again.size(),
               all.hex().c_str(), static_cast<unsigned long long>(total_cycles),
               static_cast<unsigned long long>(plans),
               static_cast<unsigned long long>(failures),
@@ -247,44 +283,30 @@ int explain(const options &o) {
 }
 
 int run_corpus(const options &o) {
-  std::vector<std::unique_ptr<loom_cpp::device>> devices;
-  for (const auto &d : o.devices)
-    devices.push_back(std::make_unique<loom_cpp::device>(d.c_str()));
-  uint64_t count = 0, cycles = 0, mismatches = 0;
-  sha256 all;
-  for (const auto &entry : read_corpus(o.run)) {
-    const loom_cpp::device *on = nullptr;
-    for (const auto &d : devices)
-      if (!std::memcmp(&d->target(), &entry.target, sizeof(entry.target)))
-        on = d.get();
-    if (!on) {
-      std::fprintf(stderr,
-                   "program %s: none of the devices is its target; add one by "
-                   "--device\n",
-                   entry.name.c_str());
-      return 2;
-    }
-    const auto got = run(*on, entry.file, {0, 1, 2}, entry.args);
-    count++;
-    cycles += got.result.cycles;
-    for (const auto &a : got.args)
-      all.add(a.data(), a.size());
-    if (got.result.status || hash(got.args) != entry.hash ||
-        got.result.cycles != entry.cycles) {
-      mismatches++;
-      std::fprintf(stderr, "program %s: %s; %llu cycles, expected %llu\n",
-                   entry.name.c_str(),
-                   got.result.status ? got.result.message : "outputs",
-                   static_cast<unsigned long long>(got.result.cycles),
-                   static_cast<unsigned long long>(entry.cycles));
-    }
-  }
-  std::printf("{\"count\": %llu, \"hash\": \"%s\", \"cycles\": %llu, "
-              "\"mismatches\": %llu}\n",
-              static_cast<unsigned long long>(count), all.hex().c_str(),
-              static_cast<unsigned long long>(cycles),
-              static_cast<unsigned long long>(mismatches));
-  return mismatches != 0 || !count;
+  auto entries = read_corpus(o.run);
+  if (o.loaded < entries.size())
+    entries.resize(o.loaded);
+  // An open file for each context and device: nothing but the device is shared.
+  std::vector<std::vector<std::unique_ptr<loom_cpp::device>>> devices(
+      o.contexts);
+  for (auto &mine : devices)
+    for (const auto &d : o.devices)
+      mine.push_back(std::make_unique<loom_cpp::device>(d.c_str()));
+  const auto r = run_loaded(
+      entries, o.contexts, [&](uint64_t context, const loom_target &target) {
+        for (const auto &d : devices[context])
+          if (!std::memcmp(&d->target(), &target, sizeof(target)))
+            return d.get();
+        return static_cast<loom_cpp::device *>(nullptr);
+      });
+  for (const auto &why : r.wrong)
+    std::fprintf(stderr, "%s\n", why.c_str());
+  std::printf("{\"count\": %llu, \"contexts\": %llu, \"hash\": \"%s\", "
+              "\"cycles\": %llu, \"mismatches\": %zu}\n",
+              static_cast<unsigned long long>(entries.size()),
+              static_cast<unsigned long long>(o.contexts), r.hash.c_str(),
+              static_cast<unsigned long long>(r.cycles), r.wrong.size());
+  return !r.wrong.empty() || entries.empty();
 }
 
 } // namespace
@@ -295,6 +317,10 @@ int main(int argc, char **argv) {
       {"--seed", [&](const char *v) { o.seed = std::strtoull(v, nullptr, 0); }},
       {"--count",
        [&](const char *v) { o.count = std::strtoull(v, nullptr, 0); }},
+      {"--contexts",
+       [&](const char *v) { o.contexts = std::strtoull(v, nullptr, 0); }},
+      {"--loaded",
+       [&](const char *v) { o.loaded = std::strtoull(v, nullptr, 0); }},
       {"--explain", [&](const char *v) { o.explain = std::atoll(v); }},
       {"--segment", [&](const char *v) { o.segment = std::atoll(v); }},
       {"--byte", [&](const char *v) { o.byte = std::atoll(v); }},
@@ -308,11 +334,15 @@ int main(int argc, char **argv) {
       std::fprintf(stderr,
                    "%s: unknown or without a value; use --seed N, --count N, "
                    "--write DIR, --run DIR, "
-                   "--device NODE\n",
+                   "--device NODE, --contexts N, --loaded N\n",
                    argv[i]);
       return 2;
     }
     option->second(argv[i + 1]);
+  }
+  if (!o.contexts || o.contexts > 64) {
+    std::fprintf(stderr, "--contexts: use a number from 1 to 64\n");
+    return 2;
   }
   try {
     if (o.explain >= 0)

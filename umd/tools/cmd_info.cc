@@ -40,6 +40,9 @@ json target_json(const loom_target &t)
 		{"sram_bytes", t.sram_bytes},
 		{"acc_bytes", t.acc_bytes},
 		{"vpu_lanes", t.vpu_lanes},
+		{"int8_div", t.int8_div},
+		{"bf16_div", t.bf16_div},
+		{"f32_div", t.f32_div},
 		{"clock_khz", t.clock_khz},
 		{"memory", classes},
 		{"features", features}};

@@ -222,6 +222,18 @@ int run(const options &o)
 
 } // namespace
 
+std::vector<planned_layer> planned_layers(const loom_prog_view &view)
+{
+	const reporter r(view);
+	std::vector<planned_layer> all;
+	for (size_t i = 0; i < r.layers.size(); i++) {
+		const layer &l = r.layers[i];
+		all.push_back({l.path.empty() ? l.source : l.path, l.op, l.shape, resource_names[l.bound], l.cycles,
+			       l.ideal, view.layers[i].first_unit, view.layers[i].n_units});
+	}
+	return all;
+}
+
 action add_report(CLI::App &app)
 {
 	auto o = std::make_shared<options>();

@@ -4,200 +4,24 @@
 #include <cstring>
 #include <filesystem>
 #include <memory>
-#include <optional>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 #include <openssl/evp.h>
 
 #include "commands.h"
-#include "loom/loom.hpp"
+#include "inputs.h"
 #include "npy.h"
-#include "prog_check.h"
 
 namespace loom_tool {
 namespace {
 
 using nlohmann::json;
 
-struct options {
-	std::string program, device, entry, inputs_npz, output_dir, batch_input;
-	std::vector<std::string> inputs, outputs;
+struct options : input_options {
+	std::string program, device, entry, output_dir;
+	std::vector<std::string> outputs;
 	bool report = false, as_json = false;
-};
-
-[[noreturn]] void refuse(const std::string &text)
-{
-	throw std::runtime_error(text);
-}
-
-std::pair<std::string, std::string> name_and_file(const std::string &option)
-{
-	const size_t at = option.find('=');
-	if (at == std::string::npos || at == 0 || at + 1 == option.size())
-		refuse(fmt::format("\"{}\": write NAME=FILE", option));
-	return {option.substr(0, at), option.substr(at + 1)};
-}
-
-// One entry point and its tensors by role.
-class entry_point {
-public:
-	entry_point(const loom_cpp::program &p, const std::string &name)
-		: view(p.view()), number(p.entry(name.empty() ? nullptr : name.c_str())), entry(view.entries[number])
-	{
-		for (uint32_t i = 0; i < entry.n_tensors; i++) {
-			const loom_prog_tensor &t = view.tensors[entry.first_tensor + i];
-			if (t.role == LOOM_ROLE_OUTPUT)
-				outputs.push_back(&t);
-			else if (view.slots[t.slot].kind == LOOM_SLOT_ARG)
-				inputs.push_back(&t);
-		}
-	}
-	const char *name_of(const loom_prog_tensor &t) const { return view.strings + t.name; }
-	const char *name() const { return view.strings + entry.name; }
-	const loom_prog_tensor &find(const std::vector<const loom_prog_tensor *> &in, const std::string &name,
-				     const char *kind) const
-	{
-		std::string names;
-		for (const auto *t : in) {
-			if (name == name_of(*t))
-				return *t;
-			names += fmt::format("{}{}", names.empty() ? "" : ", ", name_of(*t));
-		}
-		refuse(fmt::format("entry point {} has no {} \"{}\"; it has: {}", this->name(), kind, name, names));
-	}
-
-	const loom_prog_view &view;
-	const uint32_t number;
-	const loom_prog_entry &entry;
-	std::vector<const loom_prog_tensor *> inputs, outputs;
-};
-
-std::vector<uint64_t> shape_of(const loom_prog_tensor &t)
-{
-	return {t.dims, t.dims + t.rank};
-}
-
-// An input file, checked against its tensor: the same shape, or (batched) a multiple of its first dimension.
-struct input {
-	const loom_prog_tensor *tensor;
-	std::vector<uint8_t> bytes;
-	uint64_t jobs = 1;
-};
-
-input check_input(const entry_point &e, const loom_prog_tensor &t, array a, const std::string &file, bool batched)
-{
-	auto want = shape_of(t);
-	const std::string descr = npy_descr(t.dtype);
-	const char *name = e.name_of(t);
-	if (a.descr != descr && !(t.dtype == LOOM_I1 && a.descr == "|u1"))
-		refuse(fmt::format("{}: input {} is {} (NumPy {}{}), the file holds {}; convert it", file, name,
-				   loom_dtype_name(t.dtype), descr, t.dtype == LOOM_BF16 ? ": the bits of bf16" : "",
-				   a.descr));
-	uint64_t jobs = 1;
-	if (batched && a.shape.size() == want.size() && !want.empty() && want[0] && a.shape[0] % want[0] == 0) {
-		jobs = a.shape[0] / want[0];
-		want[0] = a.shape[0];
-	}
-	if (a.shape != want || !jobs)
-		refuse(fmt::format(
-			"{}: input {} has shape {}{}, the file {}; reshape it, or export the model for that shape",
-			file, name, shape_text(shape_of(t)), batched ? " (or a multiple of its first dimension)" : "",
-			shape_text(a.shape)));
-	return {&t, std::move(a.bytes), jobs};
-}
-
-input raw_input(const entry_point &e, const loom_prog_tensor &t, const std::string &file, bool batched)
-{
-	auto bytes = read_file(file);
-	const uint64_t jobs = batched && t.bytes ? bytes.size() / t.bytes : 1;
-	if (!jobs || bytes.size() != t.bytes * jobs)
-		refuse(fmt::format("{}: input {} needs {} bytes{}, the file has {}; write the array row-major in the "
-				   "tensor's type",
-				   file, e.name_of(t), t.bytes, batched ? " or a multiple" : "", bytes.size()));
-	return {&t, std::move(bytes), jobs};
-}
-
-bool ends_with(const std::string &s, const char *tail)
-{
-	const size_t n = std::strlen(tail);
-	return s.size() >= n && s.compare(s.size() - n, n, tail) == 0;
-}
-
-std::vector<input> read_inputs(const entry_point &e, const options &o)
-{
-	std::vector<input> all;
-	const auto add = [&](const std::string &name, const std::string &file, std::optional<array> a) {
-		const auto &t = e.find(e.inputs, name, "input");
-		for (const input &i : all)
-			if (i.tensor == &t)
-				refuse(fmt::format("input {} is given twice; give it once", name));
-		const bool batched = name == o.batch_input;
-		if (!a && !ends_with(file, ".npy"))
-			all.push_back(raw_input(e, t, file, batched));
-		else
-			all.push_back(check_input(e, t, a ? std::move(*a) : read_npy(file), file, batched));
-	};
-	if (!o.batch_input.empty())
-		e.find(e.inputs, o.batch_input, "input");
-	if (!o.inputs_npz.empty())
-		for (auto &[name, a] : read_npz(o.inputs_npz))
-			add(name, o.inputs_npz, std::move(a));
-	for (const auto &option : o.inputs) {
-		const auto [name, file] = name_and_file(option);
-		if (ends_with(file, ".npz")) {
-			auto arrays = read_npz(file);
-			if (!arrays.count(name))
-				refuse(fmt::format("{}: holds no array \"{}\"", file, name));
-			add(name, file, std::move(arrays[name]));
-		} else {
-			add(name, file, std::nullopt);
-		}
-	}
-	for (const auto *t : e.inputs) {
-		bool given = false;
-		for (const input &i : all)
-			given |= i.tensor == t;
-		if (!given)
-			refuse(fmt::format("input {} ({} {}) is not given; use --input {}=FILE", e.name_of(*t),
-					   loom_dtype_name(t->dtype), shape_text(shape_of(*t)), e.name_of(*t)));
-	}
-	return all;
-}
-
-uint64_t jobs_of(const entry_point &e, const std::vector<input> &inputs)
-{
-	uint64_t jobs = 1;
-	for (const input &i : inputs) {
-		if (i.jobs != 1 && jobs != 1 && i.jobs != jobs)
-			refuse(fmt::format("input {} makes {} jobs, another input {}; batch them alike",
-					   e.name_of(*i.tensor), i.jobs, jobs));
-		jobs = std::max(jobs, i.jobs);
-	}
-	return jobs;
-}
-
-// The memory of one job: a buffer for each ARG slot.
-class job_memory {
-public:
-	job_memory(const loom_cpp::device &device, const loom_prog_view &v)
-	{
-		by_slot.resize(v.n_slots);
-		for (uint32_t i = 0; i < v.n_slots; i++) {
-			if (v.slots[i].kind != LOOM_SLOT_ARG)
-				continue;
-			by_slot[i] = std::make_unique<loom_cpp::buffer>(device.get(), v.slots[i].bytes);
-			bindings.push_back({i, 0, by_slot[i]->get(), 0});
-		}
-	}
-	uint8_t *at(const loom_prog_tensor &t) const
-	{
-		return static_cast<uint8_t *>(by_slot[t.slot]->data()) + t.offset;
-	}
-	std::vector<loom_binding> bindings;
-
-private:
-	std::vector<std::unique_ptr<loom_cpp::buffer>> by_slot;
 };
 
 struct outcome {
@@ -205,13 +29,6 @@ struct outcome {
 	std::vector<uint64_t> cycles;		   // by job
 	loom_result total{};
 };
-
-void fill_inputs(const job_memory &memory, const std::vector<input> &inputs, uint64_t job)
-{
-	for (const input &i : inputs)
-		std::memcpy(memory.at(*i.tensor), i.bytes.data() + (i.jobs > 1 ? job * i.tensor->bytes : 0),
-			    i.tensor->bytes);
-}
 
 void take_result(outcome &out, const loom_result &r)
 {

@@ -23,6 +23,8 @@ int main(int argc, char **argv)
 	add("dis", "Disassemble a program's NPU code", loom_tool::add_dis);
 	add("as", "Assemble what dis printed", loom_tool::add_as);
 	add("report", "Where a program's cycles go, layer by layer, without running it", loom_tool::add_report);
+	add("compare", "Two programs of one model, layer by layer: cycles, and the first that differs",
+	    loom_tool::add_compare);
 	CLI11_PARSE(app, argc, argv);
 	for (const command &c : commands) {
 		if (!c.app->parsed())

@@ -56,7 +56,8 @@ static std::string field(const json &object, const char *key, T &value) {
     return "";
   if (!found->is_number_unsigned() ||
       found->get<uint64_t>() > uint64_t(T(~T(0))))
-    return std::string("'") + key + "' is not a number that fits";
+    return std::string("'") + key +
+           "' is not a whole number that its field holds";
   value = T(found->get<uint64_t>());
   return "";
 }
@@ -120,7 +121,7 @@ static std::string fromFile(const std::string &path, loom_target &target) {
            ": is not JSON; write an object such as {\"base\": \"npu16\", "
            "\"sram_bytes\": 1048576}";
   std::string error = fromJson(root, target);
-  return error.empty() ? "" : path + ": " + error;
+  return error.empty() ? "" : path + ": " + error + "; correct the file";
 }
 
 std::string readTarget(const std::string &source, loom_target &target) {
@@ -139,5 +140,5 @@ std::string readTarget(const std::string &source, loom_target &target) {
   if (!error.empty())
     return error;
   error = program::checkTarget(target);
-  return error.empty() ? "" : source + ": " + error;
+  return error.empty() ? "" : source + ": " + error + "; correct it";
 }

@@ -289,6 +289,29 @@ TEST(Targets, NamesAndLimits) {
   EXPECT_FALSE(namedTarget("npu17", t));
   ASSERT_TRUE(namedTarget("npu16", t));
   EXPECT_EQ(checkTarget(t), "");
-  t.rows = 17;
-  EXPECT_NE(checkTarget(t), "");
+  t.rows = 12; // no power of two is asked for
+  t.cols = 20;
+  t.sram_bytes = 384 << 10;
+  EXPECT_EQ(checkTarget(t), "");
+  const std::pair<const char *, void (*)(loom_target &)> damages[] = {
+      {"rows", [](loom_target &t) { t.rows = 3; }},
+      {"cols", [](loom_target &t) { t.cols = 257; }},
+      {"features",
+       [](loom_target &t) { t.features |= 1ull << LOOM_FEAT_CODEC; }},
+      {"sram_bytes", [](loom_target &t) { t.sram_bytes = 20000; }},
+      {"acc_bytes", [](loom_target &t) { t.acc_bytes = 8 << 20; }},
+      {"sram_banks", [](loom_target &t) { t.sram_banks = 3; }},
+      {"lanes", [](loom_target &t) { t.vpu_lanes = 2; }},
+      {"bytes_per_cycle", [](loom_target &t) { t.mem[0].bytes_per_cycle = 0; }},
+      {"latency", [](loom_target &t) { t.mem[0].latency = 5000; }},
+      {"outstanding", [](loom_target &t) { t.mem[1].outstanding = 0; }},
+      {"f32_div", [](loom_target &t) { t.f32_div = 65; }},
+      {"clock_khz", [](loom_target &t) { t.clock_khz = 0; }},
+  };
+  for (const auto &[word, damage] : damages) {
+    loom_target bad = t;
+    damage(bad);
+    EXPECT_NE(checkTarget(bad).find(word), std::string::npos)
+        << word << ": " << checkTarget(bad);
+  }
 }

@@ -53,26 +53,45 @@ std::string program::targetNames() {
   return names;
 }
 
+/// The same limits as the device's own check, in the same words where a person
+/// can meet them: a program for a target that no device can be would be of no
+/// use.
 std::string program::checkTarget(const loom_target &t) {
-  auto power = [](uint32_t v, uint32_t lo, uint32_t hi) {
-    return v >= lo && v <= hi && !(v & (v - 1));
+  auto within = [](uint32_t v, uint32_t lo, uint32_t hi) {
+    return v >= lo && v <= hi;
+  };
+  auto power = [&](uint32_t v, uint32_t lo, uint32_t hi) {
+    return within(v, lo, hi) && !(v & (v - 1));
   };
   if (t.isa_major != LOOM_ISA_MAJOR)
     return "isa_major must be " + std::to_string(LOOM_ISA_MAJOR);
-  if (!power(t.rows, 4, 256) || !power(t.cols, 4, 256))
-    return "rows and cols must be powers of two from 4 to 256";
-  if (t.sram_bytes % 4096 || t.sram_bytes < 16 << 10 || t.sram_bytes > 64 << 20)
+  if (t.features & ~LOOM_FEATURES_IMPLEMENTED)
+    return "features has a bit that this release does not implement; use " +
+           std::to_string(LOOM_FEATURES_IMPLEMENTED) + " or part of it";
+  if (!within(t.rows, 4, 256) || !within(t.cols, 4, 256))
+    return "rows and cols must be 4 to 256";
+  if (t.sram_bytes % 4096 || !within(t.sram_bytes, 16 << 10, 64 << 20))
     return "sram_bytes must be a multiple of 4096 from 16 KiB to 64 MiB";
-  if (t.acc_bytes % 64 || t.acc_bytes < 1 << 10 || t.acc_bytes > 4 << 20)
+  if (t.acc_bytes % 64 || !within(t.acc_bytes, 1 << 10, 4 << 20))
     return "acc_bytes must be a multiple of 64 from 1 KiB to 4 MiB";
-  if (t.vpu_lanes < 4 || t.vpu_lanes > 1024)
-    return "vpu_lanes must be 4 to 1024";
-  if (t.mem_classes < 1 || t.mem_classes > LOOM_MAX_MEM_CLASSES)
+  if (!power(t.sram_partitions, 1, 64) || !power(t.sram_banks, 1, 64))
+    return "sram_partitions and sram_banks must be powers of two from 1 to 64";
+  if (!within(t.vpu_lanes, 4, 1024))
+    return "lanes must be 4 to 1024";
+  if (!within(t.mem_classes, 1, LOOM_MAX_MEM_CLASSES))
     return "mem_classes must be 1 or 2";
-  for (unsigned i = 0; i < t.mem_classes; ++i)
-    if (!t.mem[i].bytes_per_cycle || !t.mem[i].outstanding)
-      return "a memory class needs bytes_per_cycle and outstanding";
-  if (!t.int8_div || !t.bf16_div || !t.f32_div)
-    return "int8_div, bf16_div and f32_div must not be 0";
+  for (unsigned i = 0; i < t.mem_classes; ++i) {
+    if (!within(t.mem[i].bytes_per_cycle, 1, 4096))
+      return "bytes_per_cycle must be 1 to 4096";
+    if (t.mem[i].latency > 4096)
+      return "latency must be 0 to 4096 cycles";
+    if (!within(t.mem[i].outstanding, 1, 65536))
+      return "outstanding must be 1 to 65536 bursts";
+  }
+  if (!within(t.int8_div, 1, 64) || !within(t.bf16_div, 1, 64) ||
+      !within(t.f32_div, 1, 64))
+    return "int8_div, bf16_div and f32_div must be 1 to 64";
+  if (!t.clock_khz)
+    return "clock_khz must not be 0";
   return "";
 }

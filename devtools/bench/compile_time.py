@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""What compiling costs: time against XLA's own, one operation in a process
+that keeps the compiler, memory; and `loom report`."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import time
+from pathlib import Path
+
+from .. import host, setup
+from ..util import DevError
+from . import networks
+from .measure import (Measure, Worker, all_cpus, bench, closing, milliseconds,
+                      paired)
+
+TARGET = "npu16"
+MEMORY_BESIDE = 200 << 20  # bytes on top of 1.3 times the parameters
+WARM_LIMIT = 0.008  # seconds for one small operation
+REPORT_LIMIT = 0.1  # seconds for `loom report` of ResNet-50
+
+
+def timed(cmd: list[str]) -> tuple[float, int]:
+    """Seconds and peak resident bytes of a command."""
+    start = time.perf_counter()
+    with subprocess.Popen(cmd, stdout=subprocess.DEVNULL,
+                          stderr=subprocess.PIPE) as child:
+        assert child.stderr
+        said = child.stderr.read()
+        _, status, usage = os.wait4(child.pid, 0)
+        child.returncode = os.waitstatus_to_exitcode(status)
+    took = time.perf_counter() - start
+    if child.returncode:
+        raise DevError(f"{' '.join(cmd)}: {said.decode(errors='replace')}")
+    return took, usage.ru_maxrss << 10
+
+
+def loomc(network: str, out: Path) -> tuple[float, int]:
+    return timed([str(host.loomc()), str(networks.bundle(network)), "--target",
+                  TARGET, "-o", str(out)])
+
+
+def against_xla(name: str, goal: float, network: str, pairs: int
+                ) -> list[Measure]:
+    """The whole of loomc, files and all, against XLA's compile() alone."""
+    out = networks.folder(network) / "timed.loom"
+    other = Worker(all_cpus(), networks.script("compile", network),
+                   setup.python_env())
+    loom: list[float] = []
+    xla: list[float] = []
+    peak = 0
+    with closing(other):
+        loomc(network, out)
+        other.once()
+        for _ in range(pairs):
+            took, resident = loomc(network, out)
+            loom.append(took)
+            peak = max(peak, resident)
+            xla.append(other.once()["seconds"])
+    size = networks.param_bytes(network)
+    allowed = 1.3 * size + MEMORY_BESIDE
+    out.unlink()
+    return [paired(f"{name}: compile / XLA's compile", loom, xla, goal, "<=",
+                   milliseconds),
+            Measure(f"{name}: peak memory of compilation / (1.3 x model + 200 "
+                    "MB)", f"{peak / 1e6:.0f} MB", f"{allowed / 1e6:.0f} MB",
+                    peak / allowed, 1.0, "<=",
+                    losses=(f"{size / 1e6:.0f} MB of parameters",))]
+
+
+@bench("compile")
+def compile_time(pairs: int) -> list[Measure]:
+    """ResNet-50 and BERT-base, from bundle to file."""
+    return (against_xla("ResNet-50 f32", 0.8, "resnet50_f32", pairs)
+            + against_xla("BERT-base f32", 1.0, "bert_f32", pairs))
+
+
+@bench("compile-warm")
+def compile_warm(pairs: int) -> list[Measure]:
+    """One small operation in a process that has compiled before."""
+    worker = Worker(all_cpus(), [str(host.find_program("loom_compile_bench")),
+                                 str(networks.bundle("one_operation")), TARGET])
+    with closing(worker):
+        for _ in range(3):
+            worker.once()
+        seconds = [worker.once()["seconds"] for _ in range(4 * pairs)]
+    return [paired("one small operation in a warm process / 8 ms", seconds,
+                   [WARM_LIMIT] * len(seconds), 1.0, "<=", milliseconds)]
+
+
+@bench("report")
+def report(pairs: int) -> list[Measure]:
+    """`loom report` of ResNet-50, timing only."""
+    program = networks.program("resnet50_f32", TARGET)
+    cmd = [str(host.loom()), "report", "--json", str(program)]
+    timed(cmd)
+    seconds = [timed(cmd)[0] for _ in range(pairs)]
+    return [paired("loom report of ResNet-50 / 0.1 s", seconds,
+                   [REPORT_LIMIT] * pairs, 1.0, "<=", milliseconds)]

@@ -1,0 +1,157 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""The networks of ./dev bench, without Loom: bundles of them, and JAX's own times.
+
+    networks.py export NAME OUT     OUT/bundle for loomc, OUT/facts.json: bytes of parameters
+    networks.py run NAME            reads a line, runs once, prints seconds as JSON
+    networks.py compile NAME        reads a line, compiles once from lowered code, prints seconds
+
+Weights and inputs are random. JAX sees the CPUs that its process may use.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("JAX_PLATFORMS", "cpu")
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "e2e"))
+
+from paths import use_checkout
+
+use_checkout()
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+import zoo
+
+SEED = 1
+TOKENS = 128
+Model = tuple[Any, tuple[Any, ...]]  # module or fn(params, *inputs), and inputs
+
+
+class Depthwise(nn.Module):
+    """A chain of 3x3 depthwise layers, whose maps stay in SRAM."""
+
+    channels: int = 128
+    layers: int = 6
+
+    @nn.compact
+    def __call__(self, x: jax.Array) -> jax.Array:
+        for _ in range(self.layers):
+            x = nn.Conv(self.channels, (3, 3), feature_group_count=self.channels)(x)
+        return x
+
+
+def resnet50(rng: np.random.Generator, dtype: Any) -> Model:
+    x = jnp.asarray(rng.standard_normal((1, 224, 224, 3), np.float32)).astype(dtype)
+    return zoo.ResNet(dtype=dtype), (x,)
+
+
+def bert(rng: np.random.Generator, dtype: Any) -> Model:
+    ids = rng.integers(0, 30522, (1, TOKENS), np.int32)
+    types, mask = np.zeros((1, TOKENS), np.int32), np.ones((1, TOKENS), np.float32)
+    return zoo.Bert(dtype=dtype), (ids, types, mask)
+
+
+def dense(rng: np.random.Generator) -> Model:
+    """Batch 1: every weight is used once."""
+    return nn.Dense(4096, use_bias=False), (rng.standard_normal((1, 4096), np.float32),)
+
+
+def lstm(rng: np.random.Generator) -> Model:
+    """Weights of 8 MiB, read again in each of 16 steps."""
+    return nn.RNN(nn.LSTMCell(512)), (rng.standard_normal((1, 16, 512), np.float32),)
+
+
+def depthwise(rng: np.random.Generator) -> Model:
+    return Depthwise(), (rng.standard_normal((1, 14, 14, 128), np.float32),)
+
+
+def one_operation(rng: np.random.Generator) -> Model:
+    return nn.Dense(64, use_bias=False), (rng.standard_normal((16, 64), np.float32),)
+
+
+MODELS: dict[str, Callable[[np.random.Generator], Model]] = {
+    "resnet50_f32": partial(resnet50, dtype=jnp.float32),
+    "resnet50_bf16": partial(resnet50, dtype=jnp.bfloat16),
+    "bert_f32": partial(bert, dtype=jnp.float32),
+    "bert_bf16": partial(bert, dtype=jnp.bfloat16),
+    "dense_f32": dense,
+    "lstm_f32": lstm,
+    "depthwise_f32": depthwise,
+    "one_operation": one_operation,
+}
+
+
+def made(name: str) -> tuple[Any, Any, tuple[Any, ...]]:
+    """Module, its weights, its inputs."""
+    import models  # tests/e2e
+
+    rng = np.random.default_rng(SEED)
+    module, inputs = MODELS[name](rng)
+    shapes = jax.eval_shape(module.init, jax.random.key(0), *inputs)
+    return module, models.drawn(shapes, rng), inputs
+
+
+def export(name: str, out: Path) -> None:
+    import loom
+
+    module, params, inputs = made(name)
+    shapes = tuple(jax.ShapeDtypeStruct(x.shape, x.dtype) for x in inputs)
+    loom.export(module, shapes, params=params, path=out / "bundle")
+    size = sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(params))
+    (out / "facts.json").write_text(json.dumps({"param_bytes": size}) + "\n")
+
+
+def running(name: str) -> Callable[[], float]:
+    module, params, inputs = made(name)
+    params, inputs = jax.device_put((params, inputs))
+    apply = jax.jit(module.apply)
+
+    def once() -> float:
+        start = time.perf_counter()
+        jax.block_until_ready(apply(params, *inputs))
+        return time.perf_counter() - start
+
+    return once
+
+
+def compiling(name: str) -> Callable[[], float]:
+    """XLA's own time: tracing and lowering are done before the clock starts."""
+    module, params, inputs = made(name)
+    shapes = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype), (params, *inputs))
+
+    def once() -> float:
+        jax.clear_caches()
+        lowered = jax.jit(module.apply).lower(*shapes)
+        start = time.perf_counter()
+        lowered.compile()
+        return time.perf_counter() - start
+
+    return once
+
+
+def main(argv: list[str]) -> int:
+    serving = {"run": running, "compile": compiling}
+    if len(argv) == 4 and argv[1] == "export" and argv[2] in MODELS:
+        export(argv[2], Path(argv[3]))
+    elif len(argv) == 3 and argv[1] in serving and argv[2] in MODELS:
+        once = serving[argv[1]](argv[2])
+        for _ in sys.stdin:
+            print(json.dumps({"seconds": once()}), flush=True)
+    else:
+        print(__doc__, f"\nNAME is one of {', '.join(MODELS)}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv))
