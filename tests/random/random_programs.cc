@@ -243,14 +243,9 @@ int check(const options &o) {
                   static_cast<unsigned long long>(seen[what]));
       rare++;
     }
-<<<<<<< HEAD
-  std::printf("{\"count\": %llu, \"ways\": %zu, \"hash\": \"%s\", \"cycles\": "
-              "%llu, \"plans\": %llu, \"failures\": %llu, \"rare\": "
-=======
   std::printf("{\"count\": %llu, \"ways\": %zu, \"contexts\": %llu, "
               "\"loaded\": %zu, \"hash\": \"%s\", \"cycles\": "
-              "%llu, \"failures\": %llu, \"rare\": "
->>>>>>> wt-bench
+              "%llu, \"plans\": %llu, \"failures\": %llu, \"rare\": "
               "%llu, \"open\": %llu}\n",
               static_cast<unsigned long long>(o.count), ways.size(),
               static_cast<unsigned long long>(o.contexts), again.size(),

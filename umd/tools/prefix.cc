@@ -37,8 +37,8 @@ void add_box(const planner::Access &a, ranges &out)
 	for (unsigned d = 0; d < a.rank; d++) {
 		std::vector<int64_t> next;
 		for (const int64_t base : at)
-			for (int64_t i = 0; i < a.dims[d].count; i++)
-				next.push_back(base + i * a.dims[d].stride);
+			for (int64_t i = 0; i < a.dim[d].count; i++)
+				next.push_back(base + i * a.dim[d].stride);
 		at = std::move(next);
 	}
 	for (const int64_t base : at)
