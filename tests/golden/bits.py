@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import random
+import sys
+from pathlib import Path
 
 import ml_dtypes
 import numpy as np
@@ -44,8 +46,20 @@ def signed(v: int) -> int:
     return v - (1 << 32) if v >> 31 else v
 
 
-def write(path, lines: list[Line], generator: str) -> None:
+def text_of(lines: list[Line], generator: str) -> str:
     text = f"# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception\n# Written by {generator}.\n"
     for name, source, target, *values in lines:
         text += f"{name} {source} {target} " + " ".join(f"{v:x}" for v in values) + "\n"
-    path.write_text(text)
+    return text
+
+
+def put(wanted: dict[Path, str], generator: str) -> int:
+    """Writes the files; with --check says which would change, and fails if any would."""
+    stale = [path for path, text in wanted.items() if not path.is_file() or path.read_text() != text]
+    if "--check" not in sys.argv[1:]:
+        for path in stale:
+            path.write_text(wanted[path])
+        return 0
+    for path in stale:
+        print(f"{path}: not what {generator} writes; run it")
+    return 1 if stale else 0

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import random
+import sys
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -16,7 +17,7 @@ from pathlib import Path
 import mpmath
 import numpy as np
 
-from bits import FLOATS, MASK, Line, bits_of, float_of, float_sample, signed, write
+from bits import FLOATS, MASK, Line, bits_of, float_of, float_sample, put, signed, text_of
 
 CASES = 24
 
@@ -230,13 +231,13 @@ def integer_lines(rng: random.Random) -> Iterator[Line]:
             yield name, "u32", "u32", a, b, c, int(f(a, b, c)) & MASK
 
 
-def main() -> None:
+def main() -> int:
     rng = random.Random(20240607)
     with np.errstate(all="ignore"):
         lines = [*float_lines(rng), *conversion_lines(rng), *fma_lines(rng), *integer_lines(rng)]
         lines += elementary_lines(random.Random(20251121))
-    write(Path(__file__).with_name("vpu.txt"), lines, "generate.py")
+    return put({Path(__file__).with_name("vpu.txt"): text_of(lines, "generate.py")}, "generate.py")
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

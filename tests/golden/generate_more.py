@@ -13,12 +13,13 @@ from __future__ import annotations
 
 import math
 import random
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 
-from bits import FLOATS, MASK, Line, bits_of, float_of, float_sample, signed, write
+from bits import FLOATS, MASK, Line, bits_of, float_of, float_sample, put, signed, text_of
 
 CASES = 24
 HERE = Path(__file__).parent
@@ -257,14 +258,15 @@ def move_lines(rng: random.Random) -> Iterator[str]:
                     yield " ".join(str(v) for v in head) + " | " + " | ".join(parts)
 
 
-def main() -> None:
+def main() -> int:
     head = "# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception\n# Written by generate_more.py; see there.\n"
     with np.errstate(all="ignore"):
         rng = random.Random(20251121)
-        write(HERE / "more.txt", [*more_lines(rng), *storage_lines(rng)], "generate_more.py")
+        wanted = {HERE / "more.txt": text_of([*more_lines(rng), *storage_lines(rng)], "generate_more.py")}
         for name, lines in (("reduce.txt", reduce_lines), ("moves.txt", move_lines)):
-            (HERE / name).write_text(head + "\n".join(lines(random.Random(7))) + "\n")
+            wanted[HERE / name] = head + "\n".join(lines(random.Random(7))) + "\n"
+    return put(wanted, "generate_more.py")
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -3,7 +3,7 @@
 
 Writes special.txt (lines as of vpu.txt), special_reduce.txt (as of reduce.txt), special_mxu.txt (as of mxu.txt), and the
 tables between the `golden:` marks of docs/hardware.md. With --check it writes nothing and fails if any of them would
-change. Needs numpy and ml_dtypes: python3 generate_special.py [--check]
+change; so do the other generators. Needs numpy and ml_dtypes: python3 generate_special.py [--check]
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from bits import Line, bits_of, float_of
+from bits import Line, bits_of, float_of, put
 from generate_more import PAIRS, SIMPLE, best, folded, reduced
 
 HERE = Path(__file__).parent
@@ -174,14 +174,7 @@ def main() -> int:
     wanted = {HERE / "special.txt": top + "\n".join(vpu) + "\n",
               HERE / "special_reduce.txt": top + "\n".join(reduce_lines) + "\n",
               HERE / "special_mxu.txt": top + "\n".join(mxu) + "\n", DOCUMENT: document}
-    stale = [path for path, content in wanted.items() if not path.is_file() or path.read_text() != content]
-    if "--check" in sys.argv[1:]:
-        for path in stale:
-            print(f"{path}: not what generate_special.py writes; run it")
-        return 1 if stale else 0
-    for path in stale:
-        path.write_text(wanted[path])
-    return 0
+    return put(wanted, "generate_special.py")
 
 
 if __name__ == "__main__":

@@ -32,8 +32,7 @@ constexpr const char *resource_names[NUM_RESOURCES] = {"MXU", "memory", "VPU"};
 
 // What a layer's records take of one resource, each alone.
 struct use {
-	uint64_t busy = 0, edge = 0, fill = 0;
-	uint64_t total() const { return busy + edge + fill; }
+	uint64_t busy = 0, edge = 0, fill = 0, wait = 0;
 };
 
 struct layer {
@@ -41,7 +40,7 @@ struct layer {
 	resource bound = MXU;
 	uint64_t cycles = 0, ideal = 0, macs = 0, moved = 0, bus = 0, records = 0;
 	// Of the bound resource, in cycles; with ideal they add up to cycles.
-	int64_t traffic = 0, edge = 0, fill = 0, stall = 0, overlap = 0;
+	int64_t traffic = 0, edge = 0, fill = 0, wait = 0, stall = 0, overlap = 0;
 };
 
 resource resource_of(unsigned queue)
@@ -92,6 +91,7 @@ private:
 			u.edge += span.spent.edge;
 			// Loads and stores wait for memory side by side.
 			u.fill += span.spent.fill;
+			u.wait += span.spent.wait_mem;
 			l.bus += span.bus;
 			l.moved += span.moved;
 			l.records++;
@@ -112,6 +112,8 @@ private:
 		int64_t left = static_cast<int64_t>(l.cycles) - static_cast<int64_t>(u.busy + u.edge);
 		l.fill = std::clamp<int64_t>(left, 0, static_cast<int64_t>(u.fill));
 		left -= l.fill;
+		l.wait = std::clamp<int64_t>(left, 0, static_cast<int64_t>(u.wait));
+		left -= l.wait;
 		(left < 0 ? l.overlap : l.stall) = left;
 		name(row, l);
 		layers.push_back(std::move(l));
@@ -140,7 +142,8 @@ private:
 
 json losses_of(const layer &l)
 {
-	return {{"traffic", l.traffic}, {"edge", l.edge}, {"fill", l.fill}, {"stall", l.stall}, {"overlap", l.overlap}};
+	return {{"traffic", l.traffic}, {"edge", l.edge},   {"fill", l.fill},
+		{"wait", l.wait},	{"stall", l.stall}, {"overlap", l.overlap}};
 }
 
 json json_of(const reporter &r, const std::string &path)
@@ -176,32 +179,36 @@ void print(const reporter &r)
 		path = std::max(path, (l.path.empty() ? l.source : l.path).size());
 		shape = std::max(shape, l.shape.size());
 	}
-	fmt::print("{:>5}  {:<6}  {:<{}}  {:<{}}  {:<6}  {:>10}  {:>10}  {:>6}  {:>9}  {:>9}  {:>9}  {:>9}  {:>9}  "
-		   "{:>12}\n",
-		   "layer", "op", "shape", shape, "module", path, "bound", "cycles", "ideal", "%", "traffic", "edge",
-		   "fill", "stall", "overlap", "bytes");
+	fmt::print(
+		"{:>5}  {:<6}  {:<{}}  {:<{}}  {:<6}  {:>10}  {:>10}  {:>6}  {:>9}  {:>9}  {:>9}  {:>9}  {:>9}  {:>9}  "
+		"{:>12}\n",
+		"layer", "op", "shape", shape, "module", path, "bound", "cycles", "ideal", "%", "traffic", "edge",
+		"fill", "wait", "stall", "overlap", "bytes");
 	layer sum;
 	for (size_t i = 0; i < r.layers.size(); i++) {
 		const layer &l = r.layers[i];
 		fmt::print("{:>5}  {:<6}  {:<{}}  {:<{}}  {:<6}  {:>10}  {:>10}  {:>6.1f}  {:>9}  {:>9}  {:>9}  {:>9}  "
+			   "{:>9}  "
 			   "{:>9}  {:>12}\n",
 			   i, l.op, l.shape, shape, l.path.empty() ? l.source : l.path, path, resource_names[l.bound],
 			   l.cycles, l.ideal, l.cycles ? 100.0 * double(l.ideal) / double(l.cycles) : 0.0, l.traffic,
-			   l.edge, l.fill, l.stall, l.overlap, l.moved);
+			   l.edge, l.fill, l.wait, l.stall, l.overlap, l.moved);
 		sum.cycles += l.cycles;
 		sum.ideal += l.ideal;
 		sum.traffic += l.traffic;
 		sum.edge += l.edge;
 		sum.fill += l.fill;
+		sum.wait += l.wait;
 		sum.stall += l.stall;
 		sum.overlap += l.overlap;
 		sum.moved += l.moved;
 	}
-	fmt::print("{} layers: {} cycles planned, {} ideal ({:.3f} x): traffic {}, edge {}, fill {}, stall {}, overlap "
+	fmt::print("{} layers: {} cycles planned, {} ideal ({:.3f} x): traffic {}, edge {}, fill {}, wait {}, stall "
+		   "{}, overlap "
 		   "{}; "
 		   "{} bytes moved; {} cycles with start and end\n",
 		   r.layers.size(), sum.cycles, sum.ideal, sum.ideal ? double(sum.cycles) / double(sum.ideal) : 0.0,
-		   sum.traffic, sum.edge, sum.fill, sum.stall, sum.overlap, sum.moved, r.plan.cycles);
+		   sum.traffic, sum.edge, sum.fill, sum.wait, sum.stall, sum.overlap, sum.moved, r.plan.cycles);
 }
 
 int run(const options &o)

@@ -277,8 +277,9 @@ TEST_F(queues, cycle_budget_is_exact) {
   const uint64_t whole = run(p).cycles;
   r.cycle_budget = whole;
   EXPECT_EQ(run(p).fault, LOOM_FAULT_NONE);
-  for (uint64_t budget : {whole - 1, whole - 40, uint64_t(80), uint64_t(65),
-                          uint64_t(64), uint64_t(10), uint64_t(1)}) {
+  for (uint64_t budget :
+       {whole - 1, whole - 40, npu16_start + 16, npu16_start + 1, npu16_start,
+        uint64_t(10), uint64_t(1)}) {
     r.cycle_budget = budget;
     run(p);
     EXPECT_EQ(c.fault, LOOM_FAULT_BUDGET_CYCLES) << budget;
