@@ -2,11 +2,14 @@
 
 #include "loom/Scheduler/Plan.h"
 
+#include "loom/Target/Program/Stream.h"
+
 #include "loom_timing.h"
 
 #include <algorithm>
 #include <array>
 #include <deque>
+#include <map>
 
 using namespace mlir::loom::program;
 
@@ -80,6 +83,10 @@ public:
   Simulator(const std::vector<Record> &records, const loom_target &target)
       : records(records), target(target) {
     plan.records.resize(records.size());
+    std::string problem;
+    size_t at = 0;
+    for (const LoopSpan &loop : loopsOf(records, problem, at))
+      loops[loop.first - 1] = loop;
   }
   Plan run();
 
@@ -109,6 +116,8 @@ private:
   std::array<Queue, LOOM_NUM_QUEUES> queues;
   std::array<std::deque<uint64_t>, LOOM_NUM_SEMS> tokens; // time of each
   size_t next = 0;
+  std::map<size_t, LoopSpan> loops; // by their record
+  std::vector<LoopSpan> running;    // `count`: iterations left
   // The first record has been dispatched.
   uint64_t now = 2 * (LOOM_T_JOB_START + LOOM_T_SEQ), seqFree = now;
 };
@@ -129,7 +138,17 @@ bool Simulator::dispatch() {
   } else {
     return false;
   }
+  ++plan.insns;
+  if (auto loop = loops.find(next); loop != loops.end())
+    running.push_back(loop->second);
   ++next;
+  while (!running.empty() && running.back().end == next) {
+    if (--running.back().count > 0) {
+      next = running.back().first;
+      break;
+    }
+    running.pop_back();
+  }
   seqFree = now + 2 * LOOM_T_SEQ;
   return true;
 }

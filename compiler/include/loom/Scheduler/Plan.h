@@ -14,6 +14,7 @@ namespace mlir::loom::program {
 struct Plan {
   uint64_t cycles = 0;
   uint64_t mxuBusy = 0; // cycles of real work in the array
+  uint64_t insns = 0;   // records dispatched, each as often as it runs
   struct Span {
     uint64_t start = 0, end = 0;
   };

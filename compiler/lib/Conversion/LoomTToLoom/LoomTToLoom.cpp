@@ -6,6 +6,7 @@
 #include "loom/Conversion/LoomTToLoom.h"
 
 #include "Emitter.h"
+#include "LoopSpans.h"
 
 #include "loom_program.h"
 #include "loom_regs.h"
@@ -158,13 +159,16 @@ void Lowering::placeScratch() {
   int64_t count = 0;
   for (Operation &op : func.getBody().front())
     order[&op] = count++;
-  auto lastUse = [&](Value root) {
-    int64_t last = order[root.getDefiningOp()];
-    for (Operation *user : root.getUsers()) {
-      last = std::max(last, order[user]);
-      if (isa<loomt::ViewOp>(user))
-        for (Operation *next : user->getResult(0).getUsers())
-          last = std::max(last, order[next]);
+  const LoopSpans loops(func.getBody().front());
+  std::function<int64_t(Value, Operation *)> lastUse = [&](Value value,
+                                                           Operation *maker) {
+    int64_t last = order[maker];
+    for (Operation *user : value.getUsers()) {
+      // What a loop uses from outside is used until its end.
+      Operation *until = loops.endFor(user, maker);
+      last = std::max(last, order[until ? until : user]);
+      if (isa<loomt::ViewOp, loomt::AtOp>(user))
+        last = std::max(last, lastUse(user->getResult(0), maker));
     }
     return last;
   };
@@ -174,24 +178,30 @@ void Lowering::placeScratch() {
   };
   SmallVector<Live> live, all;
   int64_t total = 0;
-  for (Operation &op : func.getBody().front()) {
-    if (!isProducer(&op) || placed.contains(op.getResult(0)))
-      continue;
-    const int64_t now = order[&op];
+  auto place = [&](Value root, int64_t now, int64_t last) {
     llvm::erase_if(live, [&](const Live &l) { return l.last < now; });
     llvm::sort(
         live, [](const Live &a, const Live &b) { return a.offset < b.offset; });
-    const int64_t bytes =
-        llvm::alignTo(bytesOfTensor(op.getResult(0).getType()), kAlign);
+    const int64_t bytes = llvm::alignTo(bytesOfTensor(root.getType()), kAlign);
     int64_t at = 0;
     for (const Live &l : live) {
       if (at + bytes <= l.offset)
         break;
       at = l.offset + l.bytes;
     }
-    live.push_back({at, bytes, lastUse(op.getResult(0)), op.getResult(0)});
+    live.push_back({at, bytes, last, root});
     all.push_back(live.back());
     total = std::max(total, at + bytes);
+  };
+  for (Operation &op : func.getBody().front()) {
+    if (isProducer(&op) && !placed.contains(op.getResult(0)))
+      place(op.getResult(0), order[&op], lastUse(op.getResult(0), &op));
+    if (auto begin = dyn_cast<loomt::LoopBeginOp>(op)) {
+      Operation *end = loops.endOf(begin);
+      for (auto [state, result] :
+           llvm::zip(begin.getStates(), end->getResults()))
+        place(state, order[&op], lastUse(result, end));
+    }
   }
   if (!total)
     return;
@@ -210,6 +220,8 @@ LogicalResult Lowering::lower(Operation &op) {
     return lowerRows(emitter, memory, rows);
   if (auto copy = dyn_cast<loomt::CopyOp>(op))
     return lowerCopy(emitter, memory, copy);
+  if (isa<loomt::LoopBeginOp, loomt::LoopEndOp, loomt::AtOp, loomt::PutOp>(op))
+    return lowerLoop(emitter, memory, &op);
   if (isa<loomt::ViewOp, loomt::ConstantOp, func::ReturnOp>(op))
     return success();
   return op.emitError() << "'" << op.getName().getStringRef()

@@ -44,6 +44,7 @@ private:
   DenseMap<Location, uint32_t> locations;
   std::vector<program::Record> records;
   std::vector<uint32_t> units;
+  uint64_t insns = 0; // that a run retires
   struct Layer {
     npu::LayerOp op;
     size_t first, last; // records
@@ -225,6 +226,7 @@ void Encoder::addLayers() {
   program::Plan plan = program::planRecords(records, target);
   out.cycles = plan.cycles;
   out.mxuBusy = plan.mxuBusy;
+  insns = plan.insns;
   uint64_t before = 0;
   for (const Layer &layer : layers) {
     npu::LayerOp op = layer.op;
@@ -276,7 +278,7 @@ LogicalResult Encoder::run(const std::string &name) {
   memset(&segment, 0, sizeof(segment));
   segment.engine = LOOM_ENGINE_NPU;
   segment.count = out.units;
-  segment.insn_budget = records.size();
+  segment.insn_budget = insns;
   segment.cycle_budget = kBudgetFactor * out.cycles + kBudgetSlack;
   container.segments.push_back(segment);
   container.entries.push_back(entry);
