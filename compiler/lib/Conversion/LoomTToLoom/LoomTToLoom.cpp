@@ -77,8 +77,9 @@ void Lowering::materialiseResults() {
   for (OpOperand &operand : ret->getOpOperands()) {
     loomt::Ref ref = loomt::Ref::of(operand.get());
     auto type = cast<RankedTensorType>(operand.get().getType());
-    if (isProducer(ref.root.getDefiningOp()) && ref.isWhole() &&
-        taken.insert(ref.root).second)
+    Operation *maker = ref.root.getDefiningOp();
+    if ((isProducer(maker) || isa_and_nonnull<loomt::LoopEndOp>(maker)) &&
+        ref.isWhole() && taken.insert(ref.root).second)
       continue;
     Value copy =
         loomt::CopyOp::create(builder, operand.get().getLoc(), type,
@@ -124,7 +125,8 @@ void Lowering::placeResults() {
     DictionaryAttr attributes = func.getResultAttrDict(i);
     std::string name = nameOf(attributes, "result", i);
     tensors.push_back({slots, type, roleOf(attributes, "output"), name});
-    bool read = !root.hasOneUse();
+    // What a loop carries is read from where it is written.
+    bool read = !root.hasOneUse() || root.getDefiningOp<loomt::LoopEndOp>();
     Value mem = slot(root.getLoc(), bytesOfTensor(type), LOOM_SLOT_ARG,
                      LOOM_RIGHT_WRITE | (read ? LOOM_RIGHT_READ : 0), name);
     memory.set(root, {mem, 0});
@@ -177,6 +179,7 @@ void Lowering::placeScratch() {
     Value root;
   };
   SmallVector<Live> live, all;
+  SmallVector<std::pair<Value, Value>> inPlace;
   int64_t total = 0;
   auto place = [&](Value root, int64_t now, int64_t last) {
     llvm::erase_if(live, [&](const Live &l) { return l.last < now; });
@@ -200,15 +203,28 @@ void Lowering::placeScratch() {
       Operation *end = loops.endOf(begin);
       for (auto [state, result] :
            llvm::zip(begin.getStates(), end->getResults()))
-        place(state, order[&op], lastUse(result, end));
+        if (placed.contains(result))
+          memory.set(state, {memory.box(result).mem, 0});
+        else
+          place(state, order[&op], lastUse(result, end));
+      for (auto [made, state] : computedInPlace(cast<loomt::LoopEndOp>(end)))
+        if (placed.insert(made).second)
+          inPlace.push_back({made, state});
     }
   }
+  auto follow = [&] {
+    for (auto [made, state] : inPlace) {
+      const Box box = memory.box(state);
+      memory.set(made, {box.mem, box.offset});
+    }
+  };
   if (!total)
-    return;
+    return follow();
   Value mem = slot(func.getLoc(), total, LOOM_SLOT_SCRATCH,
                    LOOM_RIGHT_READ | LOOM_RIGHT_WRITE, "scratch");
   for (const Live &l : all)
     memory.set(l.root, {mem, l.offset});
+  follow();
 }
 
 LogicalResult Lowering::lower(Operation &op) {

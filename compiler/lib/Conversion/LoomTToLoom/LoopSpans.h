@@ -41,6 +41,11 @@ private:
   DenseMap<Operation *, Operation *> ends;
 };
 
+/// What a body may compute right into a carried tensor's place, with that
+/// tensor: nothing reads the tensor later, and what reads it meanwhile takes
+/// each element before it is written.
+SmallVector<std::pair<Value, Value>> computedInPlace(loomt::LoopEndOp end);
+
 } // namespace mlir::loom
 
 #endif // LOOM_LIB_CONVERSION_LOOMTTOLOOM_LOOPSPANS_H

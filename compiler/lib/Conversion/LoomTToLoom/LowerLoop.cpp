@@ -6,11 +6,57 @@
 // the end of an iteration.
 
 #include "Emitter.h"
+#include "LoopSpans.h"
 
 #include "loom_timing.h"
 
 using namespace mlir;
 using namespace mlir::loom;
+
+/// The loop's begin, before its end.
+static loomt::LoopBeginOp beginOf(loomt::LoopEndOp end) {
+  Operation *op = end->getPrevNode();
+  while (!isa<loomt::LoopBeginOp>(op))
+    op = op->getPrevNode();
+  return cast<loomt::LoopBeginOp>(op);
+}
+
+/// Whether `maker` may write over `state` as it goes: no use comes later, and
+/// its own are element by element.
+static bool mayOverwrite(Operation *maker, Value state) {
+  auto harmless = [&](Operation *user, Value used) {
+    if (user == maker)
+      return isa<loomt::MapOp>(maker) && loomt::Ref::of(used).isWhole();
+    return user->isBeforeInBlock(maker);
+  };
+  for (Operation *user : state.getUsers()) {
+    if (!isa<loomt::ViewOp>(user)) {
+      if (!harmless(user, state))
+        return false;
+      continue;
+    }
+    for (Operation *next : user->getResult(0).getUsers())
+      if (!harmless(next, user->getResult(0)))
+        return false;
+  }
+  return true;
+}
+
+SmallVector<std::pair<Value, Value>>
+mlir::loom::computedInPlace(loomt::LoopEndOp end) {
+  loomt::LoopBeginOp first = beginOf(end);
+  SmallVector<std::pair<Value, Value>> list;
+  DenseSet<Value> taken;
+  for (auto [next, state] : llvm::zip(end.getNext(), first.getStates())) {
+    const loomt::Ref ref = loomt::Ref::of(next);
+    Operation *maker = ref.root.getDefiningOp();
+    if (maker && isa<loomt::MapOp, loomt::ReduceOp, loomt::ContractOp>(maker) &&
+        first->isBeforeInBlock(maker) && ref.isWhole() &&
+        mayOverwrite(maker, state) && taken.insert(ref.root).second)
+      list.push_back({ref.root, state});
+  }
+  return list;
+}
 
 /// Element by element, from one box to another of the same counts.
 static int64_t copyBox(Emitter &e, Location loc, const Box &from,
@@ -55,16 +101,15 @@ static void begin(Emitter &e, const Memory &memory, loomt::LoopBeginOp op) {
 }
 
 static void end(Emitter &e, Memory &memory, loomt::LoopEndOp op) {
-  Operation *first = op->getPrevNode();
-  while (!isa<loomt::LoopBeginOp>(first))
-    first = first->getPrevNode();
+  loomt::LoopBeginOp first = beginOf(op);
   SmallVector<std::pair<Value, Value>> moves;
   SmallVector<Value> moved;
   for (auto [next, state, result] :
-       llvm::zip(op.getNext(), first->getResults(), op.getResults())) {
+       llvm::zip(op.getNext(), first.getStates(), op.getResults())) {
     const Box place = memory.box(state);
     memory.set(result, {place.mem, place.offset});
-    if (next == state)
+    const Box made = memory.box(next);
+    if (made.mem == place.mem && made.offset == place.offset)
       continue;
     moves.push_back({next, state});
     moved.push_back(next);

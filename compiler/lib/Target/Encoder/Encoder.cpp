@@ -8,6 +8,7 @@
 #include "loom/Frontend/SourceNames.h"
 #include "loom/Scheduler/Plan.h"
 #include "loom/Target/Program/Container.h"
+#include "loom/Target/Program/Stream.h"
 
 #include "loom_timing.h"
 
@@ -34,6 +35,7 @@ private:
   LogicalResult addConstantTensors();
   void addRecords();
   void addLayers();
+  std::vector<uint64_t> layerCycles(const program::Plan &plan);
   uint32_t locationOf(Location loc);
   uint32_t locationOf(Location loc, const std::string &operation);
 
@@ -222,17 +224,54 @@ void Encoder::addRecords() {
   out.units = unit;
 }
 
+/// What each layer adds to the time; in a loop, its part of the last iteration
+/// times their number. A loop's own layer has the rest of the loop.
+std::vector<uint64_t> Encoder::layerCycles(const program::Plan &plan) {
+  std::string problem;
+  size_t at = 0;
+  const std::vector<program::LoopSpan> loops =
+      program::loopsOf(records, problem, at);
+  auto loopOf = [&](size_t record) -> const program::LoopSpan * {
+    for (const program::LoopSpan &loop : loops)
+      if (loop.first <= record && record < loop.end)
+        return &loop;
+    return nullptr;
+  };
+  std::vector<uint64_t> cycles;
+  uint64_t before = 0, began = 0, body = 0;
+  size_t own = 0; // the layer that begins the loop
+  const program::LoopSpan *current = nullptr;
+  for (auto [i, layer] : llvm::enumerate(layers)) {
+    const program::LoopSpan *loop = loopOf(layer.first);
+    if (loop && loop != current) {
+      own = i - 1;
+      began = before - cycles[own];
+      body = 0;
+      before = plan.records[loop->first].end; // the fence, in its last run
+    }
+    current = loop;
+    uint64_t end = before;
+    for (size_t r = layer.first; r < layer.last; ++r)
+      end = std::max(end, plan.records[r].end);
+    cycles.push_back((end - before) * (loop ? loop->count : 1));
+    before = end;
+    if (!loop)
+      continue;
+    body += cycles.back();
+    const uint64_t all = end - began;
+    cycles[own] = all - std::min(all, body);
+  }
+  return cycles;
+}
+
 void Encoder::addLayers() {
   program::Plan plan = program::planRecords(records, target);
   out.cycles = plan.cycles;
   out.mxuBusy = plan.mxuBusy;
   insns = plan.insns;
-  uint64_t before = 0;
-  for (const Layer &layer : layers) {
+  const std::vector<uint64_t> cycles = layerCycles(plan);
+  for (auto [i, layer] : llvm::enumerate(layers)) {
     npu::LayerOp op = layer.op;
-    uint64_t end = before;
-    for (size_t r = layer.first; r < layer.last; ++r)
-      end = std::max(end, plan.records[r].end);
     loom_prog_layer row;
     memset(&row, 0, sizeof(row));
     // A row of its own, whose operation says what the layer computes.
@@ -243,7 +282,7 @@ void Encoder::addLayers() {
     row.macs = op.getMacs();
     row.bytes = op.getBytes();
     row.ideal = op.getIdeal();
-    row.cycles = end - before;
+    row.cycles = cycles[i];
     container.layers.push_back(row);
     out.layers.push_back({op.getKind().str(), op.getShape().str(),
                           modulePath(op.getLoc()), sourceLine(op.getLoc()),
@@ -251,7 +290,6 @@ void Encoder::addLayers() {
                           row.bytes, row.ideal, row.cycles,
                           uint32_t(layer.last - layer.first)});
     out.macs += row.macs;
-    before = std::max(before, end);
   }
   out.utilisation = out.cycles ? double(out.mxuBusy) / double(out.cycles) : 0;
 }
