@@ -189,7 +189,7 @@ struct loom_queue_report {
 	__u64 busy; /* useful work at full rate */
 	__u64 edge; /* busy on padding: partial array tiles, partial vectors, partial bursts */
 	__u64 fill; /* pipeline fill and drain, memory latency */
-	__u64 wait_mem; /* slowed by sharing a memory class */
+	__u64 wait_mem; /* bank conflicts, sharing a memory class; SEQ: waiting for code */
 	__u64 wait_dep; /* waiting for a semaphore */
 	__u64 idle; /* nothing to do */
 };

@@ -188,6 +188,26 @@ static uint64_t sram_bytes(const struct loom_dispatched *r, uint64_t bytes)
 	return is_indexed(d) ? loom_dma_indexed_bytes((uint32_t)(s.off % 64), d->n, s.stride, d->inner_bytes) : bytes;
 }
 
+/* What the banks of SRAM add to the cycles of a record; the slower side counts. */
+static uint64_t bank_conflict(const struct loom_target *t, const struct loom_dispatched *r, const struct side *src,
+			      const struct side *dst, uint64_t cycles)
+{
+	const struct side *const side[2] = { is_fill(&r->dma) ? dst : src, dst };
+	uint64_t slowest = cycles;
+	unsigned i;
+
+	for (i = 0; i < 2; i++) {
+		uint64_t c;
+
+		if (side[i]->slot != LOOM_SLOT_SRAM)
+			continue;
+		c = loom_dma_sram_cycles(t, r->dma.n, side[i]->stride, r->dma.inner_bytes, side[i]->indexed);
+		if (c > slowest)
+			slowest = c;
+	}
+	return slowest - cycles;
+}
+
 int loom_dma_check(const struct loom_exec *x, const struct loom_dispatched *r, struct loom_demand *d,
 		   struct loom_refusal *why)
 {
@@ -218,6 +238,7 @@ int loom_dma_check(const struct loom_exec *x, const struct loom_dispatched *r, s
 		d->cost = loom_cost_dma(NULL, bytes, sram_bytes(r, bytes));
 	else
 		d->cost = loom_cost_dma(&x->target->mem[d->mem_class], d->read_bytes + d->write_bytes, d->bus_bytes);
+	d->cost.conflict = bank_conflict(x->target, r, &src, &dst, d->cost.busy + d->cost.edge);
 	if (is_indexed(&r->dma))
 		d->cost.fill += loom_dma_index_cycles(r->dma.n[3]);
 	return LOOM_FAULT_NONE;

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "footprint.h"
+#include "machine.h"
 
 /* Boxes that an exact test may look at before it says "maybe". */
 #define MEET_BUDGET 2048
@@ -22,7 +23,7 @@ struct loom_box loom_box_run(uint32_t space, bool write, int64_t lo, int64_t byt
 }
 
 /* Adds a dimension; strides stay sorted. */
-static void extend(struct loom_box *b, int64_t count, int64_t stride)
+void loom_box_extend(struct loom_box *b, int64_t count, int64_t stride)
 {
 	const int64_t span = (count - 1) * stride;
 	unsigned i;
@@ -42,7 +43,7 @@ static void extend(struct loom_box *b, int64_t count, int64_t stride)
 }
 
 /* Runs that touch or overlap become one longer run. */
-static void join_runs(struct loom_box *b)
+void loom_box_join(struct loom_box *b)
 {
 	while (b->rank && b->dim[b->rank - 1].stride <= b->inner) {
 		b->rank--;
@@ -202,11 +203,11 @@ static unsigned dma_boxes(const struct loom_dispatched *r, struct loom_box *box)
 	src.loose = has_list(d) && gather;
 	dst.loose = has_list(d) && !gather;
 	for (i = 0; i < 4; i++) {
-		extend(&src, i == 3 && src.loose ? d->limit : d->n[i], d->sstride[i]);
-		extend(&dst, i == 3 && dst.loose ? d->limit : d->n[i], d->dstride[i]);
+		loom_box_extend(&src, i == 3 && src.loose ? d->limit : d->n[i], d->sstride[i]);
+		loom_box_extend(&dst, i == 3 && dst.loose ? d->limit : d->n[i], d->dstride[i]);
 	}
-	join_runs(&src);
-	join_runs(&dst);
+	loom_box_join(&src);
+	loom_box_join(&dst);
 	if (!fill)
 		box[n++] = src;
 	box[n++] = dst;
@@ -237,12 +238,12 @@ static bool mxu_a_box(const struct loom_dispatched *r, unsigned bytes, struct lo
 	    !walk(m->ow, m->sx, m->kw, m->dx, m->px, m->iw, &x0, &x1))
 		return false;
 	*box = loom_box_run(LOOM_SLOT_SRAM, false, m->a_base + r->base[0] + y0 * m->a_sh + x0 * m->a_sw, bytes);
-	extend(box, m->outer[0], m->a_so[0]);
-	extend(box, m->outer[1], m->a_so[1]);
-	extend(box, y1 - y0 + 1, m->a_sh);
-	extend(box, x1 - x0 + 1, m->a_sw);
-	extend(box, m->mode == LOOM_MXU_DW ? m->n : m->kc, m->a_sc);
-	join_runs(box);
+	loom_box_extend(box, m->outer[0], m->a_so[0]);
+	loom_box_extend(box, m->outer[1], m->a_so[1]);
+	loom_box_extend(box, y1 - y0 + 1, m->a_sh);
+	loom_box_extend(box, x1 - x0 + 1, m->a_sw);
+	loom_box_extend(box, m->mode == LOOM_MXU_DW ? m->n : m->kc, m->a_sc);
+	loom_box_join(box);
 	return true;
 }
 
@@ -251,11 +252,11 @@ static struct loom_box mxu_b_box(const struct loom_dispatched *r, unsigned bytes
 	const struct loom_mxu *m = &r->mxu;
 	struct loom_box b = loom_box_run(LOOM_SLOT_SRAM, false, m->b_base + r->base[1], bytes);
 
-	extend(&b, m->outer[0], m->b_so[0]);
-	extend(&b, m->outer[1], m->b_so[1]);
-	extend(&b, (int64_t)m->kh * m->kw * m->kc, m->b_sk);
-	extend(&b, m->n, m->b_sn);
-	join_runs(&b);
+	loom_box_extend(&b, m->outer[0], m->b_so[0]);
+	loom_box_extend(&b, m->outer[1], m->b_so[1]);
+	loom_box_extend(&b, (int64_t)m->kh * m->kw * m->kc, m->b_sk);
+	loom_box_extend(&b, m->n, m->b_sn);
+	loom_box_join(&b);
 	return b;
 }
 
@@ -264,12 +265,21 @@ static struct loom_box mxu_out_box(const struct loom_dispatched *r)
 	const struct loom_mxu *m = &r->mxu;
 	struct loom_box b = loom_box_run(LOOM_SLOT_SRAM, true, m->out_base + r->base[2], type_bytes(m->out_type));
 
-	extend(&b, m->outer[0], m->o_so[0]);
-	extend(&b, m->outer[1], m->o_so[1]);
-	extend(&b, m->oh, m->o_sy);
-	extend(&b, m->ow, m->o_sx);
-	extend(&b, m->n, m->o_sn);
-	join_runs(&b);
+	loom_box_extend(&b, m->outer[0], m->o_so[0]);
+	loom_box_extend(&b, m->outer[1], m->o_so[1]);
+	loom_box_extend(&b, m->oh, m->o_sy);
+	loom_box_extend(&b, m->ow, m->o_sx);
+	loom_box_extend(&b, m->n, m->o_sn);
+	loom_box_join(&b);
+	return b;
+}
+
+static struct loom_box mxu_acc_box(const struct loom_mxu *m)
+{
+	struct loom_box b = loom_box_run(LOOM_SPACE_ACC, true, (int64_t)m->acc_base * 64, (int64_t)m->n * 4);
+
+	loom_box_extend(&b, (int64_t)m->outer[0] * m->outer[1] * m->oh * m->ow, (int64_t)m->acc_pitch * 4);
+	loom_box_join(&b);
 	return b;
 }
 
@@ -288,10 +298,10 @@ static unsigned epi_boxes(const struct loom_dispatched *r, struct loom_box *box)
 		box[n++] = loom_box_run(LOOM_SLOT_SRAM, false, e.lut, 256);
 	if (e.residual != LOOM_EPI_NONE) {
 		box[n] = loom_box_run(LOOM_SLOT_SRAM, false, e.residual + r->base[3], type_bytes(e.res_type));
-		extend(&box[n], m->oh, e.r_sy);
-		extend(&box[n], m->ow, e.r_sx);
-		extend(&box[n], m->n, e.r_sn);
-		join_runs(&box[n++]);
+		loom_box_extend(&box[n], m->oh, e.r_sy);
+		loom_box_extend(&box[n], m->ow, e.r_sx);
+		loom_box_extend(&box[n], m->n, e.r_sn);
+		loom_box_join(&box[n++]);
 	}
 	return n;
 }
@@ -303,6 +313,7 @@ static unsigned mxu_boxes(const struct loom_dispatched *r, struct loom_box *box)
 	unsigned n = mxu_a_box(r, bytes, box);
 
 	box[n++] = mxu_b_box(r, bytes);
+	box[n++] = mxu_acc_box(m);
 	if (m->flags & LOOM_MXU_DRAIN)
 		box[n++] = mxu_out_box(r);
 	if (m->flags & LOOM_MXU_EPI)
@@ -341,8 +352,8 @@ static unsigned vpu_boxes(const struct loom_dispatched *r, struct loom_box *box)
 		b = loom_box_run(LOOM_SLOT_SRAM, w.flags & LOOM_VIEW_OUT, w.base + (i < 4 ? r->base[i] : 0),
 				 w.flags & split ? LOOM_VPU_PARTIALS * 4 : type_bytes(w.dtype));
 		for (d = 0; d < 6; d++)
-			extend(&b, v->n[d], w.stride[d]);
-		join_runs(&b);
+			loom_box_extend(&b, v->n[d], w.stride[d]);
+		loom_box_join(&b);
 		box[n++] = b;
 		if (w.flags & LOOM_VIEW_RESUME) {
 			box[n] = b;
@@ -352,8 +363,21 @@ static unsigned vpu_boxes(const struct loom_dispatched *r, struct loom_box *box)
 	return n + table_boxes(v, box + n);
 }
 
+static unsigned scalar_boxes(const struct loom_dispatched *r, struct loom_box *box)
+{
+	const struct loom_seq *i = &r->seq;
+
+	if (i->h.op != LOOM_OP_LD && i->h.op != LOOM_OP_ST)
+		return 0;
+	*box = loom_box_run(LOOM_SLOT_SRAM, i->h.op == LOOM_OP_ST, (int64_t)((uint64_t)r->base[0] + (uint64_t)i->imm),
+			    i->cond == LOOM_SCALAR_I8 ? 1 : 4);
+	return 1;
+}
+
 unsigned loom_footprint(const struct loom_dispatched *r, struct loom_box box[LOOM_MAX_BOXES])
 {
+	if (loom_op_queue(r->h.op) == LOOM_Q_SEQ)
+		return scalar_boxes(r, box);
 	switch (r->h.op) {
 	case LOOM_OP_MXU:
 		return mxu_boxes(r, box);

@@ -237,30 +237,20 @@ void loom_hazard_end(struct loom_hazard *h, unsigned q, const struct loom_hdr *h
 	give(h, hdr, &h->known[q]);
 }
 
-/* A scalar access to SRAM, with the registers as they are before the record
- * takes effect. */
-static unsigned scalar_box(const struct loom_npu *npu, const struct loom_seq *i, struct loom_box *box)
-{
-	const int64_t lo = (int64_t)((uint64_t)npu->m.seq.r[i->ra] + (uint64_t)i->imm);
-
-	if (i->h.op != LOOM_OP_LD && i->h.op != LOOM_OP_ST)
-		return 0;
-	*box = loom_box_run(LOOM_SLOT_SRAM, i->h.op == LOOM_OP_ST, lo, i->cond == LOOM_SCALAR_I8 ? 1 : 4);
-	return 1;
-}
-
-bool loom_hazard_seq(struct loom_hazard *h, const struct loom_npu *npu, const struct loom_dispatched *r,
+/* The registers are as they were before the record takes effect. */
+bool loom_hazard_seq(struct loom_hazard *h, const struct loom_npu *npu, struct loom_dispatched *r,
 		     struct loom_refusal *why, uint32_t *other)
 {
 	struct clock *known = &h->known[LOOM_Q_SEQ];
-	struct loom_box box;
+	struct loom_box box[LOOM_MAX_BOXES];
 	unsigned q;
 
 	take(h, &r->h, known);
 	if (r->h.op == LOOM_OP_FENCE || r->h.op == LOOM_OP_HALT)
 		for (q = LOOM_Q_SEQ + 1; q < LOOM_NUM_QUEUES; q++)
 			join(known, &h->known[q]);
-	if (!note_all(h, npu, &box, scalar_box(npu, &r->seq, &box), LOOM_Q_SEQ, npu->m.seq.pc, why, other))
+	r->base[0] = npu->m.seq.r[r->seq.ra];
+	if (!note_all(h, npu, box, loom_footprint(r, box), LOOM_Q_SEQ, npu->m.seq.pc, why, other))
 		return false;
 	loom_hazard_end(h, LOOM_Q_SEQ, &r->h);
 	return true;

@@ -35,7 +35,7 @@ void loom_hazard_end(struct loom_hazard *h, unsigned q, const struct loom_hdr *h
 
 /* A scalar record takes effect; as loom_hazard_start() and loom_hazard_end() in
  * one. */
-bool loom_hazard_seq(struct loom_hazard *h, const struct loom_npu *npu, const struct loom_dispatched *r,
+bool loom_hazard_seq(struct loom_hazard *h, const struct loom_npu *npu, struct loom_dispatched *r,
 		     struct loom_refusal *why, uint32_t *other);
 
 #endif

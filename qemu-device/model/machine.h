@@ -14,6 +14,7 @@
 #define LOOM_FLIGHT_ROOM 64u /* signals given and not yet visible; see loom_sem_give() */
 #define LOOM_FETCH_UNITS 128u
 #define LOOM_ENTRY_BATCH 64u
+#define LOOM_BUS_SHARE 6u /* parts of a cycle's work: one, two or three may share a bus, and each gets whole parts */
 
 struct loom_loop {
 	int64_t left; /* iterations to go, this one included */
@@ -25,6 +26,7 @@ struct loom_loop {
 
 enum loom_seq_phase {
 	LOOM_SEQ_FREE, /* the next record can be fetched */
+	LOOM_SEQ_FETCH, /* the lines of the next record are on their way */
 	LOOM_SEQ_HELD, /* a record was fetched and waits: semaphores, room in a queue, empty queues */
 	LOOM_SEQ_RUNS, /* ends at event[LOOM_Q_SEQ] */
 	LOOM_SEQ_ENDED, /* after HALT */
@@ -46,7 +48,7 @@ enum loom_fifo_phase {
 	LOOM_FIFO_EMPTY,
 	LOOM_FIFO_WAIT, /* the head waits for its semaphores */
 	LOOM_FIFO_RUN, /* MXU, VPU: until event; DMA: start-up and latency, until event */
-	LOOM_FIFO_MOVE, /* DMA: bytes move, at a rate that depends on the other queue */
+	LOOM_FIFO_MOVE, /* DMA: bytes move, at a rate that depends on who else uses the bus */
 };
 
 struct loom_fifo {
@@ -55,11 +57,26 @@ struct loom_fifo {
 	uint32_t waits_taken; /* by the head */
 	uint64_t ready, start; /* of the head */
 	struct loom_demand demand; /* of the head, once it runs */
-	uint64_t work; /* MOVE: half cycles of sole use to go, at time since */
+	uint64_t work; /* MOVE: sixths of a cycle of sole use to go, at time since */
 	uint64_t since;
-	uint32_t rate; /* MOVE: half cycles of work a cycle, 1 or 2 */
+	uint32_t rate; /* MOVE: sixths of work a cycle: 6, 3 or 2 */
+	uint32_t turn; /* RUN, MOVE: cycles in which the bus turned round for the head */
+};
+
+/* Instruction fetch, in lines of the code; see fetch.c. */
+struct loom_fetch {
+	uint32_t first, taken; /* lines in the buffer that SEQ has had: [first, taken) */
+	uint32_t done, asked; /* lines below done are here, those up to asked on their way */
+	uint32_t want; /* SEQ waits for the lines below */
+	uint32_t moving; /* line number done is on the bus */
+	uint64_t at[LOOM_FETCH_AHEAD]; /* when its latency is over, by line number */
+	uint64_t event; /* the next thing that happens here */
+	uint64_t work, since; /* as of a DMA record */
+	uint32_t rate;
 	uint32_t rsvd;
 };
+
+enum loom_bus_way { LOOM_BUS_IDLE, LOOM_BUS_READ, LOOM_BUS_WRITE };
 
 struct loom_queued {
 	uint32_t unit;
@@ -81,6 +98,8 @@ struct loom_machine {
 	uint64_t now;
 	uint64_t insns;
 	uint64_t event[LOOM_NUM_QUEUES]; /* next thing that happens in a queue by itself */
+	struct loom_fetch fetch;
+	uint32_t way[LOOM_MAX_MEM_CLASSES]; /* enum loom_bus_way: of the DMA record that moved last */
 	struct loom_seq_state seq;
 	struct loom_fifo fifo[LOOM_NUM_QUEUES]; /* the first is unused */
 	uint8_t sem[LOOM_NUM_SEMS]; /* visible counts */
@@ -103,6 +122,7 @@ struct loom_npu {
 	struct loom_exec x;
 	uint64_t progress; /* read by other threads */
 	struct loom_hazard *hazard; /* NULL: the checker is off */
+	bool plans; /* time only: there is no SRAM, and nothing has an effect; see plan.h */
 	bool sram_dirty, acc_dirty; /* since they were last cleared */
 	uint32_t fetch_first, fetch_count; /* units in fetch[] */
 	struct loom_machine m;
@@ -132,6 +152,7 @@ static inline int loom_refuse(struct loom_refusal *why, int fault, uint32_t slot
 /* A record that conflicts with another: ends the job. */
 void loom_fail_hazard(struct loom_npu *npu, uint32_t unit, const struct loom_hdr *h, const struct loom_refusal *why,
 		      uint32_t other);
+struct loom_npu *loom_npu_create_planner(const struct loom_target *t, const struct loom_npu_host *host, void *opaque);
 void loom_npu_reset(struct loom_npu *npu);
 void loom_npu_bind(struct loom_npu *npu, const struct loom_npu_slot *slots, uint32_t n_slots);
 void loom_npu_set_progress(struct loom_npu *npu, uint64_t insns);
@@ -150,6 +171,13 @@ unsigned loom_op_queue(uint8_t op);
 void loom_seq_begin(struct loom_npu *npu);
 void loom_seq_event(struct loom_npu *npu);
 
+/* fetch.c */
+uint64_t loom_fetch_line_cycles(const struct loom_target *t);
+void loom_fetch_begin(struct loom_npu *npu);
+void loom_fetch_want(struct loom_npu *npu, uint32_t units);
+bool loom_fetch_here(const struct loom_machine *m);
+void loom_fetch_event(struct loom_npu *npu);
+
 /* queue.c */
 void loom_sem_deliver(struct loom_machine *m);
 bool loom_sem_take(struct loom_machine *m, const struct loom_hdr *h, uint32_t *taken);
@@ -163,12 +191,13 @@ int loom_queue_check(const struct loom_npu *npu, const struct loom_dispatched *r
 
 /* time.c */
 uint64_t loom_demand_cycles(const struct loom_demand *d);
-void loom_dma_share(struct loom_machine *m);
-void loom_dma_move(struct loom_machine *m, unsigned q);
+void loom_bus_share(struct loom_npu *npu);
+void loom_dma_move(struct loom_npu *npu, unsigned q);
 void loom_step_machine(struct loom_npu *npu);
 
 /* report.c */
 void loom_report_begin(struct loom_npu *npu);
+void loom_report_fetch(struct loom_npu *npu, uint64_t cycles);
 void loom_report_seq(struct loom_npu *npu, uint64_t ready, uint64_t start, uint64_t end);
 void loom_report_record(struct loom_npu *npu, unsigned q, uint64_t end);
 void loom_report_entry(struct loom_npu *npu, const struct loom_report_entry *e);

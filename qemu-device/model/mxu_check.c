@@ -178,6 +178,11 @@ static int check_acc(const struct loom_exec *x, const struct loom_mxu *m, struct
 	return LOOM_FAULT_NONE;
 }
 
+static const struct loom_epi *epilogue(const struct loom_dispatched *r)
+{
+	return r->mxu.flags & LOOM_MXU_EPI ? (const struct loom_epi *)(const void *)(r->bytes + sizeof(r->mxu)) : NULL;
+}
+
 int loom_mxu_check(const struct loom_exec *x, const struct loom_dispatched *r, struct loom_demand *d,
 		   struct loom_refusal *why)
 {
@@ -194,7 +199,7 @@ int loom_mxu_check(const struct loom_exec *x, const struct loom_dispatched *r, s
 	if ((fault = check_a(x, r, why)) || (fault = check_b(x, r, why)) || (fault = check_out(x, r, why)) ||
 	    (fault = check_acc(x, m, why)) || (fault = loom_epi_check(x, r, why)))
 		return fault;
-	*d = (struct loom_demand){ .cost = loom_cost_mxu(x->target, m), .macs = macs, .mem_class = LOOM_NO_CLASS };
+	*d = (struct loom_demand){ .cost = loom_cost_mxu(x->target, m, epilogue(r)), .macs = macs, .mem_class = LOOM_NO_CLASS };
 	loom_unit_refuse(why, LOOM_FAULT_NONE);
 	return LOOM_FAULT_NONE;
 }

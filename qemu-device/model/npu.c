@@ -15,7 +15,7 @@ static void *alloc_lines(size_t bytes)
 	return aligned_alloc(ALIGN, (bytes + ALIGN - 1) / ALIGN * ALIGN);
 }
 
-struct loom_npu *loom_npu_create(const struct loom_target *t, const struct loom_npu_host *host, void *opaque)
+static struct loom_npu *alloc_npu(const struct loom_target *t, const struct loom_npu_host *host, void *opaque)
 {
 	struct loom_npu *npu;
 
@@ -30,6 +30,27 @@ struct loom_npu *loom_npu_create(const struct loom_target *t, const struct loom_
 	npu->x.target = &npu->target;
 	npu->x.host = &npu->host;
 	npu->x.opaque = opaque;
+	return npu;
+}
+
+/* Without memory, of which a plan touches nothing: neither is ever dirty. */
+struct loom_npu *loom_npu_create_planner(const struct loom_target *t, const struct loom_npu_host *host, void *opaque)
+{
+	struct loom_npu *npu = alloc_npu(t, host, opaque);
+
+	if (!npu)
+		return NULL;
+	npu->plans = true;
+	loom_npu_reset(npu);
+	return npu;
+}
+
+struct loom_npu *loom_npu_create(const struct loom_target *t, const struct loom_npu_host *host, void *opaque)
+{
+	struct loom_npu *npu = alloc_npu(t, host, opaque);
+
+	if (!npu)
+		return NULL;
 	npu->x.kernels = loom_kernels_select(LOOM_HOST_AUTO);
 	npu->x.sram = alloc_lines((size_t)t->sram_bytes + SLACK);
 	npu->x.acc = alloc_lines((size_t)t->acc_bytes + SLACK);
@@ -91,6 +112,7 @@ static void clear_machine(struct loom_machine *m)
 	memset(m, 0, offsetof(struct loom_machine, batch));
 	for (q = 0; q < LOOM_NUM_QUEUES; q++)
 		m->event[q] = LOOM_NEVER;
+	m->fetch.event = LOOM_NEVER;
 }
 
 void loom_npu_bind(struct loom_npu *npu, const struct loom_npu_slot *slots, uint32_t n_slots)
@@ -144,7 +166,8 @@ int loom_npu_start(struct loom_npu *npu, const struct loom_npu_job *job)
 	m->cycle_budget = job->cycle_budget < LOOM_MAX_CYCLES ? job->cycle_budget : LOOM_MAX_CYCLES;
 	m->report_bytes = job->report_bytes;
 	m->seq.pc = job->first_unit;
-	m->now = LOOM_T_JOB_START;
+	m->now = loom_job_start(&npu->target);
+	loom_fetch_begin(npu);
 	m->state = LOOM_NPU_RUNNING;
 	loom_report_begin(npu);
 	if (npu->hazard)

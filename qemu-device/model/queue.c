@@ -148,6 +148,7 @@ void loom_queue_begin(struct loom_npu *npu, unsigned q)
 	}
 	f->phase = LOOM_FIFO_RUN;
 	f->start = m->now;
+	f->turn = 0;
 	m->event[q] = m->now + (is_dma(q) ? f->demand.cost.fill : loom_demand_cycles(&f->demand));
 }
 
@@ -171,6 +172,8 @@ static void mxu_exec(struct loom_npu *npu, const struct loom_dispatched *r)
 
 static int execute(struct loom_npu *npu, unsigned q, const struct loom_dispatched *r, struct loom_refusal *why)
 {
+	if (npu->plans)
+		return LOOM_FAULT_NONE;
 	switch (q) {
 	case LOOM_Q_MXU:
 		npu->sram_dirty = npu->acc_dirty = true;
@@ -211,14 +214,14 @@ static void complete(struct loom_npu *npu, unsigned q)
 	f->count--;
 	head_ready(m, f);
 	if (is_dma(q))
-		loom_dma_share(m);
+		loom_bus_share(npu);
 	loom_retire(npu, &e->r.h, &entry);
 }
 
 void loom_queue_event(struct loom_npu *npu, unsigned q)
 {
 	if (is_dma(q) && npu->m.fifo[q].phase == LOOM_FIFO_RUN)
-		loom_dma_move(&npu->m, q);
+		loom_dma_move(npu, q);
 	else
 		complete(npu, q);
 }

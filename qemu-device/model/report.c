@@ -2,7 +2,8 @@
 /*
  * Where a job's time went, and its report. For every queue the six parts add up to the job's cycles: what no
  * record accounts for is idle. SEQ's time in a record is busy, its waiting for semaphores, for room in a queue or for
- * empty queues is wait_dep, and the job's start and end are its fill.
+ * empty queues is wait_dep, its waiting for code wait_mem, and the job's start and end are its fill. The other queues'
+ * wait_mem is what bank conflicts and the sharing of a memory class add; the turning round of a bus is fill.
  */
 #include <string.h>
 
@@ -11,6 +12,11 @@
 void loom_report_begin(struct loom_npu *npu)
 {
 	npu->m.report.magic = LOOM_REPORT_MAGIC;
+}
+
+void loom_report_fetch(struct loom_npu *npu, uint64_t cycles)
+{
+	npu->m.report.queue[LOOM_Q_SEQ].wait_mem += cycles;
 }
 
 void loom_report_seq(struct loom_npu *npu, uint64_t ready, uint64_t start, uint64_t end)
@@ -22,9 +28,10 @@ void loom_report_seq(struct loom_npu *npu, uint64_t ready, uint64_t start, uint6
 }
 
 /* Splits the time of a record that ran for took cycles; less than its demand if the job ended under it. */
-static void split(struct loom_queue_report *q, const struct loom_cost *c, uint64_t took)
+static void split(struct loom_queue_report *q, const struct loom_fifo *f, uint64_t took)
 {
-	const uint64_t part[3] = {c->fill, c->busy, c->edge};
+	const struct loom_cost *c = &f->demand.cost;
+	const uint64_t part[3] = {c->fill + f->turn, c->busy, c->edge};
 	__u64 *const to[3] = {&q->fill, &q->busy, &q->edge};
 	unsigned i;
 
@@ -55,7 +62,7 @@ void loom_report_record(struct loom_npu *npu, unsigned q, uint64_t end)
 	const struct loom_dispatched *r = &loom_fifo_at(m, q, 0)->r;
 
 	m->report.queue[q].wait_dep += f->start - f->ready;
-	split(&m->report.queue[q], &f->demand.cost, end - f->start);
+	split(&m->report.queue[q], f, end - f->start);
 	if (q == LOOM_Q_MXU)
 		m->report.macs[r->mxu.type] += f->demand.macs;
 	else if (q == LOOM_Q_VPU)
@@ -105,11 +112,14 @@ void loom_report_cut(struct loom_npu *npu, uint64_t end)
 	struct loom_machine *m = &npu->m;
 	const struct loom_seq_state *s = &m->seq;
 	struct loom_report *p = &m->report;
+	const uint64_t start = loom_job_start(&npu->target);
 	unsigned q;
 
-	p->queue[LOOM_Q_SEQ].fill += end < LOOM_T_JOB_START ? end : LOOM_T_JOB_START;
+	p->queue[LOOM_Q_SEQ].fill += end < start ? end : start;
 	if (s->phase == LOOM_SEQ_ENDED && m->end.fault == LOOM_FAULT_NONE)
 		p->queue[LOOM_Q_SEQ].fill += LOOM_T_JOB_END;
+	if (s->phase == LOOM_SEQ_FETCH)
+		p->queue[LOOM_Q_SEQ].wait_mem += since(s->ready, end);
 	if (s->phase == LOOM_SEQ_HELD)
 		p->queue[LOOM_Q_SEQ].wait_dep += since(s->ready, end);
 	if (s->phase == LOOM_SEQ_RUNS) {
@@ -123,7 +133,7 @@ void loom_report_cut(struct loom_npu *npu, uint64_t end)
 			p->queue[q].wait_dep += since(f->ready, end);
 		if (f->phase == LOOM_FIFO_RUN || f->phase == LOOM_FIFO_MOVE) {
 			p->queue[q].wait_dep += f->start - f->ready;
-			split(&p->queue[q], &f->demand.cost, since(f->start, end));
+			split(&p->queue[q], f, since(f->start, end));
 		}
 	}
 	for (q = 0; q < LOOM_NUM_QUEUES; q++) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later OR MIT
 /*
- * The front end. It handles one record at a time: fetch, then wait (semaphores of a scalar record, room in a
+ * The front end. It handles one record at a time: fetch (fetch.c says when), then wait (semaphores of a scalar record, room in a
  * queue for a dispatch, empty queues for FENCE and HALT), then LOOM_T_SEQ cycles, at whose end the record's
  * effect, dispatch or fault happens.
  *
@@ -70,6 +70,16 @@ static int fetch(struct loom_npu *npu, struct loom_refusal *why)
 	return LOOM_FAULT_NONE;
 }
 
+/* What must be here before the record counts as fetched; of one that is refused, its header. */
+static uint32_t units_needed(const struct loom_machine *m)
+{
+	const struct loom_seq_state *s = &m->seq;
+
+	if (s->refusal.fault == LOOM_FAULT_FETCH)
+		return 0;
+	return s->refusal.fault ? 1 : s->cur.h.units;
+}
+
 /* Whether the record held may start now. */
 static bool may_start(struct loom_machine *m)
 {
@@ -95,6 +105,12 @@ void loom_seq_begin(struct loom_npu *npu)
 		fetch(npu, &s->refusal);
 		s->ready = m->now;
 		s->waits_taken = 0;
+		s->phase = LOOM_SEQ_FETCH;
+		loom_fetch_want(npu, units_needed(m));
+	}
+	if (s->phase == LOOM_SEQ_FETCH && loom_fetch_here(m)) {
+		loom_report_fetch(npu, m->now - s->ready);
+		s->ready = m->now;
 		s->phase = LOOM_SEQ_HELD;
 	}
 	if (s->phase != LOOM_SEQ_HELD || !may_start(m))
@@ -235,7 +251,10 @@ static int run_access(struct loom_npu *npu, const struct loom_seq *i, struct loo
 				   (int64_t)addr < 0 ? (int64_t)addr : (int64_t)(addr + size), limit);
 	if (addr % size)
 		return loom_refuse(why, LOOM_FAULT_ALIGN, LOOM_SLOT_SRAM, (int64_t)addr, limit);
-	if (i->h.op == LOOM_OP_ST) {
+	if (npu->plans) {
+		if (i->h.op == LOOM_OP_LD && i->rd)
+			r[i->rd] = 0;
+	} else if (i->h.op == LOOM_OP_ST) {
 		npu->sram_dirty = true;
 		word = (uint32_t)r[i->rb];
 		memcpy(npu->x.sram + addr, &word, size);

@@ -9,7 +9,7 @@
 #include "machine.h"
 
 #define MAGIC 0x53504e4cu /* LNPS */
-#define VERSION 1u
+#define VERSION 2u
 
 struct saved_header {
 	uint32_t magic, version;
@@ -54,7 +54,7 @@ static bool seq_ok(const struct loom_npu *npu)
 {
 	const struct loom_machine *m = &npu->m;
 	const struct loom_seq_state *s = &m->seq;
-	const bool holds = s->phase == LOOM_SEQ_HELD || s->phase == LOOM_SEQ_RUNS;
+	const bool holds = s->phase == LOOM_SEQ_FETCH || s->phase == LOOM_SEQ_HELD || s->phase == LOOM_SEQ_RUNS;
 	const uint64_t event = m->event[LOOM_Q_SEQ];
 	const unsigned q = loom_op_queue(s->cur.h.op);
 	uint32_t i;
@@ -75,6 +75,38 @@ static bool seq_ok(const struct loom_npu *npu)
 	return event == LOOM_NEVER;
 }
 
+static bool rate_ok(uint32_t rate)
+{
+	return rate == LOOM_BUS_SHARE || rate == LOOM_BUS_SHARE / 2 || rate == LOOM_BUS_SHARE / 3;
+}
+
+static bool fetch_ok(const struct loom_npu *npu)
+{
+	const struct loom_machine *m = &npu->m;
+	const struct loom_fetch *f = &m->fetch;
+	const uint32_t per_line = LOOM_BURST_BYTES / LOOM_UNIT_BYTES;
+	const uint32_t end = (m->first_unit + m->n_units - 1) / per_line + 1;
+	uint32_t i;
+
+	if (f->first < m->first_unit / per_line || f->first > f->taken || f->taken > f->done || f->done > f->asked ||
+	    f->asked > end || f->asked - f->done > LOOM_FETCH_AHEAD || f->want > end || f->moving > 1)
+		return false;
+	for (i = 0; i < LOOM_MAX_MEM_CLASSES; i++)
+		if (m->way[i] > LOOM_BUS_WRITE)
+			return false;
+	for (i = f->done; i < f->asked; i++)
+		if (f->at[i % LOOM_FETCH_AHEAD] > m->now + npu->target.mem[0].latency)
+			return false;
+	if (f->event < m->now)
+		return false;
+	if (!f->moving)
+		return f->done == f->asked ? f->event == LOOM_NEVER :
+					     f->event <= m->now + npu->target.mem[0].latency;
+	return f->done < f->asked && rate_ok(f->rate) && f->since <= m->now &&
+	       f->work <= LOOM_BUS_SHARE * loom_fetch_line_cycles(&npu->target) &&
+	       f->event == f->since + (f->work + f->rate - 1) / f->rate;
+}
+
 /* The head of a queue that runs: its demand is computed anew. */
 static bool head_ok(struct loom_npu *npu, unsigned q)
 {
@@ -85,12 +117,14 @@ static bool head_ok(struct loom_npu *npu, unsigned q)
 
 	if (loom_queue_check(npu, &loom_fifo_at(m, q, 0)->r, &f->demand, &why))
 		return false;
+	if (f->turn && (!dma || f->turn != LOOM_T_TURN))
+		return false;
 	if (f->start > m->now || f->ready > f->start)
 		return false;
 	if (f->phase == LOOM_FIFO_RUN)
-		return m->event[q] == f->start + (dma ? f->demand.cost.fill : loom_demand_cycles(&f->demand));
-	return dma && (f->rate == 1 || f->rate == 2) && f->since <= m->now &&
-	       f->work <= 2 * (f->demand.cost.busy + f->demand.cost.edge) &&
+		return m->event[q] == f->start + (dma ? f->demand.cost.fill + f->turn : loom_demand_cycles(&f->demand));
+	return dma && rate_ok(f->rate) && f->since <= m->now &&
+	       f->work <= LOOM_BUS_SHARE * (f->demand.cost.busy + f->demand.cost.edge + f->demand.cost.conflict) &&
 	       m->event[q] == f->since + (f->work + f->rate - 1) / f->rate;
 }
 
@@ -170,7 +204,7 @@ static bool machine_ok(struct loom_npu *npu)
 		return false;
 	if (m->state == LOOM_NPU_DONE)
 		return true;
-	if (!seq_ok(npu) || !sems_ok(m))
+	if (!seq_ok(npu) || !sems_ok(m) || !fetch_ok(npu))
 		return false;
 	for (q = 0; q < LOOM_NUM_QUEUES; q++)
 		if (m->event[q] < m->now)

@@ -190,13 +190,16 @@ static int check_table(const struct loom_exec *x, const struct loom_vpu *v, uint
 static struct loom_cost cost(const struct loom_target *t, const struct loom_vpu *v, uint64_t elems,
 			     const struct chain *c)
 {
+	struct loom_cost cost = loom_cost_vpu(t, elems, c->passes);
 	uint64_t groups = 1;
 
-	if (!(v->mask & LOOM_VPU_SCAN))
-		return loom_cost_vpu(t, elems, c->passes);
 	for (unsigned d = 0; d < LOOM_VPU_DIMS; d++)
 		groups *= v->mask >> d & 1 ? 1 : v->n[d];
-	return loom_cost_vpu_scan(t, groups, elems / groups, c->passes, c->reducers);
+	if (v->mask & LOOM_VPU_SCAN)
+		cost = loom_cost_vpu_scan(t, groups, elems / groups, c->passes, c->reducers);
+	for (unsigned i = 0; i < v->nviews; i++)
+		cost.conflict += loom_vpu_conflict(t, v, loom_vpu_views(v) + i);
+	return cost;
 }
 
 int loom_vpu_check(const struct loom_exec *x, const struct loom_dispatched *r, struct loom_demand *d,

@@ -20,6 +20,7 @@
 #include "corpus.h"
 #include "generator.h"
 #include "oracle.h"
+#include "plan.h"
 #include "runner.h"
 #include "sha256.h"
 
@@ -89,6 +90,35 @@ std::vector<std::vector<uint8_t>> expect(const program &p, coverage &seen) {
   return {o.slots[0], o.slots[1], o.slots[2]};
 }
 
+// Cycles as planned, without data; none where a segment loads registers from
+// memory.
+std::optional<uint64_t> planned(const program &p) {
+  std::vector<loom_npu_slot> slots;
+  for (const auto &s : p.slots)
+    slots.push_back({s.bytes, s.rights, s.mem_class, 0});
+  uint64_t cycles = 0;
+  for (const auto &s : p.segments) {
+    for (uint32_t unit = s.first; unit < s.first + s.count;) {
+      const uint8_t *header = p.code.data() + size_t{unit} * LOOM_UNIT_BYTES;
+      if (header[0] == LOOM_OP_LD)
+        return std::nullopt;
+      unit += header[1];
+    }
+    loom_plan plan{};
+    plan.code = p.code.data();
+    plan.first_unit = s.first;
+    plan.n_units = s.count;
+    plan.insn_budget = s.insn_budget;
+    plan.slots = slots.data();
+    plan.n_slots = static_cast<uint32_t>(slots.size());
+    loom_report report{};
+    if (!loom_plan_run(&p.target, &plan, &report) || report.end.fault)
+      return 0;
+    cycles += report.cycles;
+  }
+  return cycles;
+}
+
 std::string hash(const std::vector<std::vector<uint8_t>> &args) {
   sha256 h;
   for (const auto &a : args)
@@ -122,7 +152,7 @@ int check(const options &o) {
   auto ways = all_ways();
   coverage seen;
   sha256 all;
-  uint64_t total_cycles = 0, failures = 0, open = 0;
+  uint64_t total_cycles = 0, failures = 0, open = 0, plans = 0;
   std::optional<corpus_writer> corpus;
   if (!o.write.empty())
     corpus.emplace(o.write);
@@ -162,6 +192,12 @@ int check(const options &o) {
         fail(std::to_string(got.result.cycles) + " cycles, first run " +
              std::to_string(cycles) + how);
     }
+    if (const auto plan = planned(p)) {
+      plans++;
+      if (*plan != cycles)
+        fail("planned " + std::to_string(*plan) + " cycles, ran " +
+             std::to_string(cycles));
+    }
     for (const auto &a : want)
       all.add(a.data(), a.size());
     total_cycles += cycles;
@@ -179,14 +215,15 @@ int check(const options &o) {
       rare++;
     }
   std::printf("{\"count\": %llu, \"ways\": %zu, \"hash\": \"%s\", \"cycles\": "
-              "%llu, \"failures\": %llu, \"rare\": "
+              "%llu, \"plans\": %llu, \"failures\": %llu, \"rare\": "
               "%llu, \"open\": %llu}\n",
               static_cast<unsigned long long>(o.count), ways.size(),
               all.hex().c_str(), static_cast<unsigned long long>(total_cycles),
+              static_cast<unsigned long long>(plans),
               static_cast<unsigned long long>(failures),
               static_cast<unsigned long long>(rare),
               static_cast<unsigned long long>(open));
-  return failures || rare || open > o.count / 50;
+  return failures || rare || open > o.count / 50 || plans < o.count / 4;
 }
 
 // Which records touched a byte of SRAM in a segment, by the oracle's schedule.

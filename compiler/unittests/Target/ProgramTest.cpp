@@ -26,8 +26,8 @@ std::set<int64_t> bytesOf(const Access &a, unsigned d = 0, int64_t at = 0) {
       all.insert(a.lo + at + i);
     return all;
   }
-  for (int64_t i = 0; i < a.dims[d].count; ++i)
-    all.merge(bytesOf(a, d + 1, at + i * a.dims[d].stride));
+  for (int64_t i = 0; i < a.dim[d].count; ++i)
+    all.merge(bytesOf(a, d + 1, at + i * a.dim[d].stride));
   return all;
 }
 
@@ -117,13 +117,15 @@ TEST(Footprint, GatherReachesEveryRowBelowTheLimit) {
     r.dstride[3] = 16;
     const auto all = accessesOf(record);
     ASSERT_EQ(all.size(), 3u);
-    EXPECT_EQ(all[0].space, uint32_t(LOOM_SLOT_SRAM)); // the list
-    EXPECT_FALSE(all[0].write);
-    EXPECT_EQ(all[0].lo, 4096);
-    EXPECT_EQ(all[0].hi, 4096 + 12);
-    EXPECT_EQ(all[1].hi, 64 + (gather ? 4 : 2) * 8 + 4);
-    EXPECT_TRUE(all[2].write);
-    EXPECT_EQ(all[2].hi, 128 + (gather ? 2 : 4) * 16 + 4);
+    EXPECT_EQ(all[0].hi, 64 + (gather ? 4 : 2) * 8 + 4);
+    EXPECT_EQ(all[0].loose, gather);
+    EXPECT_TRUE(all[1].write);
+    EXPECT_EQ(all[1].loose, !gather);
+    EXPECT_EQ(all[1].hi, 128 + (gather ? 2 : 4) * 16 + 4);
+    EXPECT_EQ(all[2].space, uint32_t(LOOM_SLOT_SRAM)); // the list
+    EXPECT_FALSE(all[2].write);
+    EXPECT_EQ(all[2].lo, 4096);
+    EXPECT_EQ(all[2].hi, 4096 + 12);
   }
 }
 
@@ -152,7 +154,7 @@ TEST(Footprint, OverlapAgreesWithSetsOfBytes) {
   int apart = 0, together = 0;
   for (int i = 0; i < 4000; ++i) {
     auto box = [&] {
-      std::vector<Access::Dim> dims;
+      std::vector<Dim> dims;
       for (int d = number(0, 3); d > 0; --d)
         dims.push_back({number(1, 4), number(-20, 20)});
       return makeAccess(0, true, number(60, 120), number(1, 5), dims);

@@ -6,7 +6,7 @@ namespace loom::test {
 namespace {
 
 constexpr uint64_t first =
-    LOOM_T_JOB_START + LOOM_T_SEQ; // when the first record reaches its queue
+    npu16_start + LOOM_T_SEQ; // when the first record reaches its queue
 
 class queues : public ::testing::Test {
 protected:
@@ -108,11 +108,11 @@ TEST_F(queues, queues_of_one_class_share_its_bandwidth) {
   p.store_copy(sram(16384), LOOM_ADDR(b, 0), 4096);
   p.halt();
   run(p);
-  // LD begins to move a cycle earlier; then both at half speed until ST ends;
-  // then LD alone.
+  // LD begins to move; for ST the bus turns round; then both at half speed
+  // until ST ends; then LD alone.
   const uint64_t begin = first + LOOM_T_RECORD + latency, ld = 8192 / rate,
                  st = 4096 / rate;
-  EXPECT_EQ(at(3).end, begin + 1 + 2 * st);
+  EXPECT_EQ(at(3).end, begin + 1 + LOOM_T_TURN + 2 * st);
   EXPECT_EQ(at(0).end, begin + ld + st);
   EXPECT_EQ(r.head().queue[LOOM_Q_ST].wait_mem, st);
   EXPECT_EQ(r.head().queue[LOOM_Q_LD].wait_mem, st);
@@ -141,33 +141,34 @@ TEST_F(queues, sharing_with_an_odd_rest_rounds_up) {
   // left over.
   program p;
   p.copy(LOOM_ADDR(a, 0), sram(0), 64); // W = 8
-  for (int i = 0; i < 6; i++)
-    p.seq(LOOM_OP_MARK);
-  p.store_copy(sram(0), LOOM_ADDR(b, 0), 64);
+  p.loop(5, 5);                         // six cycles
+  p.seq(LOOM_OP_MARK);
+  p.store_copy(LOOM_ADDR(b, 0), sram(64), 64); // reads, too: no turning round
   p.halt();
   run(p);
   const uint64_t begin = first + LOOM_T_RECORD + latency;
   // ST moves from begin + 7 on: LD has 1 cycle of work left, takes 2; ST 1
   // cycle done in them, 7 left.
   EXPECT_EQ(at(0).end, begin + 9);
-  EXPECT_EQ(at(9).end, begin + 7 + 2 + 7);
+  EXPECT_EQ(at(5).end, begin + 7 + 2 + 7);
   EXPECT_EQ(r.head().queue[LOOM_Q_LD].wait_mem, 1u);
   EXPECT_EQ(r.head().queue[LOOM_Q_ST].wait_mem, 1u);
 }
 
 TEST_F(queues, queue_takes_sixteen_records_besides_the_one_at_its_head) {
   program p;
-  for (int i = 0; i < 18; i++)
-    p.fill(sram(0), 64, 1, 1);
+  p.loop(18, 4); // in code that is there
+  p.fill(sram(0), 64, 1, 1);
   p.halt();
   run(p);
   const auto &seq = r.head().queue[LOOM_Q_SEQ];
   // The eighteenth waits until the first ends; HALT until the last does.
-  const uint64_t one = LOOM_T_RECORD + 1, full = first + 16, gone = first + one;
+  const uint64_t begin = first + 1, one = LOOM_T_RECORD + 1, full = begin + 16,
+                 gone = begin + one;
   EXPECT_EQ(one, 17u);
-  EXPECT_EQ(seq.busy, 19u);
-  EXPECT_EQ(seq.wait_dep, (gone - full) + (first + 18 * one) - (gone + 1));
-  EXPECT_EQ(at(3).ready, first + one);
+  EXPECT_EQ(seq.busy, 20u);
+  EXPECT_EQ(seq.wait_dep, (gone - full) + (begin + 18 * one) - (gone + 1));
+  EXPECT_EQ(r.entry(2).ready, begin + one);
 }
 
 TEST_F(queues, fence_waits_for_all_queues) {
@@ -294,7 +295,7 @@ TEST_F(queues, an_endless_loop_ends_by_either_budget) {
   r.insn_budget = 1 << 20;
   r.cycle_budget = 5000;
   EXPECT_EQ(run(p).fault, LOOM_FAULT_BUDGET_CYCLES);
-  EXPECT_EQ(c.insns, 5000u - LOOM_T_JOB_START);
+  EXPECT_EQ(c.insns, 5000u - npu16_start);
 }
 
 TEST_F(queues, nothing_takes_effect_after_a_fault) {
@@ -382,7 +383,7 @@ TEST_F(queues, report_stays_within_its_bytes) {
     expect_whole(r, c);
     if (room) {
       EXPECT_EQ(r.report.back(), 0xcc) << "no part of an entry";
-      EXPECT_EQ(r.entry(99).end, LOOM_T_JOB_START + 100);
+      EXPECT_EQ(r.entry(99).end, npu16_start + 100);
     }
   }
 }

@@ -55,9 +55,9 @@ TEST_F(seq, null_job_takes_start_halt_and_end) {
   EXPECT_EQ(c.fault, LOOM_FAULT_NONE);
   EXPECT_EQ(c.seqno, 7u);
   EXPECT_EQ(c.insns, 1u);
-  EXPECT_EQ(c.cycles, LOOM_T_JOB_START + LOOM_T_SEQ + LOOM_T_JOB_END);
+  EXPECT_EQ(c.cycles, npu16_start + LOOM_T_SEQ + LOOM_T_JOB_END);
   expect_whole(r, c);
-  EXPECT_EQ(r.head().queue[LOOM_Q_SEQ].fill, LOOM_T_JOB_START + LOOM_T_JOB_END);
+  EXPECT_EQ(r.head().queue[LOOM_Q_SEQ].fill, npu16_start + LOOM_T_JOB_END);
 }
 
 TEST(seq_arithmetic, follows_the_opcode_table) {
@@ -337,7 +337,7 @@ TEST_F(seq, malformed_records_are_refused) {
     EXPECT_EQ(c.fault, t.fault) << t.what;
     EXPECT_EQ(c.unit, 0u);
     EXPECT_EQ(c.insns, 0u);
-    EXPECT_EQ(c.cycles, LOOM_T_JOB_START + LOOM_T_SEQ);
+    EXPECT_EQ(c.cycles, npu16_start + LOOM_T_SEQ);
   }
 }
 
@@ -431,11 +431,11 @@ TEST(seq_retired, host_sees_every_instruction_with_its_time) {
   ASSERT_EQ(r.run(p).fault, LOOM_FAULT_NONE);
   ASSERT_EQ(r.trace.size(), 3u);
   EXPECT_EQ(r.trace[0].h.op, LOOM_OP_MARK);
-  EXPECT_EQ(r.trace[0].e.start, LOOM_T_JOB_START);
-  EXPECT_EQ(r.trace[0].e.end, LOOM_T_JOB_START + 1);
+  EXPECT_EQ(r.trace[0].e.start, npu16_start);
+  EXPECT_EQ(r.trace[0].e.end, npu16_start + 1);
   EXPECT_EQ(r.trace[1].e.queue, unsigned(LOOM_Q_VPU));
   EXPECT_EQ(r.trace[1].e.unit, 1u);
-  EXPECT_EQ(r.trace[1].e.ready, LOOM_T_JOB_START + 2);
+  EXPECT_EQ(r.trace[1].e.ready, npu16_start + 2);
   EXPECT_EQ(std::memcmp(&r.trace[1].e, &r.entry(1), sizeof(loom_report_entry)),
             0);
 }

@@ -8,7 +8,6 @@
 #include "loom/Frontend/SourceNames.h"
 #include "loom/Scheduler/Plan.h"
 #include "loom/Target/Program/Container.h"
-#include "loom/Target/Program/Stream.h"
 
 #include "loom_timing.h"
 
@@ -34,8 +33,7 @@ private:
   LogicalResult addTensors(loom_prog_entry &entry);
   LogicalResult addConstantTensors();
   void addRecords();
-  void addLayers();
-  std::vector<uint64_t> layerCycles(const program::Plan &plan);
+  LogicalResult addLayers();
   uint32_t locationOf(Location loc);
   uint32_t locationOf(Location loc, const std::string &operation);
 
@@ -46,7 +44,7 @@ private:
   DenseMap<Location, uint32_t> locations;
   std::vector<program::Record> records;
   std::vector<uint32_t> units;
-  uint64_t insns = 0; // that a run retires
+  uint64_t instructions = 0; // that the program may retire
   struct Layer {
     npu::LayerOp op;
     size_t first, last; // records
@@ -224,52 +222,22 @@ void Encoder::addRecords() {
   out.units = unit;
 }
 
-/// What each layer adds to the time; in a loop, its part of the last iteration
-/// times their number. A loop's own layer has the rest of the loop.
-std::vector<uint64_t> Encoder::layerCycles(const program::Plan &plan) {
-  std::string problem;
-  size_t at = 0;
-  const std::vector<program::LoopSpan> loops =
-      program::loopsOf(records, problem, at);
-  auto loopOf = [&](size_t record) -> const program::LoopSpan * {
-    for (const program::LoopSpan &loop : loops)
-      if (loop.first <= record && record < loop.end)
-        return &loop;
-    return nullptr;
-  };
-  std::vector<uint64_t> cycles;
-  uint64_t before = 0, began = 0, body = 0;
-  size_t own = 0; // the layer that begins the loop
-  const program::LoopSpan *current = nullptr;
-  for (auto [i, layer] : llvm::enumerate(layers)) {
-    const program::LoopSpan *loop = loopOf(layer.first);
-    if (loop && loop != current) {
-      own = i - 1;
-      began = before - cycles[own];
-      body = 0;
-      before = plan.records[loop->first].end; // the fence, in its last run
-    }
-    current = loop;
-    uint64_t end = before;
-    for (size_t r = layer.first; r < layer.last; ++r)
-      end = std::max(end, plan.records[r].end);
-    cycles.push_back((end - before) * (loop ? loop->count : 1));
-    before = end;
-    if (!loop)
-      continue;
-    body += cycles.back();
-    const uint64_t all = end - began;
-    cycles[own] = all - std::min(all, body);
-  }
-  return cycles;
-}
-
-void Encoder::addLayers() {
-  program::Plan plan = program::planRecords(records, target);
+LogicalResult Encoder::addLayers() {
+  program::Plan plan = program::planRecords(records, container.slots, target);
+  if (plan.end.fault != LOOM_FAULT_NONE)
+    return func.emitError()
+           << "the machine refuses the program: fault " << plan.end.fault
+           << " at unit " << plan.end.unit << " of its code";
+  instructions = plan.end.insns;
+  if (!plan.exact)
+    instructions = kBudgetFactor * instructions + kBudgetSlack;
   out.cycles = plan.cycles;
   out.mxuBusy = plan.mxuBusy;
-  insns = plan.insns;
-  const std::vector<uint64_t> cycles = layerCycles(plan);
+  std::vector<std::pair<size_t, size_t>> spans;
+  for (const Layer &layer : layers)
+    spans.push_back({layer.first, layer.last});
+  const std::vector<uint64_t> cycles =
+      program::layerCycles(records, plan, spans);
   for (auto [i, layer] : llvm::enumerate(layers)) {
     npu::LayerOp op = layer.op;
     loom_prog_layer row;
@@ -292,6 +260,7 @@ void Encoder::addLayers() {
     out.macs += row.macs;
   }
   out.utilisation = out.cycles ? double(out.mxuBusy) / double(out.cycles) : 0;
+  return success();
 }
 
 LogicalResult Encoder::run(const std::string &name) {
@@ -308,7 +277,8 @@ LogicalResult Encoder::run(const std::string &name) {
                             << " units of code; " << LOOM_MAX_CODE_UNITS
                             << " is the limit: choose a target with more SRAM "
                                "or split the model";
-  addLayers();
+  if (failed(addLayers()))
+    return failure();
   entry.n_segments = 1;
   entry.macs = out.macs;
   entry.cycles = out.cycles;
@@ -316,7 +286,7 @@ LogicalResult Encoder::run(const std::string &name) {
   memset(&segment, 0, sizeof(segment));
   segment.engine = LOOM_ENGINE_NPU;
   segment.count = out.units;
-  segment.insn_budget = insns;
+  segment.insn_budget = instructions;
   segment.cycle_budget = kBudgetFactor * out.cycles + kBudgetSlack;
   container.segments.push_back(segment);
   container.entries.push_back(entry);

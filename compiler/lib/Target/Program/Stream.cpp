@@ -114,29 +114,32 @@ void Follower::scalar(size_t r) {
 /// The box at every place that the counters move it to.
 static Access moved(const Access &access, const Sum &by,
                     const std::vector<LoopSpan> &loops) {
-  std::vector<Access::Dim> dims(access.dims.begin(),
-                                access.dims.begin() + access.rank);
+  Access result = access;
+  result.lo += by.offset;
+  result.hi += by.offset;
   for (auto [loop, scale] : by.scales)
-    dims.push_back({loops[loop].count, scale});
-  return makeAccess(access.space, access.write, access.lo + by.offset,
-                    access.inner, dims);
+    loom_box_extend(&result, loops[loop].count, scale);
+  loom_box_join(&result);
+  return result;
 }
 
 Touched Follower::touched(size_t r) {
   Touched result;
   result.accesses = accessesOf(records[r]);
+  result.open.resize(result.accesses.size());
   const uint16_t select = records[r].header().regsel;
   if (!select)
     return result;
   // Copies alone have base registers: source, destination.
-  for (Access &access : result.accesses) {
+  for (size_t i = 0; i < result.accesses.size(); ++i) {
+    Access &access = result.accesses[i];
     const unsigned number = access.write ? select >> 4 & 15 : select & 15;
     if (!number)
       continue;
     if (registers[number])
       access = moved(access, *registers[number], loops);
     else
-      result.open = true;
+      result.open[i] = true;
   }
   return result;
 }

@@ -180,8 +180,8 @@ void Checker::checkAccess(size_t r, const Access &access, bool open) {
                  " without the right to");
   }
   // Its lowest place is judged; the program clamps the others.
-  if (open && access.space < slots.size() &&
-      slots[access.space].rights & LOOM_RIGHT_WRITE)
+  if (open && (access.space >= slots.size() ||
+               slots[access.space].rights & LOOM_RIGHT_WRITE))
     add(r, "names a place known only at run time in " + name +
                ", which may be written");
   if (access.lo < 0 || access.hi > int64_t(bytes))
@@ -218,8 +218,8 @@ void Checker::checkShapes() {
   std::vector<Touched> touched = touchedBy(records);
   for (size_t r = 0; r < records.size(); ++r) {
     accesses[r] = std::move(touched[r].accesses);
-    for (const Access &access : accesses[r])
-      checkAccess(r, access, touched[r].open);
+    for (size_t i = 0; i < accesses[r].size(); ++i)
+      checkAccess(r, accesses[r][i], touched[r].open[i]);
   }
   if (records.empty() || records.back().header().op != LOOM_OP_HALT)
     add(records.empty() ? 0 : records.size() - 1,

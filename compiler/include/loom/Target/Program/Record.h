@@ -6,6 +6,7 @@
 #ifndef LOOM_TARGET_PROGRAM_RECORD_H
 #define LOOM_TARGET_PROGRAM_RECORD_H
 
+#include "footprint.h"
 #include "loom_isa.h"
 
 #include <array>
@@ -37,36 +38,28 @@ unsigned queueOf(uint8_t opcode);
 
 /// Space of an access: a slot number, or one of these.
 inline constexpr uint32_t kSramSpace = LOOM_SLOT_SRAM;
-inline constexpr uint32_t kAccSpace = 0x10000;
+inline constexpr uint32_t kAccSpace = LOOM_SPACE_ACC;
 
-/// The bytes that one operand of a record touches: a strided box.
-struct Access {
-  struct Dim {
-    int64_t count;
-    int64_t stride; // bytes, positive
-  };
-  uint32_t space = kSramSpace;
-  bool write = false;
-  int64_t lo = 0;    // first byte
-  int64_t hi = 0;    // one past the last byte
-  int64_t inner = 0; // contiguous bytes
-  unsigned rank = 0;
-  std::array<Dim, 8> dims; // descending strides
+/// The bytes that one operand of a record touches: a strided box, the model's.
+using Access = ::loom_box;
 
-  bool isContiguous() const { return rank == 0; }
+/// One dimension of a box: how often, and bytes from one to the next.
+struct Dim {
+  int64_t count;
+  int64_t stride;
 };
 
-/// A box from a base and any strides; brings it into the normal form above.
+/// A box from a base and any strides.
 Access makeAccess(uint32_t space, bool write, int64_t base, int64_t inner,
-                  const std::vector<Access::Dim> &dims);
+                  const std::vector<Dim> &dims);
 
 /// False only if no byte is in both.
 bool mayOverlap(const Access &a, const Access &b);
 /// True only if every byte of `inside` is in `outside`.
 bool covers(const Access &outside, const Access &inside);
 
-/// Everything the record reads and writes. The record must have passed
-/// checkRecord().
+/// Everything the record reads and writes, with base registers that are 0. The
+/// record must have passed checkRecord().
 std::vector<Access> accessesOf(const Record &record);
 
 /// Shape of a record: opcode, length, reserved fields, values, caps. Returns an

@@ -23,8 +23,9 @@ std::vector<LoopSpan> loopsOf(const std::vector<Record> &records,
 
 struct Touched {
   std::vector<Access> accesses;
-  /// A base register holds what only the run knows; its lowest place is given.
-  bool open = false;
+  /// Of each access: its base register holds what only the run knows, and its
+  /// lowest place is given.
+  std::vector<bool> open;
 };
 
 /// For each record, the bytes that it touches over all iterations of the loops

@@ -54,7 +54,7 @@ LogicalResult SlotOp::verify() {
 /// The box an operand covers, relative to its own buffer, must lie in it.
 static LogicalResult inside(Operation *op, StringRef what, Value place,
                             int64_t offset, int64_t inner,
-                            const std::vector<program::Access::Dim> &dims) {
+                            const std::vector<program::Dim> &dims) {
   program::Access box = program::makeAccess(0, false, offset, inner, dims);
   if (box.lo >= 0 && box.hi <= bytesOf(place.getType()))
     return success();
@@ -117,7 +117,7 @@ LogicalResult DmaOp::verify() {
     return emitOpError("needs a source or a fill of two numbers");
   if (failed(shape(*this)))
     return failure();
-  std::vector<program::Access::Dim> src, dst;
+  std::vector<program::Dim> src, dst;
   for (unsigned d = 0; d < 4; ++d) {
     src.push_back({getCounts()[d], getSrcStrides()[d]});
     dst.push_back({getCounts()[d], getDstStrides()[d]});
@@ -202,7 +202,7 @@ LogicalResult VpuOp::verify() {
     return failure();
   for (auto [i, buf] : llvm::enumerate(getBufs())) {
     ArrayRef<int64_t> view = getViews().slice(i * 9, 9);
-    std::vector<program::Access::Dim> dims;
+    std::vector<program::Dim> dims;
     for (unsigned d = 0; d < 6; ++d)
       dims.push_back({getCounts()[d], view[3 + d]});
     if (failed(inside(*this, "a view", buf, view[0],
