@@ -136,6 +136,12 @@ def check_assembler(tools: Tools, program: Path) -> None:
         raise Failed(f"loom as: {program.name} is not what loom dis printed")
 
 
+def check_loop(tools: Tools, program: Path) -> None:
+    """The steps of a recurrent network are a loop of the machine."""
+    if " LOOP " not in call([tools.loom, "dis", program]):
+        raise Failed("loom dis: no LOOP: the recurrence was written out")
+
+
 def check_model(tools: Tools, model: Path, target: str, backend: str) -> dict[str, Any]:
     """Compile, run, compare; raises Failed, returns what to print."""
     start = time.monotonic()
@@ -147,6 +153,8 @@ def check_model(tools: Tools, model: Path, target: str, backend: str) -> dict[st
     check_report(report, meta)
     check_layers(tools, program, report["cycles"])
     check_assembler(tools, program)
+    if meta["model"] == "lstm":
+        check_loop(tools, program)
     verdicts = compare_model(model, outputs)
     wrong = [f"{path}: {v.text}" for path, v in verdicts.items() if not v.same]
     if wrong:

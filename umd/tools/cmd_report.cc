@@ -63,28 +63,32 @@ public:
 		if (plan.end.fault != LOOM_FAULT_NONE)
 			throw std::runtime_error(fmt::format("ends with fault {} at unit {} when it is planned",
 							     plan.end.fault, plan.end.unit));
-		uint64_t before = 0;
-		size_t record = 0;
-		uint32_t unit = 0;
+		std::vector<uint32_t> starts(1);
+		for (const auto &record : records)
+			starts.push_back(starts.back() + record.header().units);
+		const auto at = [&](uint32_t unit) -> size_t {
+			return std::lower_bound(starts.begin(), starts.end(), unit) - starts.begin();
+		};
+		std::vector<std::pair<size_t, size_t>> spans;
 		for (uint32_t i = 0; i < v.n_layers; i++)
-			add(v.layers[i], record, unit, before);
+			spans.push_back({at(v.layers[i].first_unit),
+					 at(v.layers[i].first_unit + v.layers[i].n_units)});
+		const std::vector<uint64_t> cycles = planner::layerCycles(records, plan, spans);
+		for (uint32_t i = 0; i < v.n_layers; i++)
+			add(v.layers[i], spans[i], cycles[i]);
 	}
 	std::vector<layer> layers;
 	planner::Plan plan;
 
 private:
-	void add(const loom_prog_layer &row, size_t &record, uint32_t &unit, uint64_t &before)
+	void add(const loom_prog_layer &row, const std::pair<size_t, size_t> &span_of, uint64_t cycles)
 	{
 		layer l;
 		std::array<use, NUM_RESOURCES> uses;
-		uint64_t end = before;
-		while (record < records.size() && unit < row.first_unit + row.n_units) {
-			const auto &r = records[record];
-			const uint32_t at = unit;
-			unit += r.header().units;
-			const auto &span = plan.records[record++];
-			const unsigned queue = planner::queueOf(r.header().op);
-			if (at < row.first_unit || queue == LOOM_Q_SEQ)
+		for (size_t record = span_of.first; record < span_of.second; record++) {
+			const auto &span = plan.records[record];
+			const unsigned queue = planner::queueOf(records[record].header().op);
+			if (queue == LOOM_Q_SEQ)
 				continue;
 			use &u = uses[resource_of(queue)];
 			u.busy += span.spent.busy;
@@ -95,10 +99,8 @@ private:
 			l.bus += span.bus;
 			l.moved += span.moved;
 			l.records++;
-			end = std::max(end, span.end);
 		}
-		l.cycles = end - before;
-		before = end;
+		l.cycles = cycles;
 		l.ideal = row.ideal;
 		l.macs = row.macs;
 		for (int r = 0; r < NUM_RESOURCES; r++)

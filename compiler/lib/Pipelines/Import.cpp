@@ -24,7 +24,8 @@ void mlir::loom::registerFrontDialects(DialectRegistry &registry) {
       .insert<func::FuncDialect, VHLODialect, stablehlo::StableHLODialect>();
 }
 
-void mlir::loom::buildFrontPipeline(OpPassManager &passes, uint64_t features) {
+void mlir::loom::buildFrontPipeline(OpPassManager &passes, uint64_t features,
+                                    bool unroll) {
   stablehlo::InlineCallsOptions inlining;
   if (features >> LOOM_FEAT_TRANS & 1)
     inlining.keepComposites = {"chlo.erf"}; // one micro-operation
@@ -32,7 +33,10 @@ void mlir::loom::buildFrontPipeline(OpPassManager &passes, uint64_t features) {
   passes.addPass(createCanonicalizerPass());
   passes.addPass(createCSEPass());
   passes.addPass(stablehlo::createDropIdentities());
-  passes.addPass(stablehlo::createUnrollLoops());
+  stablehlo::UnrollLoopsOptions loops;
+  const uint64_t needed = 1ull << LOOM_FEAT_LOOP | 1ull << LOOM_FEAT_REG;
+  loops.keepLoops = !unroll && (features & needed) == needed;
+  passes.addPass(stablehlo::createUnrollLoops(loops));
   passes.addPass(createCanonicalizerPass());
 }
 
@@ -260,7 +264,7 @@ OwningOpRef<ModuleOp> Importer::run(StringRef path, const Bundle *bundle,
   if (entry && options.bindParameters && failed(bind(main, *bundle, *entry)))
     return {};
   PassManager passes(&context);
-  buildFrontPipeline(passes, options.features);
+  buildFrontPipeline(passes, options.features, options.unroll);
   if (failed(passes.run(*module)))
     return {};
   if (options.checkLegality &&

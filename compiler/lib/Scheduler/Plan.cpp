@@ -2,6 +2,8 @@
 
 #include "loom/Scheduler/Plan.h"
 
+#include "loom/Target/Program/Stream.h"
+
 #include "plan.h"
 
 #include <algorithm>
@@ -64,4 +66,42 @@ Plan mlir::loom::program::planRecords(const std::vector<Record> &records,
   plan.cycles = report.end.cycles;
   plan.mxuBusy = report.queue[LOOM_Q_MXU].busy;
   return plan;
+}
+
+std::vector<uint64_t> mlir::loom::program::layerCycles(
+    const std::vector<Record> &records, const Plan &plan,
+    const std::vector<std::pair<size_t, size_t>> &layers) {
+  std::string problem;
+  size_t at = 0;
+  const std::vector<LoopSpan> loops = loopsOf(records, problem, at);
+  auto loopOf = [&](size_t record) -> const LoopSpan * {
+    for (const LoopSpan &loop : loops)
+      if (loop.first <= record && record < loop.end)
+        return &loop;
+    return nullptr;
+  };
+  std::vector<uint64_t> cycles;
+  uint64_t before = 0, began = 0, body = 0;
+  size_t own = 0; // the layer that begins the loop
+  const LoopSpan *current = nullptr;
+  for (auto [first, last] : layers) {
+    const LoopSpan *loop = loopOf(first);
+    if (loop && loop != current) {
+      own = cycles.empty() ? 0 : cycles.size() - 1;
+      began = cycles.empty() ? 0 : before - cycles[own];
+      body = 0;
+      before = plan.records[loop->first].end; // the fence, in its last run
+    }
+    current = loop;
+    uint64_t end = before;
+    for (size_t r = first; r < last; ++r)
+      end = std::max(end, plan.records[r].end);
+    cycles.push_back((end - before) * (loop ? loop->count : 1));
+    before = end;
+    if (!loop || own + 1 == cycles.size())
+      continue;
+    body += cycles.back();
+    cycles[own] = end - began - std::min(end - began, body);
+  }
+  return cycles;
 }

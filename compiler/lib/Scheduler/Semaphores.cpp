@@ -6,6 +6,8 @@
 
 #include "loom/Scheduler/Semaphores.h"
 
+#include "loom/Target/Program/Stream.h"
+
 #include <algorithm>
 #include <set>
 
@@ -31,14 +33,17 @@ struct Touch {
 
 class Assigner {
 public:
-  Assigner(const std::vector<Record> &records, const std::set<uint32_t> &forced)
-      : records(records), forced(forced), syncs(records.size()),
-        clocks(records.size()), indexInQueue(records.size()) {
+  Assigner(const std::vector<Record> &records,
+           const std::vector<Touched> &touched,
+           const std::set<uint32_t> &forced)
+      : records(records), touched(touched), forced(forced),
+        syncs(records.size()), clocks(records.size()),
+        indexInQueue(records.size()) {
     queues.reserve(records.size());
     for (const Record &record : records)
       queues.push_back(queueOf(record.header().op));
-    for (const Record &record : records)
-      for (const Access &access : accessesOf(record))
+    for (const Touched &each : touched)
+      for (const Access &access : each.accesses)
         if (access.write)
           written.insert(access.space);
   }
@@ -51,10 +56,11 @@ private:
   Clock needs(uint32_t r, const std::vector<Access> &accesses);
   bool connect(uint32_t r, const Clock &need);
   bool addToken(unsigned from, uint32_t target, uint32_t r);
-  void fence(uint32_t r);
+  void forget();
   void remember(uint32_t r, const std::vector<Access> &accesses);
 
   const std::vector<Record> &records;
+  const std::vector<Touched> &touched;
   const std::set<uint32_t> &forced;
   std::vector<uint8_t> queues; // of each record
   std::set<uint32_t> written;  // spaces; others cannot conflict
@@ -146,8 +152,8 @@ bool Assigner::connect(uint32_t r, const Clock &need) {
   }
 }
 
-void Assigner::fence(uint32_t r) {
-  syncs[r].fenceBefore = true;
+/// At a fence everything before is complete.
+void Assigner::forget() {
   for (Clock &clock : known)
     for (unsigned q = 0; q < kQueues; ++q)
       clock[q] = order[q].size();
@@ -193,14 +199,18 @@ void Assigner::remember(uint32_t r, const std::vector<Access> &accesses) {
 uint32_t Assigner::run() {
   for (uint32_t r = 0; r < records.size(); ++r) {
     const unsigned self = queues[r];
+    if (records[r].header().op == LOOM_OP_FENCE)
+      forget();
     if (self == LOOM_Q_SEQ || self >= kQueues)
       continue;
+    const std::vector<Access> &accesses = touched[r].accesses;
     if (forced.count(r))
-      fence(r);
-    const std::vector<Access> accesses = accessesOf(records[r]);
+      forget();
+    syncs[r].fenceBefore = forced.count(r);
     if (!connect(r, needs(r, accesses))) {
       // The tokens given so far stay: each has its wait.
-      fence(r);
+      forget();
+      syncs[r].fenceBefore = true;
     }
     clocks[r] = known[self];
     indexInQueue[r] = order[self].size();
@@ -216,8 +226,9 @@ uint32_t Assigner::run() {
 std::vector<Sync>
 mlir::loom::program::assignSemaphores(const std::vector<Record> &records) {
   std::set<uint32_t> forced;
+  const std::vector<Touched> touched = touchedBy(records);
   while (true) {
-    Assigner assigner(records, forced);
+    Assigner assigner(records, touched, forced);
     const uint32_t missing = assigner.run();
     if (missing == records.size())
       return assigner.take();

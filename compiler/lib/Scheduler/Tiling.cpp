@@ -16,6 +16,9 @@ using namespace mlir::loom::program;
 namespace {
 constexpr int64_t kAlign = 64;
 constexpr int64_t kMax16 = 65535;
+/// Cycles that one record less may cost: its share of start-ups, waits and
+/// fetches that the plan of a layer does not see.
+constexpr uint64_t kRecordWeight = 64;
 
 int64_t ceilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
 int64_t alignUp(int64_t v) { return ceilDiv(v, kAlign) * kAlign; }
@@ -51,6 +54,7 @@ private:
   const loom_target &target;
   const uint64_t bandwidth64;
   ProductTiling best;
+  uint64_t bestScore = 0;
   bool found = false;
 };
 } // namespace
@@ -100,9 +104,8 @@ void Search::judge(ProductTiling t) {
     return int64_t(loom_ceil_div(uint64_t(bytes) * 64, bandwidth64));
   };
   const int64_t aBus =
-      bus(t.aBytes, s.aRun && t.tc == s.c
-                        ? t.columns(s) * t.tc * s.elem
-                        : std::min(s.aRun ? s.aRun : s.elem, t.tc * s.elem));
+      bus(t.aBytes, std::min(s.aRun ? s.aRun : s.elem,
+                             (t.tc == s.c ? t.columns(s) : 1) * t.tc * s.elem));
   const int64_t bBus =
       bus(t.bBytes, t.tn == s.n
                         ? t.bBytes
@@ -117,8 +120,13 @@ void Search::judge(ProductTiling t) {
                      bOnce * (record + move(bBus)) +
                      (s.resElem ? pt * nt * (record + move(resBus)) : 0);
   const int64_t st = pt * nt * (record + move(outBus));
+  // Records come from memory too.
+  const int64_t code =
+      (aOnce + bOnce + pt * nt * (s.resElem ? 2 : 1)) *
+          int64_t(sizeof(loom_dma)) +
+      pt * nt * (kt * int64_t(sizeof(loom_mxu)) + int64_t(sizeof(loom_epi)));
   const int64_t shared = aOnce * move(aBus) + bOnce * move(bBus) +
-                         pt * nt * (move(outBus) + move(resBus));
+                         pt * nt * (move(outBus) + move(resBus)) + move(code);
   const int64_t pixelsHere = t.ty * t.tx, k = t.tky * t.tkx * t.tc;
   auto cost = [&](int drain) {
     const loom_cost c =
@@ -142,8 +150,13 @@ void Search::judge(ProductTiling t) {
              (t.aBufs == 1 && aOnce > 1 ? aOnce * move(aBus) : 0) +
              (t.bBufs == 1 && bOnce > 1 ? bOnce * move(bBus) : 0) +
              (t.outBufs == 1 && pt * nt > 1 ? pt * nt * move(outBus) : 0);
-  if (found && t.cycles >= best.cycles)
+  // Of tilings that take about the same time, the one of fewer records: code
+  // has an end.
+  const uint64_t records = aOnce + bOnce + pt * nt * (kt + (s.resElem ? 2 : 1));
+  const uint64_t score = t.cycles + s.g * records * kRecordWeight;
+  if (found && score >= bestScore)
     return;
+  bestScore = score;
   best = t;
   found = true;
 }

@@ -31,7 +31,7 @@ namespace {
 struct Options {
   std::string input, entry, target = LOOM_DEFAULT_TARGET, output,
                             emit = "program";
-  bool report = false, json = false;
+  bool report = false, json = false, unroll = false;
 };
 } // namespace
 
@@ -67,6 +67,7 @@ static OwningOpRef<ModuleOp> import(MLIRContext &context,
                                     std::string &entry) {
   ImportOptions importOptions;
   importOptions.features = features;
+  importOptions.unroll = options.unroll;
   auto sink = [](llvm::StringRef message) { sayError(message); };
   const llvm::StringRef input = options.input;
   if (!llvm::sys::fs::is_directory(input) && !input.ends_with(".json")) {
@@ -191,6 +192,8 @@ int main(int argc, char **argv) {
   app.add_option("-o,--output", options.output, "file to write");
   app.add_flag("--report", options.report, "print a table of layers");
   app.add_flag("--json", options.json, "print the report as one line of JSON");
+  app.add_flag("--unroll", options.unroll,
+               "write out every loop, also those that the machine can run");
   app.add_option("--emit", options.emit, "how far to go")
       ->check(CLI::IsMember({"stablehlo", "loomt", "loom", "program"}))
       ->capture_default_str();

@@ -14,6 +14,7 @@
 
 #include <random>
 #include <set>
+#include <tuple>
 
 using namespace mlir::loom::program;
 
@@ -246,6 +247,148 @@ TEST(Verifier, NamesWhatIsWrong) {
   Record large = load(0, 64);
   large.as<loom_dma>().n[0] = 1 << 20;
   EXPECT_NE(problemsOf({large, halt()}).find("1 MiB"), std::string::npos);
+}
+
+/// Each feature that a record needs is named if the target lacks it.
+TEST(Verifier, NamesTheFeatureThatTheTargetLacks) {
+  Record product;
+  product.bytes.resize(sizeof(loom_mxu));
+  product.header().op = LOOM_OP_MXU;
+  product.header().units = sizeof(loom_mxu) / LOOM_UNIT_BYTES;
+  auto &m = product.as<loom_mxu>();
+  m.ih = m.iw = m.kh = m.kw = m.kc = m.oh = m.ow = m.n = 1;
+  m.sy = m.sx = m.dy = m.dx = 1;
+  m.outer[0] = m.outer[1] = m.acc_pitch = 1;
+  Record depthwise = product, transposing = product, strided = product;
+  depthwise.as<loom_mxu>().mode = LOOM_MXU_DW;
+  transposing.as<loom_mxu>().flags = LOOM_MXU_TRANSPOSE;
+  strided.as<loom_mxu>().sx = 2;
+  Record gather = dma(LOOM_OP_LD_GATHER, 0, 0, LOOM_SLOT_SRAM, 64, 8);
+  gather.as<loom_dma>().idx_type = LOOM_I32;
+  gather.as<loom_dma>().limit = 4;
+  Record scatter = dma(LOOM_OP_ST_SCATTER, LOOM_SLOT_SRAM, 64, 1, 0, 8);
+  scatter.as<loom_dma>().idx_type = LOOM_U32;
+  scatter.as<loom_dma>().limit = 4;
+  Record chain;
+  chain.bytes.resize(3 * LOOM_UNIT_BYTES + LOOM_UNIT_BYTES);
+  chain.header().op = LOOM_OP_VPU;
+  chain.header().units = 4;
+  auto &v = chain.as<loom_vpu>();
+  for (auto &n : v.n)
+    n = 1;
+  v.nviews = 2;
+  v.nops = 3;
+  chain.as<loom_view>(96 - 32).base = 64;
+  chain.as<loom_view>(96 - 32).flags = LOOM_VIEW_OUT;
+  auto *ops = &chain.as<uint32_t>(96);
+  ops[0] = LOOM_UOP(LOOM_UOP_LOAD, 0, 0, 0, 0);
+  ops[1] = LOOM_UOP(LOOM_UOP_EXP, 0, 0, 0, 0);
+  ops[2] = LOOM_UOP(LOOM_UOP_STORE, 1, 0, 0, 0);
+  Record scan = chain;
+  scan.as<loom_vpu>().mask = LOOM_VPU_SCAN;
+  scan.as<uint32_t>(96 + 8) = LOOM_UOP(LOOM_UOP_RADD_F, 1, 0, 0, 0);
+  const std::tuple<unsigned, Record, const char *> cases[] = {
+      {LOOM_FEAT_F32, product, "F32"},
+      {LOOM_FEAT_CONV, strided, "CONV"},
+      {LOOM_FEAT_DW, depthwise, "DW"},
+      {LOOM_FEAT_TRANSPOSE, transposing, "TRANSPOSE"},
+      {LOOM_FEAT_GATHER, gather, "GATHER"},
+      {LOOM_FEAT_SCATTER, scatter, "SCATTER"},
+      {LOOM_FEAT_TRANS, chain, "TRANS"},
+      {LOOM_FEAT_SCAN, scan, "SCAN"},
+      {LOOM_FEAT_VPU, chain, "VPU"}};
+  for (const auto &[feature, record, name] : cases) {
+    loom_target less = target();
+    EXPECT_EQ(verifyRecords({record, halt()}, kSlots, less).size(), 0u) << name;
+    less.features &= ~(1ull << feature);
+    const auto problems = verifyRecords({record, halt()}, kSlots, less);
+    ASSERT_EQ(problems.size(), 1u) << name;
+    EXPECT_NE(problems[0].text.find(std::string("needs feature ") + name + ","),
+              std::string::npos)
+        << problems[0].text;
+  }
+}
+
+namespace {
+Record scalar(uint8_t op, unsigned rd, unsigned ra, int64_t imm,
+              uint32_t end = 0) {
+  Record record = halt();
+  auto &s = record.as<loom_seq>();
+  s.h.op = op;
+  s.rd = rd;
+  s.ra = ra;
+  s.imm = imm;
+  s.target = end;
+  return record;
+}
+
+Record based(Record record, unsigned source, unsigned destination) {
+  record.header().regsel = LOOM_REGSEL(source, destination, 0, 0);
+  return record;
+}
+
+/// Four times: row i of slot 0 goes through SRAM to row i of slot 1. The body
+/// ends before unit 9.
+std::vector<Record> rowByRow(int64_t step) {
+  Record in = based(load(0, 64), 3, 0), out = based(store(0, 64), 0, 3);
+  in.header().signal[0] = {5, 1};
+  out.header().wait[0] = {5, 1};
+  return {scalar(LOOM_OP_LOOP, 2, 0, 4, 9),
+          fence(),
+          scalar(LOOM_OP_MUL, 3, 2, step),
+          in,
+          out,
+          fence(),
+          halt()};
+}
+} // namespace
+
+TEST(Verifier, JudgesALoopOverAllIterations) {
+  EXPECT_EQ(problemsOf(rowByRow(64)), "");
+  // Row 3 lies beyond the slot, or before it.
+  EXPECT_NE(problemsOf(rowByRow(1 << 19)).find("of slot 0 (in)"),
+            std::string::npos);
+  EXPECT_NE(problemsOf(rowByRow(-64)).find("touches bytes -192 to 64"),
+            std::string::npos);
+  auto without = [](size_t index, uint32_t end) {
+    std::vector<Record> records = rowByRow(64);
+    records.erase(records.begin() + index);
+    records[0].as<loom_seq>().target = end;
+    return problemsOf(records);
+  };
+  EXPECT_NE(without(1, 8).find("does not begin with a fence"),
+            std::string::npos);
+  std::vector<Record> open = rowByRow(64);
+  open[5] = scalar(LOOM_OP_MUL, 3, 2, 1);
+  EXPECT_NE(problemsOf(open).find("no fence follows"), std::string::npos);
+  std::vector<Record> lost = rowByRow(64);
+  lost[0].as<loom_seq>().target = 5; // inside a record
+  EXPECT_NE(problemsOf(lost).find("no record after it begins"),
+            std::string::npos);
+  // The store leaves the loop: its wait is for a signal of each iteration.
+  std::vector<Record> across = rowByRow(64);
+  std::swap(across[4], across[5]);
+  across[0].as<loom_seq>().target = 6;
+  across[5].header().regsel = 0;
+  EXPECT_NE(problemsOf(across).find("across the edge of a loop"),
+            std::string::npos);
+  // A register that the body left over from the iteration before.
+  std::vector<Record> stale = rowByRow(64);
+  std::swap(stale[2], stale[3]);
+  stale[2].header().regsel = 0;
+  std::swap(stale[3], stale[4]);
+  EXPECT_NE(problemsOf(stale).find("known only at run time"),
+            std::string::npos);
+}
+
+TEST(Semaphores, StayInsideALoop) {
+  Record in = based(load(0, 64), 3, 0), out = based(store(0, 64), 0, 3);
+  const std::vector<Record> records = {
+      load(0, 64), scalar(LOOM_OP_LOOP, 2, 0, 4, 12),
+      fence(),     scalar(LOOM_OP_MUL, 3, 2, 64),
+      in,          out,
+      fence(),     store(0, 64, 1024)};
+  EXPECT_EQ(problemsOf(synchronised(records)), "");
 }
 
 TEST(Tiling, LargeProductsFillTheArray) {

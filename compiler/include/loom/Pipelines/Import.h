@@ -28,6 +28,8 @@ struct ImportOptions {
   bool checkLegality = true;
   /// What the target has, for that check.
   uint64_t features = LOOM_FEATURES_IMPLEMENTED;
+  /// Write out every loop, also those that the machine can run.
+  bool unroll = false;
 };
 
 /// Registers the dialects that import makes.
@@ -36,7 +38,8 @@ void registerFrontDialects(DialectRegistry &registry);
 /// The passes from stablehlo with calls to stablehlo without: inline, CSE,
 /// canonicalise, drop identities. loom-opt knows it as loom-front-pipeline.
 void buildFrontPipeline(OpPassManager &passes,
-                        uint64_t features = LOOM_FEATURES_IMPLEMENTED);
+                        uint64_t features = LOOM_FEATURES_IMPLEMENTED,
+                        bool unroll = false);
 void registerFrontPipelines();
 
 /// One module with one function `main`. Arguments carry `loom.name` (pytree

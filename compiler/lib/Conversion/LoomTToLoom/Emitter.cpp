@@ -208,25 +208,57 @@ void Emitter::split(Location loc, Dma dma, SmallVector<Layout::Loop> loops) {
   DenseI64ArrayAttr fill;
   if (dma.fill)
     fill = builder.getDenseI64ArrayAttr({dma.fill->first, dma.fill->second});
+  IntegerAttr srcReg = base(loc, dma.src, 0), dstReg = base(loc, dma.dst, 1);
   npu::DmaOp::create(
       builder, loc, dma.src, dma.dst, builder.getI64IntegerAttr(dma.queue),
       builder.getI64IntegerAttr(dma.srcOffset),
       builder.getI64IntegerAttr(dma.dstOffset),
       builder.getI64IntegerAttr(dma.inner), builder.getDenseI64ArrayAttr(n),
       builder.getDenseI64ArrayAttr(ss), builder.getDenseI64ArrayAttr(ds), fill,
-      nullptr, nullptr, nullptr);
+      srcReg, nullptr, nullptr, dstReg);
+}
+
+/// Registers 3 and 4 carry what the counter in register 2 moves a source and a
+/// destination by; records take them at dispatch.
+static constexpr int64_t kCounter = 2, kSide = 3;
+
+IntegerAttr Emitter::base(Location loc, Value place, unsigned side) {
+  auto moved = place ? place.getDefiningOp<npu::MovedOp>() : nullptr;
+  if (!moved)
+    return nullptr;
+  const int64_t step = moved.getStep();
+  auto number = [&](int64_t v) { return builder.getI64IntegerAttr(v); };
+  if (held[side] != step)
+    npu::ScalarOp::create(builder, loc, Value(), number(LOOM_OP_MUL),
+                          number(kSide + side), number(kCounter), number(step));
+  held[side] = step;
+  return number(kSide + side);
+}
+
+void Emitter::beginLoop(Location loc, int64_t count) {
+  npu::LoopOp::create(builder, loc, builder.getI64IntegerAttr(count),
+                      builder.getI64IntegerAttr(kCounter), nullptr);
+  npu::FenceOp::create(builder, loc);
+  trip = count;
+  held[0] = held[1] = 0; // no step is 0
+}
+
+void Emitter::endLoop(Location loc) {
+  npu::EndLoopOp::create(builder, loc);
+  npu::FenceOp::create(builder, loc);
+  trip = 1;
 }
 
 void Emitter::loadAt(Location loc, Value mem, int64_t memOffset, unsigned reg,
                      Value buf, int64_t bufOffset, int64_t bytes) {
   auto ones = builder.getDenseI64ArrayAttr({1, 1, 1, 1});
   auto zeros = builder.getDenseI64ArrayAttr({0, 0, 0, 0});
-  npu::DmaOp::create(builder, loc, mem, buf,
-                     builder.getI64IntegerAttr(LOOM_Q_LD),
-                     builder.getI64IntegerAttr(memOffset),
-                     builder.getI64IntegerAttr(bufOffset),
-                     builder.getI64IntegerAttr(bytes), ones, zeros, zeros,
-                     nullptr, builder.getI64IntegerAttr(reg), nullptr, nullptr);
+  npu::DmaOp::create(
+      builder, loc, mem, buf, builder.getI64IntegerAttr(LOOM_Q_LD),
+      builder.getI64IntegerAttr(memOffset),
+      builder.getI64IntegerAttr(bufOffset), builder.getI64IntegerAttr(bytes),
+      ones, zeros, zeros, nullptr, builder.getI64IntegerAttr(reg), nullptr,
+      nullptr, nullptr);
 }
 
 void Emitter::transfer(Location loc, unsigned queue, Value mem, Value buf,
@@ -268,6 +300,7 @@ void Emitter::layer(Location loc, StringRef kind, const Twine &shape,
   npu::LayerOp::create(
       builder, loc, builder.getStringAttr(kind), builder.getStringAttr(shape),
       builder.getStringAttr(tiling), builder.getStringAttr(bound),
-      builder.getI64IntegerAttr(macs), builder.getI64IntegerAttr(bytes),
-      builder.getI64IntegerAttr(ideal));
+      builder.getI64IntegerAttr(trip * macs),
+      builder.getI64IntegerAttr(trip * bytes),
+      builder.getI64IntegerAttr(trip * ideal));
 }

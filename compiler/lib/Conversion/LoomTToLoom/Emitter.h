@@ -87,6 +87,10 @@ public:
              const Twine &tiling, StringRef bound, int64_t macs, int64_t bytes,
              int64_t ideal);
 
+  /// A loop of the sequencer around what is emitted up to endLoop().
+  void beginLoop(Location loc, int64_t trip);
+  void endLoop(Location loc);
+
   OpBuilder &builder;
   const loom_target &target;
   /// Of every shape met so far; nothing for one that does not fit.
@@ -103,6 +107,10 @@ private:
     std::optional<std::pair<uint32_t, int64_t>> fill;
   };
   void split(Location loc, Dma dma, SmallVector<Layout::Loop> loops);
+  IntegerAttr base(Location loc, Value place, unsigned side);
+
+  int64_t trip = 1;         // of the loop at hand
+  int64_t held[2] = {0, 0}; // step that the register of each side is set for
 };
 
 /// Where every loomt root lives, and references to it in bytes.
@@ -125,6 +133,7 @@ LogicalResult lowerProduct(Emitter &emitter, const Memory &memory,
                            Operation *op);
 LogicalResult lowerRows(Emitter &emitter, const Memory &memory,
                         loomt::RowsOp op);
+LogicalResult lowerLoop(Emitter &emitter, Memory &memory, Operation *op);
 LogicalResult lowerCopy(Emitter &emitter, const Memory &memory,
                         loomt::CopyOp op);
 

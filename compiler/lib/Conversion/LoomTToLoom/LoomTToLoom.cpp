@@ -6,6 +6,7 @@
 #include "loom/Conversion/LoomTToLoom.h"
 
 #include "Emitter.h"
+#include "LoopSpans.h"
 
 #include "loom_program.h"
 #include "loom_regs.h"
@@ -76,8 +77,9 @@ void Lowering::materialiseResults() {
   for (OpOperand &operand : ret->getOpOperands()) {
     loomt::Ref ref = loomt::Ref::of(operand.get());
     auto type = cast<RankedTensorType>(operand.get().getType());
-    if (isProducer(ref.root.getDefiningOp()) && ref.isWhole() &&
-        taken.insert(ref.root).second)
+    Operation *maker = ref.root.getDefiningOp();
+    if ((isProducer(maker) || isa_and_nonnull<loomt::LoopEndOp>(maker)) &&
+        ref.isWhole() && taken.insert(ref.root).second)
       continue;
     Value copy =
         loomt::CopyOp::create(builder, operand.get().getLoc(), type,
@@ -123,7 +125,8 @@ void Lowering::placeResults() {
     DictionaryAttr attributes = func.getResultAttrDict(i);
     std::string name = nameOf(attributes, "result", i);
     tensors.push_back({slots, type, roleOf(attributes, "output"), name});
-    bool read = !root.hasOneUse();
+    // What a loop carries is read from where it is written.
+    bool read = !root.hasOneUse() || root.getDefiningOp<loomt::LoopEndOp>();
     Value mem = slot(root.getLoc(), bytesOfTensor(type), LOOM_SLOT_ARG,
                      LOOM_RIGHT_WRITE | (read ? LOOM_RIGHT_READ : 0), name);
     memory.set(root, {mem, 0});
@@ -158,13 +161,16 @@ void Lowering::placeScratch() {
   int64_t count = 0;
   for (Operation &op : func.getBody().front())
     order[&op] = count++;
-  auto lastUse = [&](Value root) {
-    int64_t last = order[root.getDefiningOp()];
-    for (Operation *user : root.getUsers()) {
-      last = std::max(last, order[user]);
-      if (isa<loomt::ViewOp>(user))
-        for (Operation *next : user->getResult(0).getUsers())
-          last = std::max(last, order[next]);
+  const LoopSpans loops(func.getBody().front());
+  std::function<int64_t(Value, Operation *)> lastUse = [&](Value value,
+                                                           Operation *maker) {
+    int64_t last = order[maker];
+    for (Operation *user : value.getUsers()) {
+      // What a loop uses from outside is used until its end.
+      Operation *until = loops.endFor(user, maker);
+      last = std::max(last, order[until ? until : user]);
+      if (isa<loomt::ViewOp, loomt::AtOp>(user))
+        last = std::max(last, lastUse(user->getResult(0), maker));
     }
     return last;
   };
@@ -173,32 +179,52 @@ void Lowering::placeScratch() {
     Value root;
   };
   SmallVector<Live> live, all;
+  SmallVector<std::pair<Value, Value>> inPlace;
   int64_t total = 0;
-  for (Operation &op : func.getBody().front()) {
-    if (!isProducer(&op) || placed.contains(op.getResult(0)))
-      continue;
-    const int64_t now = order[&op];
+  auto place = [&](Value root, int64_t now, int64_t last) {
     llvm::erase_if(live, [&](const Live &l) { return l.last < now; });
     llvm::sort(
         live, [](const Live &a, const Live &b) { return a.offset < b.offset; });
-    const int64_t bytes =
-        llvm::alignTo(bytesOfTensor(op.getResult(0).getType()), kAlign);
+    const int64_t bytes = llvm::alignTo(bytesOfTensor(root.getType()), kAlign);
     int64_t at = 0;
     for (const Live &l : live) {
       if (at + bytes <= l.offset)
         break;
       at = l.offset + l.bytes;
     }
-    live.push_back({at, bytes, lastUse(op.getResult(0)), op.getResult(0)});
+    live.push_back({at, bytes, last, root});
     all.push_back(live.back());
     total = std::max(total, at + bytes);
+  };
+  for (Operation &op : func.getBody().front()) {
+    if (isProducer(&op) && !placed.contains(op.getResult(0)))
+      place(op.getResult(0), order[&op], lastUse(op.getResult(0), &op));
+    if (auto begin = dyn_cast<loomt::LoopBeginOp>(op)) {
+      Operation *end = loops.endOf(begin);
+      for (auto [state, result] :
+           llvm::zip(begin.getStates(), end->getResults()))
+        if (placed.contains(result))
+          memory.set(state, {memory.box(result).mem, 0});
+        else
+          place(state, order[&op], lastUse(result, end));
+      for (auto [made, state] : computedInPlace(cast<loomt::LoopEndOp>(end)))
+        if (placed.insert(made).second)
+          inPlace.push_back({made, state});
+    }
   }
+  auto follow = [&] {
+    for (auto [made, state] : inPlace) {
+      const Box box = memory.box(state);
+      memory.set(made, {box.mem, box.offset});
+    }
+  };
   if (!total)
-    return;
+    return follow();
   Value mem = slot(func.getLoc(), total, LOOM_SLOT_SCRATCH,
                    LOOM_RIGHT_READ | LOOM_RIGHT_WRITE, "scratch");
   for (const Live &l : all)
     memory.set(l.root, {mem, l.offset});
+  follow();
 }
 
 LogicalResult Lowering::lower(Operation &op) {
@@ -210,6 +236,8 @@ LogicalResult Lowering::lower(Operation &op) {
     return lowerRows(emitter, memory, rows);
   if (auto copy = dyn_cast<loomt::CopyOp>(op))
     return lowerCopy(emitter, memory, copy);
+  if (isa<loomt::LoopBeginOp, loomt::LoopEndOp, loomt::AtOp, loomt::PutOp>(op))
+    return lowerLoop(emitter, memory, &op);
   if (isa<loomt::ViewOp, loomt::ConstantOp, func::ReturnOp>(op))
     return success();
   return op.emitError() << "'" << op.getName().getStringRef()

@@ -3,7 +3,7 @@
 // Convolutions and matrix products: one loop nest over pixel tiles, channel
 // tiles and chunks of k. Accumulators stay in the array over all chunks.
 
-#include "Emitter.h"
+#include "Product.h"
 
 #include "loom/Scheduler/Tiling.h"
 #include "loom_timing.h"
@@ -16,21 +16,6 @@ using program::ProductShape;
 using program::ProductTiling;
 
 namespace {
-/// Operands with one meaning a dimension, whatever the operation was.
-struct Product {
-  Box input;    // g, b, y, x, c
-  Box filter;   // g, ky, kx, c, n
-  Box bias;     // g, n
-  Box scale;    // g, n
-  Box out;      // g, b, y, x, n
-  Box residual; // as out
-  unsigned resType = 0;
-  ProductShape shape;
-  int64_t py = 0, px = 0;
-  unsigned outType = 0;
-  std::optional<std::pair<uint32_t, uint32_t>> clamp;
-};
-
 class Loops {
 public:
   Loops(Emitter &emitter, Operation *op, Product product, ProductTiling tiling)
@@ -72,11 +57,10 @@ private:
 };
 } // namespace
 
-/// Inputs that outputs [o0, o0 + n) touch, clipped; at least one.
-static std::pair<int64_t, int64_t> touched(int64_t o0, int64_t n,
-                                           int64_t stride, int64_t k,
-                                           int64_t dilation, int64_t pad,
-                                           int64_t limit) {
+std::pair<int64_t, int64_t> mlir::loom::touched(int64_t o0, int64_t n,
+                                                int64_t stride, int64_t k,
+                                                int64_t dilation, int64_t pad,
+                                                int64_t limit) {
   int64_t lo = std::clamp<int64_t>(o0 * stride - pad, 0, limit - 1);
   int64_t hi =
       std::min(limit - 1, (o0 + n - 1) * stride + (k - 1) * dilation - pad);
@@ -210,177 +194,6 @@ void Loops::run() {
   }
 }
 
-namespace {
-/// Grouped convolutions of few channels a group: neighbouring groups share one
-/// patch of the map, so that its loads are as long as they can be; each group
-/// is a record on its part.
-class Grouped {
-public:
-  Grouped(Emitter &emitter, Operation *op, const Product &product)
-      : e(emitter), b(emitter.builder), loc(op->getLoc()), p(product),
-        s(p.shape) {}
-  /// Whether there is such a tiling, and it beats one that takes `cycles`.
-  bool choose(uint64_t cycles);
-  std::string text() const {
-    return std::to_string(ty) + " rows of " + std::to_string(tg) + " groups";
-  }
-  void run();
-  uint64_t bytes = 0;
-
-private:
-  void consider(int64_t groups, int64_t rows);
-  void tile(int64_t g0, int64_t image, int64_t y0, Value weights, Value bias);
-
-  Emitter &e;
-  OpBuilder &b;
-  Location loc;
-  const Product &p;
-  const ProductShape &s;
-  int64_t tg = 0, ty = 0;
-  uint64_t best = 0;
-  Ring aRing, bRing, outRing, resRing, biasRing;
-};
-} // namespace
-
-void Grouped::consider(int64_t groups, int64_t rows) {
-  const int64_t k = s.kh * s.kw * s.c, pixels = rows * s.ow;
-  const int64_t inRows =
-      std::min(s.h, (rows - 1) * s.sy + (s.kh - 1) * s.dy + 1);
-  auto aligned = [](int64_t v) { return int64_t(llvm::alignTo(v, 64)); };
-  const int64_t aBytes = inRows * s.w * groups * s.c * s.elem,
-                bBytes = k * groups * s.n * s.elem,
-                outBytes = pixels * groups * s.n * s.outElem,
-                resBytes = pixels * groups * s.n * s.resElem;
-  const int64_t sram = aligned(aBytes) + aligned(bBytes) + aligned(outBytes) +
-                       aligned(resBytes) + aligned(groups * s.n * 4);
-  if (2 * sram > int64_t(e.target.sram_bytes) ||
-      pixels * s.n * 4 > int64_t(e.target.acc_bytes) ||
-      pixels * s.n * k > int64_t(LOOM_CAP_MXU_MACS) || s.w > 65535 ||
-      s.ow > 65535)
-    return;
-  const int64_t parts = (s.g + groups - 1) / groups,
-                tiles = parts * s.b * ((s.oh + rows - 1) / rows);
-  const loom_cost cost =
-      loom_cost_mxu_dims(&e.target, s.type, 1, pixels, k, s.n, 1);
-  const uint64_t mxu = tiles * groups * (cost.busy + cost.edge + cost.fill);
-  auto move = [&](int64_t bytesMoved, int64_t run) {
-    const int64_t bus = bytesMoved / run * aligned(run);
-    return LOOM_T_RECORD + e.target.mem[0].latency +
-           loom_ceil_div(uint64_t(bus) * 64,
-                         loom_mem_bandwidth64(&e.target.mem[0]));
-  };
-  const uint64_t load = move(aBytes, groups * s.c * s.elem),
-                 store = move(outBytes, groups * s.n * s.outElem);
-  const uint64_t cycles = std::max(mxu, tiles * (load + store)) + load + store;
-  if (best && cycles >= best)
-    return;
-  best = cycles;
-  tg = groups;
-  ty = rows;
-  bytes = tiles * (aBytes + outBytes + resBytes) + parts * bBytes;
-}
-
-bool Grouped::choose(uint64_t cycles) {
-  if (s.g == 1 || s.scale || p.input.stride[4] != s.elem ||
-      p.input.stride[0] != s.c * s.elem)
-    return false;
-  auto halves = [](int64_t n, auto body) {
-    for (int64_t v = n; v > 1; v = (v + 1) / 2)
-      body(v);
-    body(1);
-  };
-  halves(s.g, [&](int64_t groups) {
-    halves(s.oh, [&](int64_t rows) { consider(groups, rows); });
-  });
-  return best && best < cycles;
-}
-
-void Grouped::tile(int64_t g0, int64_t image, int64_t y0, Value weights,
-                   Value bias) {
-  const int64_t ng = std::min(tg, s.g - g0), ny = std::min(ty, s.oh - y0);
-  const auto [yLo, rows] = touched(y0, ny, s.sy, s.kh, s.dy, p.py, s.h);
-  const auto [xLo, columns] = touched(0, s.ow, s.sx, s.kw, s.dx, p.px, s.w);
-  // Rows, columns, groups, channels of a group.
-  auto part = [&](const Box &from, int64_t y, int64_t x, int64_t height,
-                  int64_t width, int64_t channels) {
-    Box box{from.mem,
-            from.offset,
-            from.elem,
-            {height, width, ng, channels},
-            {from.stride[2], from.stride[3], from.stride[0], from.stride[4]}};
-    box.offset += g0 * from.stride[0] + image * from.stride[1] +
-                  y * from.stride[2] + x * from.stride[3];
-    return box;
-  };
-  const Box in = part(p.input, yLo, xLo, rows, columns, s.c),
-            out = part(p.out, y0, 0, ny, s.ow, s.n);
-  Value a = aRing.next(), o = outRing.next(), r;
-  e.load(loc, in.mem, a, layoutDense(in));
-  if (s.resElem) {
-    const Box res = part(p.residual, y0, 0, ny, s.ow, s.n);
-    r = resRing.next();
-    e.load(loc, res.mem, r, layoutDense(res));
-  }
-  auto array = [&](ArrayRef<int64_t> v) { return b.getDenseI64ArrayAttr(v); };
-  const int64_t inPixel = ng * s.c * s.elem, outPixel = ng * s.n * s.outElem,
-                resPixel = ng * s.n * s.resElem;
-  for (int64_t g = 0; g < ng; ++g) {
-    const int64_t n0 = g * s.n;
-    DenseI64ArrayAttr clamp, res;
-    if (p.clamp)
-      clamp = array({p.clamp->first, p.clamp->second});
-    if (r)
-      res = array(
-          {n0 * s.resElem, p.resType, s.ow * resPixel, resPixel, s.resElem});
-    npu::MxuOp::create(
-        b, loc, a, weights, o, bias, Value(), r, array({s.type, p.outType}),
-        array({LOOM_ACC_ZERO, 0, s.n}),
-        array({g * s.c * s.elem, rows, columns, columns * inPixel, inPixel,
-               s.elem}),
-        array({s.kh, s.kw, s.c, s.sy, s.sx, s.dy, s.dx, p.py - y0 * s.sy + yLo,
-               p.px + xLo}),
-        array({n0 * s.elem, ng * s.n * s.elem, s.elem}), array({ny, s.ow, s.n}),
-        array({1, 1, 0, 0, 0, 0, 0, 0}),
-        array({n0 * s.outElem, s.ow * outPixel, outPixel, s.outElem}),
-        b.getI64IntegerAttr(bias ? 4 * n0 : 0), clamp, res, nullptr, nullptr);
-  }
-  e.store(loc, o, out.mem, layoutDense(out));
-}
-
-void Grouped::run() {
-  const int64_t inRows = std::min(s.h, (ty - 1) * s.sy + (s.kh - 1) * s.dy + 1);
-  const int64_t k = s.kh * s.kw * s.c, pixels = ty * s.ow * tg;
-  aRing = Ring(b, loc, 2, inRows * s.w * tg * s.c * s.elem);
-  bRing = Ring(b, loc, 2, k * tg * s.n * s.elem);
-  outRing = Ring(b, loc, 2, pixels * s.n * s.outElem);
-  if (s.resElem)
-    resRing = Ring(b, loc, 2, pixels * s.n * s.resElem);
-  if (s.bias)
-    biasRing = Ring(b, loc, 2, tg * s.n * 4);
-  for (int64_t g0 = 0; g0 < s.g; g0 += tg) {
-    const int64_t ng = std::min(tg, s.g - g0);
-    const Box &f = p.filter;
-    Box filter{
-        f.mem,
-        f.offset + g0 * f.stride[0],
-        f.elem,
-        {s.kh, s.kw, s.c, ng, s.n},
-        {f.stride[1], f.stride[2], f.stride[3], f.stride[0], f.stride[4]}};
-    Value weights = bRing.next(), bias;
-    e.load(loc, filter.mem, weights, layoutDense(filter));
-    if (s.bias) {
-      Box box = p.bias;
-      box.offset += g0 * box.stride[0];
-      box.n = {ng, s.n};
-      bias = biasRing.next();
-      e.load(loc, box.mem, bias, layoutDense(box));
-    }
-    for (int64_t image = 0; image < s.b; ++image)
-      for (int64_t y = 0; y < s.oh; y += ty)
-        tile(g0, image, y, weights, bias);
-  }
-}
-
 /// Bytes that lie together at the end of a box's dimensions.
 static int64_t runOf(const Box &box) { return layoutAsInMemory(box).inner; }
 
@@ -474,6 +287,17 @@ static Product productOf(const Memory &memory, loomt::ConvOp op) {
   s.dx = w[3];
   p.py = w[4];
   p.px = w[5];
+  // One tap reads every s-th pixel: a denser walk of a map without the others.
+  auto thin = [](int64_t k, int64_t pad, int64_t out, int64_t &stride,
+                 int64_t &size, int64_t &n, int64_t &step) {
+    if (k != 1 || pad || stride == 1)
+      return;
+    step *= stride;
+    stride = 1;
+    size = n = out;
+  };
+  thin(s.kh, p.py, s.oh, s.sy, s.h, p.input.n[2], p.input.stride[2]);
+  thin(s.kw, p.px, s.ow, s.sx, s.w, p.input.n[3], p.input.stride[3]);
   s.bias = bool(op.getBias());
   s.scale = bool(op.getScale());
   setEpilogue(p, op.getLo(), op.getHi());
@@ -510,10 +334,18 @@ LogicalResult mlir::loom::lowerProduct(Emitter &emitter, const Memory &memory,
       known->second = found;
   }
   // Where the form of a grouped convolution is chosen.
-  Grouped grouped(emitter, op, p);
-  const bool together =
-      conv && grouped.choose(known->second ? known->second->cycles : ~0ull);
-  if (!known->second && !together)
+  std::unique_ptr<GroupedForm> form;
+  if (conv && s.g > 1) {
+    uint64_t best = known->second ? known->second->cycles : ~0ull;
+    for (auto *make : {makeGrouped, makeDepthwise}) {
+      std::unique_ptr<GroupedForm> other = make(emitter, op, p);
+      if (!other->choose(best))
+        continue;
+      best = other->cycles;
+      form = std::move(other);
+    }
+  }
+  if (!known->second && !form)
     return op->emitError()
            << "'" << op->getName().getStringRef() << "' of shape "
            << shapeText(result.getType())
@@ -524,18 +356,23 @@ LogicalResult mlir::loom::lowerProduct(Emitter &emitter, const Memory &memory,
   const int64_t compulsory =
       s.g * (s.b * s.h * s.w * s.c + s.kh * s.kw * s.c * s.n) * s.elem +
       s.g * s.b * s.oh * s.ow * s.n * (s.outElem + s.resElem);
-  const uint64_t array = loom_ceil_div(
-      uint64_t(s.macs()) * 64, loom_mxu_peak64(&emitter.target, s.type));
+  const uint64_t array =
+      form ? form->arrayCycles()
+           : loom_ceil_div(uint64_t(s.macs()) * 64,
+                           loom_mxu_peak64(&emitter.target, s.type));
   const uint64_t memoryCycles = loom_ceil_div(
       uint64_t(compulsory) * 64, loom_mem_bandwidth64(&emitter.target.mem[0]));
   emitter.layer(
-      op->getLoc(), conv ? "conv" : "matmul",
+      op->getLoc(),
+      form   ? form->kind()
+      : conv ? "conv"
+             : "matmul",
       shapeText(lhs.getType()) + " * " + shapeText(op->getOperand(1).getType()),
-      together ? grouped.text() : tiling.text(s),
-      together ? "MXU" : tiling.bound(), s.macs(),
-      together ? grouped.bytes : tiling.bytes, std::max(array, memoryCycles));
-  if (together)
-    grouped.run();
+      form ? form->text() : tiling.text(s),
+      form ? form->bound() : tiling.bound(), s.macs(),
+      form ? form->bytes : tiling.bytes, std::max(array, memoryCycles));
+  if (form)
+    form->run();
   else
     Loops(emitter, op, std::move(p), tiling).run();
   return success();

@@ -55,6 +55,20 @@ static SmallVector<Operation *> recordsOf(func::FuncOp func) {
   return ops;
 }
 
+/// The unit after each loop's body, now that all records are there.
+static void setLoopTargets(func::FuncOp func) {
+  npu::LoopOp loop;
+  uint64_t unit = 0;
+  for (Operation &op : func.getBody().front()) {
+    if (auto begin = dyn_cast<npu::LoopOp>(op))
+      loop = begin;
+    if (isa<npu::EndLoopOp>(op))
+      loop.setTarget(unit);
+    if (npu::isRecord(&op))
+      unit += npu::encodeRecord(&op, 0).bytes.size() / LOOM_UNIT_BYTES;
+  }
+}
+
 LogicalResult mlir::loom::assignSemaphores(func::FuncOp func) {
   SmallVector<Operation *> ops = recordsOf(func);
   std::vector<program::Record> records;
@@ -78,6 +92,7 @@ LogicalResult mlir::loom::assignSemaphores(func::FuncOp func) {
     if (!sync.signals.empty())
       op->setAttr("signal", words(sync.signals));
   }
+  setLoopTargets(func);
   return success();
 }
 

@@ -6,7 +6,7 @@
 #define LOOM_LIB_CONVERSION_STABLEHLOTOLOOMT_CONVERTER_H
 
 #include "loom/Dialect/LoomT/LoomT.h"
-#include "loom/Dialect/StableHLO/StableHLO.h"
+#include "loom/Dialect/StableHLO/CountedLoop.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 
@@ -42,6 +42,11 @@ private:
   LogicalResult reduce(stablehlo::ReduceOp op);
   LogicalResult reduceWindow(stablehlo::ReduceWindowOp op);
   LogicalResult identity(Operation *op);
+  LogicalResult whileLoop(stablehlo::WhileOp op);
+  void loopSlice(stablehlo::DeviceLoop &loop, stablehlo::DynamicSliceOp op);
+  void loopUpdate(stablehlo::DeviceLoop &loop, Value state,
+                  stablehlo::DynamicUpdateSliceOp op);
+  Value carried(Value next, loomt::LoopBeginOp begin);
 
   LogicalResult staticRows(stablehlo::GatherOp op, const loomt::Ref &table,
                            ArrayRef<uint32_t> indices);
@@ -61,6 +66,7 @@ private:
   func::FuncOp func;
   OpBuilder builder;
   DenseMap<Value, Value> map;
+  Operation *place = nullptr; // the loop whose body is being converted
   bool failedOnce = false;
 };
 

@@ -173,8 +173,26 @@ static loomt::MapOp soleMap(Operation *product) {
   return dyn_cast<loomt::MapOp>(user);
 }
 
+/// A root with a view's elements in order.
+static Value denseRoot(OpBuilder &builder, Value view) {
+  Ref ref = Ref::of(view);
+  if (ref.isWhole())
+    return ref.root;
+  auto type = cast<RankedTensorType>(view.getType());
+  return loomt::CopyOp::create(
+      builder, view.getLoc(), type, view, builder.getDenseI64ArrayAttr({0}),
+      builder.getArrayAttr(
+          builder.getDenseI64ArrayAttr(loomt::denseStrides(type.getShape()))),
+      nullptr);
+}
+
 /// A view whose root was replaced by a view: a view of the first root again.
 static void flattenViews(func::FuncOp func) {
+  for (auto at : func.getOps<loomt::AtOp>())
+    if (at.getRoot().getDefiningOp<loomt::ViewOp>()) {
+      OpBuilder builder(at);
+      at.getRootMutable().assign(denseRoot(builder, at.getRoot()));
+    }
   for (auto view : llvm::make_early_inc_range(func.getOps<loomt::ViewOp>())) {
     auto inner = view.getRoot().getDefiningOp<loomt::ViewOp>();
     if (!inner)
@@ -185,15 +203,8 @@ static void flattenViews(func::FuncOp func) {
     if (ref) {
       result = *ref;
     } else {
-      auto type = inner.getType();
-      Value copy = loomt::CopyOp::create(
-          builder, view.getLoc(), type, inner.getResult(),
-          builder.getDenseI64ArrayAttr({0}),
-          builder.getArrayAttr(builder.getDenseI64ArrayAttr(
-              loomt::denseStrides(type.getShape()))),
-          nullptr);
       result = Ref::of(view);
-      result.root = copy;
+      result.root = denseRoot(builder, inner);
     }
     view.getResult().replaceAllUsesWith(
         result.materialiseView(builder, view.getLoc()));
@@ -206,7 +217,8 @@ static void dropUnused(func::FuncOp func) {
   for (Operation &op : func.getBody().front().without_terminator())
     ops.push_back(&op);
   for (Operation *op : llvm::reverse(ops))
-    if (op->use_empty())
+    if (op->use_empty() &&
+        !isa<loomt::LoopBeginOp, loomt::LoopEndOp, loomt::PutOp>(op))
       op->erase();
 }
 

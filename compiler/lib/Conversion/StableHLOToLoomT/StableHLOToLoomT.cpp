@@ -622,6 +622,7 @@ LogicalResult Converter::dispatch(Operation *op) {
       .Case([&](stablehlo::ConvolutionOp o) { return convolution(o); })
       .Case([&](stablehlo::ReduceOp o) { return reduce(o); })
       .Case([&](stablehlo::ReduceWindowOp o) { return reduceWindow(o); })
+      .Case([&](stablehlo::WhileOp o) { return whileLoop(o); })
       .Case([&](stablehlo::OptimizationBarrierOp o) { return identity(o); })
       .Case([&](stablehlo::CustomCallOp o) {
         if (o.getCallTargetName() == "Sharding" && o->getNumOperands() == 1)
@@ -654,7 +655,7 @@ LogicalResult Converter::convert(Operation *op) {
     if (!ranked.getNumElements())
       return refuse(op, "its result has no elements", "use non-empty shapes");
   }
-  builder.setInsertionPoint(op);
+  builder.setInsertionPoint(place ? place : op);
   return dispatch(op);
 }
 

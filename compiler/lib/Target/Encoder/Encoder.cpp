@@ -233,12 +233,13 @@ LogicalResult Encoder::addLayers() {
     instructions = kBudgetFactor * instructions + kBudgetSlack;
   out.cycles = plan.cycles;
   out.mxuBusy = plan.mxuBusy;
-  uint64_t before = 0;
-  for (const Layer &layer : layers) {
+  std::vector<std::pair<size_t, size_t>> spans;
+  for (const Layer &layer : layers)
+    spans.push_back({layer.first, layer.last});
+  const std::vector<uint64_t> cycles =
+      program::layerCycles(records, plan, spans);
+  for (auto [i, layer] : llvm::enumerate(layers)) {
     npu::LayerOp op = layer.op;
-    uint64_t end = before;
-    for (size_t r = layer.first; r < layer.last; ++r)
-      end = std::max(end, plan.records[r].end);
     loom_prog_layer row;
     memset(&row, 0, sizeof(row));
     // A row of its own, whose operation says what the layer computes.
@@ -249,7 +250,7 @@ LogicalResult Encoder::addLayers() {
     row.macs = op.getMacs();
     row.bytes = op.getBytes();
     row.ideal = op.getIdeal();
-    row.cycles = end - before;
+    row.cycles = cycles[i];
     container.layers.push_back(row);
     out.layers.push_back({op.getKind().str(), op.getShape().str(),
                           modulePath(op.getLoc()), sourceLine(op.getLoc()),
@@ -257,7 +258,6 @@ LogicalResult Encoder::addLayers() {
                           row.bytes, row.ideal, row.cycles,
                           uint32_t(layer.last - layer.first)});
     out.macs += row.macs;
-    before = std::max(before, end);
   }
   out.utilisation = out.cycles ? double(out.mxuBusy) / double(out.cycles) : 0;
   return success();

@@ -22,9 +22,14 @@ static std::string checkSeq(const Record &record) {
       return "a scalar load is of an aligned i32";
     return "";
   }
+  if (r.h.op == LOOM_OP_LOOP)
+    return !r.rd || r.rd > 15 || r.ra || r.rb || r.cond || r.imm < 1 ||
+                   r.imm > INT32_MAX || r.h.regsel
+               ? "a loop counts in a register, to a constant"
+               : "";
   if (r.h.op != LOOM_OP_HALT && r.h.op != LOOM_OP_FENCE)
-    return "the compiler emits no scalar records but LD, CLAMP, MUL, FENCE and "
-           "HALT";
+    return "the compiler emits no scalar records but LD, CLAMP, MUL, LOOP, "
+           "FENCE and HALT";
   if (r.rd || r.ra || r.rb || r.cond || r.target || r.imm || r.h.regsel)
     return "HALT and FENCE have no operands";
   return "";
@@ -35,8 +40,8 @@ static std::string checkDma(const Record &record) {
     return "a DMA record is three units";
   const auto &r = record.as<loom_dma>();
   const bool fill = r.h.op == LOOM_OP_LD_FILL || r.h.op == LOOM_OP_ST_FILL;
-  if (!fill && r.h.op != LOOM_OP_LD_COPY && r.h.op != LOOM_OP_ST_COPY)
-    return "gather and scatter are not emitted";
+  const bool copy = r.h.op == LOOM_OP_LD_COPY || r.h.op == LOOM_OP_ST_COPY;
+  const bool indexed = !fill && !copy;
   uint64_t bytes = r.inner_bytes;
   for (unsigned d = 0; d < 4; ++d) {
     if (!r.n[d])
@@ -51,10 +56,13 @@ static std::string checkDma(const Record &record) {
     return "moves no bytes";
   if (fill ? (r.elem != 1 && r.elem != 2 && r.elem != 4) ||
                  r.inner_bytes % r.elem || r.src
-           : r.elem != 0 || r.idx_or_fill)
+           : r.elem != 0 || (copy && r.idx_or_fill))
     return "fill fields do not fit the opcode";
-  return r.codec || r.oob || r.idx_type || r.limit ? "a reserved field is set"
-                                                   : "";
+  if (indexed ? !r.limit || r.idx_or_fill % 4 ||
+                    (r.idx_type != LOOM_I32 && r.idx_type != LOOM_U32)
+              : r.limit || r.idx_type)
+    return "index list fields do not fit the opcode";
+  return r.codec || r.oob ? "a reserved field is set" : "";
 }
 
 static std::string checkMxu(const Record &record) {
@@ -62,11 +70,13 @@ static std::string checkMxu(const Record &record) {
   const bool epi = r.flags & LOOM_MXU_EPI;
   if (record.bytes.size() != sizeof(loom_mxu) + (epi ? sizeof(loom_epi) : 0))
     return "an MXU record is four units, six with an epilogue";
-  if (r.type > LOOM_MXU_INT8 || r.acc > LOOM_ACC_BIAS || r.mode)
+  if (r.type > LOOM_MXU_INT8 || r.acc > LOOM_ACC_BIAS || r.mode > LOOM_MXU_DW)
     return "mode, type or accumulator start has no meaning";
   if (!r.ih || !r.iw || !r.kh || !r.kw || !r.kc || !r.oh || !r.ow || !r.n ||
       !r.outer[0] || !r.outer[1] || !r.sy || !r.sx || !r.dy || !r.dx)
     return "a count, stride or dilation is 0";
+  if (r.mode == LOOM_MXU_DW && r.kc != 1)
+    return "depthwise mode has one channel a tap";
   if (r.acc_pitch < r.n)
     return "the accumulator pitch is below n";
   const uint64_t macs = uint64_t(r.outer[0]) * r.outer[1] * r.oh * r.ow * r.n *
@@ -169,9 +179,11 @@ std::string mlir::loom::program::checkRecord(const Record &record) {
       size > LOOM_MAX_RECORD_BYTES ||
       record.header().units * LOOM_UNIT_BYTES != size)
     return "the record's length does not fit its header";
-  if (record.header().regsel > 15 ||
-      (record.header().regsel && record.header().op != LOOM_OP_LD_COPY))
-    return "base registers are used for the source of loads alone";
+  const uint8_t op = record.header().op;
+  if (record.header().regsel > 255 ||
+      (record.header().regsel && op != LOOM_OP_LD_COPY &&
+       op != LOOM_OP_ST_COPY))
+    return "base registers are used for source and destination of copies alone";
   switch (queueOf(record.header().op)) {
   case LOOM_Q_SEQ:
     return checkSeq(record);

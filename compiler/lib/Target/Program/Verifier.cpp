@@ -5,6 +5,8 @@
 
 #include "loom/Target/Program/Verifier.h"
 
+#include "loom/Target/Program/Stream.h"
+
 #include "loom_regs.h"
 
 #include <algorithm>
@@ -36,7 +38,8 @@ private:
   }
   void checkShapes();
   void checkFeatures(size_t r);
-  void checkAccess(size_t r, const Access &access);
+  void checkAccess(size_t r, const Access &access, bool open);
+  void checkLoops();
   bool order();
   bool step(unsigned queue);
   void checkConflicts();
@@ -49,6 +52,7 @@ private:
   std::vector<Problem> problems;
   std::vector<uint32_t> units;
   std::vector<std::vector<Access>> accesses;
+  std::vector<LoopSpan> loops;
 
   struct Token {
     Clock clock;
@@ -83,31 +87,81 @@ bool mlir::loom::program::splitRecords(const uint8_t *code, size_t bytes,
   return true;
 }
 
-void Checker::checkFeatures(size_t r) {
-  auto has = [&](unsigned feature) { return target.features >> feature & 1; };
-  const Record &record = records[r];
-  if ((record.header().regsel || record.header().op == LOOM_OP_LD) &&
-      !has(LOOM_FEAT_REG))
-    add(r, "needs feature REG");
-  if (record.header().op == LOOM_OP_VPU && !has(LOOM_FEAT_VPU))
-    add(r, "needs feature VPU");
-  if (record.header().op != LOOM_OP_MXU)
-    return;
+/// Bits of enum loom_feature that a record needs.
+static uint64_t vpuFeatures(const Record &record) {
+  const auto &r = record.as<loom_vpu>();
+  uint64_t bits = 1ull << LOOM_FEAT_VPU;
+  if (r.mask & LOOM_VPU_SCAN)
+    bits |= 1ull << LOOM_FEAT_SCAN;
+  const size_t ops =
+      sizeof(loom_vpu) + r.nviews * sizeof(loom_view) + 4 * r.nimms;
+  for (unsigned i = 0; i < r.nops; ++i)
+    switch (LOOM_UOP_OP(record.as<uint32_t>(ops + 4 * i))) {
+#define LOOM_CASE(num, name, count, cls, text)                                 \
+  case num:                                                                    \
+    bits |= #cls[0] == 'T' ? 1ull << LOOM_FEAT_TRANS : 0;                      \
+    break;
+      LOOM_UOPS(LOOM_CASE)
+#undef LOOM_CASE
+    }
+  return bits;
+}
+
+static uint64_t mxuFeatures(const Record &record) {
   const auto &m = record.as<loom_mxu>();
   const unsigned type = m.type == LOOM_MXU_F32    ? LOOM_FEAT_F32
                         : m.type == LOOM_MXU_BF16 ? LOOM_FEAT_BF16
                                                   : LOOM_FEAT_INT8;
-  if (!has(type))
-    add(r, "needs an MXU operand type that the target lacks");
-  const bool conv =
-      m.kh > 1 || m.kw > 1 || m.dy > 1 || m.dx > 1 || m.py || m.px;
-  if (conv && !has(LOOM_FEAT_CONV))
-    add(r, "needs feature CONV");
-  if ((m.flags & LOOM_MXU_EPI) && !has(LOOM_FEAT_EPI))
-    add(r, "needs feature EPI");
+  const bool conv = m.kh > 1 || m.kw > 1 || m.dy > 1 || m.dx > 1 || m.py ||
+                    m.px || m.sy > 1 || m.sx > 1;
+  uint64_t bits = 1ull << type;
+  if (conv)
+    bits |= 1ull << LOOM_FEAT_CONV;
+  if (m.mode == LOOM_MXU_DW)
+    bits |= 1ull << LOOM_FEAT_DW;
+  if (m.flags & LOOM_MXU_TRANSPOSE)
+    bits |= 1ull << LOOM_FEAT_TRANSPOSE;
+  if (m.flags & LOOM_MXU_EPI)
+    bits |= 1ull << LOOM_FEAT_EPI;
+  return bits;
 }
 
-void Checker::checkAccess(size_t r, const Access &access) {
+static uint64_t featuresOf(const Record &record) {
+  uint64_t bits = record.header().regsel ? 1ull << LOOM_FEAT_REG : 0;
+  switch (record.header().op) {
+  case LOOM_OP_LD:
+  case LOOM_OP_ST:
+    return bits | 1ull << LOOM_FEAT_REG;
+  case LOOM_OP_LOOP:
+  case LOOM_OP_BR:
+    return bits | 1ull << LOOM_FEAT_LOOP;
+  case LOOM_OP_LD_GATHER:
+  case LOOM_OP_ST_GATHER:
+    return bits | 1ull << LOOM_FEAT_GATHER;
+  case LOOM_OP_LD_SCATTER:
+  case LOOM_OP_ST_SCATTER:
+    return bits | 1ull << LOOM_FEAT_SCATTER;
+  case LOOM_OP_MXU:
+    return bits | mxuFeatures(record);
+  case LOOM_OP_VPU:
+    return bits | vpuFeatures(record);
+  default:
+    return bits;
+  }
+}
+
+void Checker::checkFeatures(size_t r) {
+  static const char *const names[LOOM_NUM_FEATURES] = {
+      "CONV",  "DW",   "TRANSPOSE", "GATHER", "SCATTER", "SCAN", "REG", "LOOP",
+      "TRANS", "BF16", "INT8",      "CODEC",  "VPU",     "F32",  "EPI"};
+  const uint64_t missing = featuresOf(records[r]) & ~target.features;
+  for (unsigned i = 0; i < LOOM_NUM_FEATURES; ++i)
+    if (missing >> i & 1)
+      add(r, std::string("needs feature ") + names[i] +
+                 ", which the target lacks");
+}
+
+void Checker::checkAccess(size_t r, const Access &access, bool open) {
   std::string name = "SRAM";
   uint64_t bytes = target.sram_bytes;
   if (access.space == kAccSpace) {
@@ -126,10 +180,9 @@ void Checker::checkAccess(size_t r, const Access &access) {
                  " without the right to");
   }
   // Its lowest place is judged; the program clamps the others.
-  if (access.space < slots.size() && !access.write &&
-      records[r].header().regsel &&
-      slots[access.space].rights & LOOM_RIGHT_WRITE)
-    add(r, "reads at a place known only at run time from " + name +
+  if (open && (access.space >= slots.size() ||
+               slots[access.space].rights & LOOM_RIGHT_WRITE))
+    add(r, "names a place known only at run time in " + name +
                ", which may be written");
   if (access.lo < 0 || access.hi > int64_t(bytes))
     add(r, "touches bytes " + std::to_string(access.lo) + " to " +
@@ -153,9 +206,20 @@ void Checker::checkShapes() {
       continue;
     }
     checkFeatures(r);
-    accesses[r] = accessesOf(records[r]);
-    for (const Access &access : accesses[r])
-      checkAccess(r, access);
+  }
+  size_t at = 0;
+  std::string why;
+  if (problems.empty())
+    loops = loopsOf(records, why, at);
+  if (!why.empty())
+    add(at, why);
+  if (!problems.empty())
+    return;
+  std::vector<Touched> touched = touchedBy(records);
+  for (size_t r = 0; r < records.size(); ++r) {
+    accesses[r] = std::move(touched[r].accesses);
+    for (size_t i = 0; i < accesses[r].size(); ++i)
+      checkAccess(r, accesses[r][i], touched[r].open[i]);
   }
   if (records.empty() || records.back().header().op != LOOM_OP_HALT)
     add(records.empty() ? 0 : records.size() - 1,
@@ -274,6 +338,29 @@ void Checker::checkTokens() {
   }
 }
 
+/// Iterations are apart from each other and from what is around: a fence begins
+/// each, one follows the last, and no token crosses. Then what holds for one
+/// iteration holds for all.
+void Checker::checkLoops() {
+  std::vector<int> loopOf(records.size(), -1);
+  for (size_t i = 0; i < loops.size(); ++i) {
+    const LoopSpan &loop = loops[i];
+    std::fill(loopOf.begin() + loop.first, loopOf.begin() + loop.end, int(i));
+    if (records[loop.first].header().op != LOOM_OP_FENCE)
+      add(loop.first - 1, "is a loop whose body does not begin with a fence");
+    const uint8_t after = records[loop.end].header().op;
+    if (after != LOOM_OP_FENCE && after != LOOM_OP_HALT)
+      add(loop.first - 1, "is a loop that no fence follows");
+  }
+  for (const auto &list : history)
+    for (auto [producer, consumer] : list)
+      if (loopOf[producer] != loopOf[consumer])
+        return add(consumer,
+                   "waits across the edge of a loop for unit " +
+                       std::to_string(units[producer]),
+                   producer);
+}
+
 void Checker::checkConflicts() {
   struct Touch {
     uint32_t record;
@@ -330,6 +417,7 @@ std::vector<Problem> Checker::run() {
     return std::move(problems);
   if (order()) {
     checkTokens();
+    checkLoops();
     checkConflicts();
   }
   return std::move(problems);

@@ -58,6 +58,15 @@ def BufOp : Loom_Op<"buf"> {
   let results = (outs Loom_Buf:$buf);
 }
 
+def MovedOp : Loom_Op<"moved"> {
+  let description = [{
+    A slot whose bytes are named from i * `step` on, where i is the loop's
+    counter: a record that uses it has a base register set to that.
+  }];
+  let arguments = (ins Loom_Mem:$mem, I64Attr:$step);
+  let results = (outs Loom_Mem:$result);
+}
+
 def LayerOp : Loom_Op<"layer"> {
   let description = [{
     The records that follow, up to the next one, are one layer: what it computes,
@@ -71,7 +80,7 @@ def LayerOp : Loom_Op<"layer"> {
 def DmaOp : Loom_Op<"dma"> {
   let description = [{
     `queue`: 1 LD, 2 ST. Without a source it fills with `fill` ([bits, element
-    bytes]). With `src_reg`, that register is added to the source. `counts`, `src_strides`, `dst_strides`: four each, outermost first.
+    bytes]). `src_reg`, `dst_reg`: registers that are added to source and destination. `counts`, `src_strides`, `dst_strides`: four each, outermost first.
   }];
   let arguments = (ins Optional<Loom_Place>:$src, Loom_Place:$dst,
       I64Attr:$queue, I64Attr:$src_offset, I64Attr:$dst_offset, I64Attr:$inner,
@@ -79,7 +88,7 @@ def DmaOp : Loom_Op<"dma"> {
       DenseI64ArrayAttr:$dst_strides, OptionalAttr<DenseI64ArrayAttr>:$fill,
       OptionalAttr<I64Attr>:$src_reg,
       OptionalAttr<DenseI32ArrayAttr>:$wait,
-      OptionalAttr<DenseI32ArrayAttr>:$signal);
+      OptionalAttr<DenseI32ArrayAttr>:$signal, OptionalAttr<I64Attr>:$dst_reg);
   let hasVerifier = 1;
 }
 
@@ -91,6 +100,7 @@ def MxuOp : Loom_Op<"mxu", [AttrSizedOperandSegments]> {
     `size`: [oh, ow, n]. `outer`: [count 0, count 1, A, A, B, B, OUT, OUT strides].
     `out_strides`: [offset, sy, sx, sn] with an output. `clamp`: bits of [lo, hi].
     `residual`: [offset, enum loom_dtype, sy, sx, sn] with a `res_buf`.
+    `depthwise`: channel n of the output takes channel n of A; kc is 1.
   }];
   let arguments = (ins Loom_Buf:$a_buf, Loom_Buf:$b_buf,
       Optional<Loom_Buf>:$out_buf, Optional<Loom_Buf>:$bias_buf,
@@ -101,7 +111,7 @@ def MxuOp : Loom_Op<"mxu", [AttrSizedOperandSegments]> {
       I64Attr:$bias_offset, OptionalAttr<DenseI64ArrayAttr>:$clamp,
       OptionalAttr<DenseI64ArrayAttr>:$residual,
       OptionalAttr<DenseI32ArrayAttr>:$wait,
-      OptionalAttr<DenseI32ArrayAttr>:$signal);
+      OptionalAttr<DenseI32ArrayAttr>:$signal, UnitAttr:$depthwise);
   let hasVerifier = 1;
 }
 
@@ -126,6 +136,22 @@ def ScalarOp : Loom_Op<"scalar"> {
   let arguments = (ins Optional<Loom_Buf>:$buf, I64Attr:$opcode, I64Attr:$rd,
                        I64Attr:$ra, I64Attr:$imm);
   let hasVerifier = 1;
+}
+
+def LoopOp : Loom_Op<"loop"> {
+  let description = [{
+    The records up to `end_loop` run `count` times; register `rd` counts from 0.
+    A fence is the first of them, and one follows `end_loop`. `target`: the unit
+    after the body, once places are known.
+  }];
+  let arguments = (ins I64Attr:$count, I64Attr:$rd,
+                       OptionalAttr<I64Attr>:$target);
+  let hasVerifier = 1;
+}
+
+def EndLoopOp : Loom_Op<"end_loop"> {
+  let description = "Where a loop's body ends; no record.";
+  let arguments = (ins);
 }
 
 def FenceOp : Loom_Op<"fence"> {

@@ -125,4 +125,50 @@ def RowsOp : LoomT_Op<"rows"> {
   let hasVerifier = 1;
 }
 
+/// Those of a loop act on places, so that they keep their order.
+class LoomT_LoopOp<string mnemonic> : Op<LoomT_Dialect, mnemonic>;
+
+def LoopBeginOp : LoomT_LoopOp<"loop_begin"> {
+  let description = [{
+    What follows, up to `loop_end`, runs `trip` times. `states` are the carried
+    tensors at an iteration's start; each has one place for the whole loop, where
+    its `inits` stand first. Loops do not nest.
+  }];
+  let arguments = (ins Variadic<AnyRankedTensor>:$inits, I64Attr:$trip);
+  let results = (outs Variadic<AnyRankedTensor>:$states);
+  let hasVerifier = 1;
+}
+
+def LoopEndOp : LoomT_LoopOp<"loop_end"> {
+  let description = [{
+    Ends the loop's body: `next` go to the places of the states, all read before
+    any is written. A state that is its own `next` holds what `put` wrote there.
+    `results` are those places after the last iteration.
+  }];
+  let arguments = (ins Variadic<AnyRankedTensor>:$next);
+  let results = (outs Variadic<AnyRankedTensor>:$results);
+  let hasVerifier = 1;
+}
+
+def AtOp : LoomT_Op<"at"> {
+  let description = [{
+    A root as the loop's counter i moves it: element e is root[e + i * step].
+    What is used of it lies inside the root in every iteration.
+  }];
+  let arguments = (ins AnyRankedTensor:$root, I64Attr:$step);
+  let results = (outs AnyRankedTensor:$result);
+  let hasVerifier = 1;
+}
+
+def PutOp : LoomT_LoopOp<"put"> {
+  let description = [{
+    Writes the elements of `value` to `state` in place: at offset + i * step, with
+    `strides`, where i is the loop's counter.
+  }];
+  let arguments = (ins AnyRankedTensor:$value, AnyRankedTensor:$state,
+                       I64Attr:$offset, I64Attr:$step,
+                       DenseI64ArrayAttr:$strides);
+  let hasVerifier = 1;
+}
+
 #endif // LOOM_DIALECT_LOOMT_OPS_TD

@@ -33,13 +33,17 @@ def UnrollLoops : Pass<"loom-unroll-loops", "::mlir::ModuleOp"> {
   let summary = "Write out loops whose count is known";
   let description = [{
     A `while` that counts an i32 from one constant to another, as lax.scan and
-    lax.fori_loop make it, becomes its body that many times. Index arithmetic on
+    lax.fori_loop make it, becomes its body that many times; or, with `keep-loops`,
+    stays and is marked, if the machine can run it: products inside, slices and
+    updates at affine places of the counter. Index arithmetic on
     constants is folded, so that slices at the counter become static ones. Other
     loops stay, and the legality check names them.
   }];
   let options = [
     Option<"maxOperations", "max-operations", "uint64_t", "200000",
            "largest number of operations that one loop may become">,
+    Option<"keepLoops", "keep-loops", "bool", "false",
+           "leave loops that the machine can run">,
   ];
 }
 

@@ -18,6 +18,8 @@ static uint64_t sramOffset(Value buf) {
 static uint64_t address(Value place, int64_t offset) {
   if (isa<BufType>(place.getType()))
     return LOOM_ADDR(LOOM_SLOT_SRAM, sramOffset(place) + offset);
+  if (auto moved = place.getDefiningOp<MovedOp>())
+    place = moved.getMem();
   auto slot = place.getDefiningOp<SlotOp>();
   return LOOM_ADDR(slot ? slot.getIndex() : 0, offset);
 }
@@ -46,7 +48,9 @@ static void encodeDma(DmaOp op, program::Record &record) {
     r.dstride[d] = op.getDstStrides()[d];
   }
   if (op.getSrcReg())
-    r.h.regsel = *op.getSrcReg();
+    r.h.regsel |= LOOM_REGSEL(*op.getSrcReg(), 0, 0, 0);
+  if (op.getDstReg())
+    r.h.regsel |= LOOM_REGSEL(0, *op.getDstReg(), 0, 0);
   if (op.getFill()) {
     r.idx_or_fill = (*op.getFill())[0];
     r.elem = (*op.getFill())[1];
@@ -84,6 +88,7 @@ static void encodeMxu(MxuOp op, program::Record &record) {
   r.h.op = LOOM_OP_MXU;
   setSync(r.h.wait, op.getWait());
   setSync(r.h.signal, op.getSignal());
+  r.mode = op.getDepthwise() ? LOOM_MXU_DW : LOOM_MXU_GEMM;
   r.type = op.getTypes()[0];
   r.acc = op.getAcc()[0];
   r.acc_base = op.getAcc()[1];
@@ -175,6 +180,15 @@ static void encodeScalar(ScalarOp op, program::Record &record) {
   }
 }
 
+static void encodeLoop(LoopOp op, program::Record &record) {
+  record.bytes.resize(sizeof(loom_seq));
+  auto &r = record.as<loom_seq>();
+  r.h.op = LOOM_OP_LOOP;
+  r.rd = op.getRd();
+  r.imm = op.getCount();
+  r.target = op.getTarget().value_or(0);
+}
+
 program::Record npu::encodeRecord(Operation *op, uint32_t loc) {
   program::Record record;
   if (auto dma = dyn_cast<DmaOp>(op))
@@ -185,6 +199,8 @@ program::Record npu::encodeRecord(Operation *op, uint32_t loc) {
     encodeVpu(vpu, record);
   else if (auto scalar = dyn_cast<ScalarOp>(op))
     encodeScalar(scalar, record);
+  else if (auto loop = dyn_cast<LoopOp>(op))
+    encodeLoop(loop, record);
   else
     record.bytes.resize(sizeof(loom_seq));
   loom_hdr &header = record.header();

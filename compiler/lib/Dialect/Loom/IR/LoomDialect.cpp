@@ -40,7 +40,7 @@ int64_t npu::bytesOf(Type place) {
 }
 
 bool npu::isRecord(Operation *op) {
-  return isa<DmaOp, MxuOp, VpuOp, ScalarOp, FenceOp, HaltOp>(op);
+  return isa<DmaOp, MxuOp, VpuOp, ScalarOp, LoopOp, FenceOp, HaltOp>(op);
 }
 
 LogicalResult SlotOp::verify() {
@@ -85,7 +85,21 @@ LogicalResult ScalarOp::verify() {
   return shape(*this);
 }
 
+LogicalResult LoopOp::verify() {
+  if (!inRange({int64_t(getRd())}, 1, 15) || int64_t(getCount()) < 1)
+    return emitOpError("counts in a register of 1 to 15, from 1 up");
+  for (Operation *op = (*this)->getNextNode(); op; op = op->getNextNode()) {
+    if (isa<LoopOp>(op))
+      return emitOpError("holds another loop");
+    if (isa<EndLoopOp>(op))
+      return success();
+  }
+  return emitOpError("has no end");
+}
+
 LogicalResult DmaOp::verify() {
+  if (getDstReg() && (!inRange({int64_t(*getDstReg())}, 1, 15) || getFill()))
+    return emitOpError("a base register is 1 to 15 and goes with a copy");
   if (getSrcReg() && (!inRange({int64_t(*getSrcReg())}, 1, 15) || !getSrc()))
     return emitOpError("a base register is 1 to 15 and goes with a source");
   if (getCounts().size() != 4 || getSrcStrides().size() != 4 ||

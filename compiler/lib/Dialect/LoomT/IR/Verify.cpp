@@ -209,6 +209,103 @@ LogicalResult RowsOp::verify() {
   return success();
 }
 
+LogicalResult LoopBeginOp::verify() {
+  if (failed(verifyNpuTypes(*this)))
+    return failure();
+  if (int64_t(getTrip()) < 1)
+    return emitOpError("runs ") << getTrip() << " times";
+  if (getInits().getTypes() != getStates().getTypes())
+    return emitOpError("start and state differ in type");
+  for (Operation *op = (*this)->getNextNode(); op; op = op->getNextNode()) {
+    if (isa<LoopBeginOp>(op))
+      return emitOpError("holds another loop");
+    if (isa<LoopEndOp>(op))
+      return success();
+  }
+  return emitOpError("has no end");
+}
+
+/// The loop that an operation stands in.
+static LoopBeginOp loopAround(Operation *op) {
+  while ((op = op->getPrevNode()) && !isa<LoopEndOp>(op))
+    if (auto begin = dyn_cast<LoopBeginOp>(op))
+      return begin;
+  return nullptr;
+}
+
+LogicalResult LoopEndOp::verify() {
+  if (failed(verifyNpuTypes(*this)))
+    return failure();
+  LoopBeginOp begin = loopAround(*this);
+  if (!begin)
+    return emitOpError("ends no loop");
+  if (getNext().getTypes() != begin.getStates().getTypes() ||
+      getResultTypes() != begin.getStates().getTypes())
+    return emitOpError("does not carry what its loop does");
+  for (auto [i, next] : llvm::enumerate(getNext()))
+    if (Value root = Ref::of(next).root;
+        root.getDefiningOp() == begin && next != begin.getStates()[i])
+      return emitOpError("carries a state to another, which may be overwritten "
+                         "before it is read");
+  return success();
+}
+
+/// The elements that offset, strides and shape name, moved by every i * step.
+static LogicalResult verifyMoved(Operation *op, int64_t trip, int64_t step,
+                                 int64_t lo, int64_t hi, int64_t total) {
+  (step < 0 ? lo : hi) += (trip - 1) * step;
+  if (lo >= 0 && hi < total)
+    return success();
+  return op->emitOpError("names elements ")
+         << lo << " to " << hi << " of " << total << " over the loop";
+}
+
+LogicalResult AtOp::verify() {
+  if (failed(verifyNpuTypes(*this)))
+    return failure();
+  LoopBeginOp begin = loopAround(*this);
+  if (!begin)
+    return emitOpError("stands in no loop");
+  RankedTensorType root = tensor(getRoot());
+  if (root.getElementType() != getType().getElementType() ||
+      root.getNumElements() != getType().getNumElements())
+    return emitOpError("moves ") << root << ", not " << getType();
+  for (Operation *user : (*this)->getUsers()) {
+    auto view = dyn_cast<ViewOp>(user);
+    if (!view)
+      return emitOpError("is used whole: a view says which elements");
+    int64_t lo = view.getOffset(), hi = lo;
+    for (auto [n, stride] :
+         llvm::zip(view.getType().getShape(), view.getStrides()))
+      (stride < 0 ? lo : hi) += (n - 1) * stride;
+    if (failed(verifyMoved(*this, begin.getTrip(), getStep(), lo, hi,
+                           root.getNumElements())))
+      return failure();
+  }
+  return success();
+}
+
+LogicalResult PutOp::verify() {
+  if (failed(verifyNpuTypes(*this)))
+    return failure();
+  LoopBeginOp begin = loopAround(*this);
+  if (!begin || getState().getDefiningOp() != begin)
+    return emitOpError("writes to what is no state of its loop");
+  RankedTensorType value = tensor(getValue()), state = tensor(getState());
+  if (value.getElementType() != state.getElementType() ||
+      int64_t(getStrides().size()) != value.getRank())
+    return emitOpError("needs the state's element type and one stride a "
+                       "dimension");
+  int64_t lo = getOffset(), hi = lo;
+  for (auto [n, stride] : llvm::zip(value.getShape(), getStrides())) {
+    if (stride < 0)
+      return emitOpError("strides are not negative");
+    hi += (n - 1) * stride;
+  }
+  return verifyMoved(*this, begin.getTrip(), getStep(), lo, hi,
+                     state.getNumElements());
+}
+
 LogicalResult CopyOp::verify() {
   if (failed(verifyNpuTypes(*this)))
     return failure();

@@ -3,6 +3,7 @@
 // What the rest of the compiler takes. One table of supported operations, one
 // of reasons for those known and refused; adding an operation is one row.
 
+#include "loom/Dialect/StableHLO/CountedLoop.h"
 #include "loom/Dialect/StableHLO/Passes.h"
 #include "loom/Dialect/StableHLO/Patterns.h"
 #include "loom/Dialect/StableHLO/StableHLO.h"
@@ -369,6 +370,7 @@ public:
 
 private:
   void checkOp(Operation *op);
+  bool checkDeviceLoop(Operation *op);
   bool checkType(Operation *op, Type type, unsigned allowed, const Twine &what);
   void add(Location loc, StringRef operation, const Twine &reason,
            StringRef remedy);
@@ -419,7 +421,28 @@ bool LegalityChecker::checkType(Operation *op, Type type, unsigned allowed,
   return false;
 }
 
+/// A loop that the machine runs: its body counts. Slices and updates in it are
+/// at places of the counter.
+bool LegalityChecker::checkDeviceLoop(Operation *op) {
+  auto loop = dyn_cast<WhileOp>(op);
+  if (!loop || !loop->hasAttr(kDeviceLoopAttr))
+    return false;
+  std::optional<DeviceLoop> found = DeviceLoop::of(loop);
+  if (!found)
+    return false;
+  for (unsigned i : found->states)
+    if (!checkType(op, loop.getOperands()[i].getType(), kAny,
+                   "carried value " + Twine(i)))
+      return true;
+  for (Operation *inner : found->live)
+    if (!isa<DynamicSliceOp, DynamicUpdateSliceOp>(inner))
+      checkOp(inner);
+  return true;
+}
+
 void LegalityChecker::checkOp(Operation *op) {
+  if (checkDeviceLoop(op))
+    return;
   StringRef name = op->getName().getStringRef();
   const SupportRow *row = supportOf(name);
   if (!row) {

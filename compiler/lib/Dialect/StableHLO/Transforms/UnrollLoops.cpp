@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Loops with a constant count as straight lines. What an iteration computes
-// from its number alone is folded on the way, so that the slices it takes are
-// static.
+// Loops with a constant count: kept for the machine's own loop if that pays, or
+// straight lines. What an iteration computes from its number alone is folded on
+// the way, so that the slices it takes are static.
 
+#include "loom/Dialect/StableHLO/CountedLoop.h"
 #include "loom/Dialect/StableHLO/Elements.h"
 #include "loom/Dialect/StableHLO/Passes.h"
 #include "loom/Dialect/StableHLO/Patterns.h"
@@ -20,50 +21,6 @@ namespace mlir::loom::stablehlo {
 using namespace mlir;
 using namespace mlir::loom;
 using namespace mlir::loom::stablehlo;
-
-namespace {
-/// A counter: carried value `index`, from `begin` below `end` by one.
-struct Counter {
-  unsigned index;
-  int64_t begin, end;
-};
-} // namespace
-
-/// The constant that a value of either region is, seen through what the loop
-/// carries unchanged.
-static std::optional<int64_t> invariant(WhileOp loop, Value value) {
-  auto argument = dyn_cast<BlockArgument>(value);
-  if (!argument)
-    return integerConstant(value);
-  const unsigned i = argument.getArgNumber();
-  Block &body = loop.getBody().front();
-  if (body.getTerminator()->getOperand(i) != body.getArgument(i))
-    return std::nullopt;
-  return integerConstant(loop.getOperands()[i]);
-}
-
-static std::optional<Counter> counterOf(WhileOp loop) {
-  Block &cond = loop.getCond().front(), &body = loop.getBody().front();
-  auto compare = cond.getTerminator()->getOperand(0).getDefiningOp<CompareOp>();
-  if (!compare || compare.getComparisonDirection() != ComparisonDirection::LT)
-    return std::nullopt;
-  auto argument = dyn_cast<BlockArgument>(compare.getLhs());
-  if (!argument || argument.getOwner() != &cond)
-    return std::nullopt;
-  const unsigned i = argument.getArgNumber();
-  std::optional<int64_t> begin = integerConstant(loop.getOperands()[i]),
-                         end = invariant(loop, compare.getRhs());
-  auto next = body.getTerminator()->getOperand(i).getDefiningOp<AddOp>();
-  if (!begin || !end || !next)
-    return std::nullopt;
-  Value one =
-      next.getLhs() == body.getArgument(i) ? next.getRhs() : next.getLhs();
-  if ((next.getLhs() != body.getArgument(i) &&
-       next.getRhs() != body.getArgument(i)) ||
-      invariant(loop, one) != 1)
-    return std::nullopt;
-  return Counter{i, *begin, *end};
-}
 
 /// What integer arithmetic on constants gives, for the few operations that
 /// index computations are made of; wrapping is left to the caller's type.
@@ -203,6 +160,50 @@ static bool unroll(WhileOp loop, uint64_t limit) {
   return true;
 }
 
+/// Below this many iterations a straight line is short enough.
+static constexpr int64_t kMinTrip = 4;
+
+/// Moves what is the same in every iteration before the loop, and takes the
+/// places of carried values that do not change.
+static void hoist(WhileOp loop) {
+  Block &body = loop.getBody().front();
+  for (auto [argument, next, start] :
+       llvm::zip(body.getArguments(), body.getTerminator()->getOperands(),
+                 loop.getOperands()))
+    if (next == argument)
+      argument.replaceUsesWithIf(start, [&](OpOperand &use) {
+        return use.getOwner() != body.getTerminator();
+      });
+  for (Operation &op : llvm::make_early_inc_range(body.without_terminator())) {
+    WalkResult inside = op.walk([&](Operation *nested) {
+      for (Value operand : nested->getOperands())
+        if (loop.getBody().isAncestor(operand.getParentRegion()) &&
+            !op.isProperAncestor(operand.getParentRegion()->getParentOp()) &&
+            operand.getParentRegion()->getParentOp() != &op)
+          return WalkResult::interrupt();
+      return WalkResult::advance();
+    });
+    if (!inside.wasInterrupted() && isMemoryEffectFree(&op))
+      op.moveBefore(loop);
+  }
+}
+
+/// Products are what a loop is worth its fences for; chains of scalar
+/// operations become fewer records when written out.
+static bool keep(WhileOp loop) {
+  if (loop->getParentOfType<WhileOp>())
+    return false;
+  std::optional<DeviceLoop> found = DeviceLoop::of(loop);
+  if (!found || found->trip < kMinTrip ||
+      llvm::none_of(found->live, [](Operation *op) {
+        return isa<DotGeneralOp, ConvolutionOp>(op);
+      }))
+    return false;
+  hoist(loop);
+  loop->setAttr(kDeviceLoopAttr, UnitAttr::get(loop.getContext()));
+  return true;
+}
+
 namespace {
 struct UnrollLoopsPass : stablehlo::impl::UnrollLoopsBase<UnrollLoopsPass> {
   using UnrollLoopsBase::UnrollLoopsBase;
@@ -210,7 +211,8 @@ struct UnrollLoopsPass : stablehlo::impl::UnrollLoopsBase<UnrollLoopsPass> {
   void runOnOperation() override {
     // Inner loops first: their bodies are then straight lines.
     getOperation().walk<WalkOrder::PostOrder>([&](WhileOp loop) {
-      unroll(loop, maxOperations);
+      if (!keepLoops || !keep(loop))
+        unroll(loop, maxOperations);
       return WalkResult::advance();
     });
     // Index arithmetic outside of loops, in the order of the program.
