@@ -39,7 +39,7 @@ struct use {
 struct layer {
 	std::string path, source, op, shape;
 	resource bound = MXU;
-	uint64_t cycles = 0, ideal = 0, macs = 0, moved = 0, bus = 0, records = 0;
+	uint64_t cycles = 0, ideal = 0, macs = 0, moved = 0, bus = 0, records = 0, vector = 0;
 	// Of the bound resource, in cycles; with ideal they add up to cycles.
 	int64_t traffic = 0, edge = 0, fill = 0, stall = 0, overlap = 0;
 };
@@ -104,6 +104,7 @@ private:
 		for (int r = 0; r < NUM_RESOURCES; r++)
 			if (uses[r].busy > uses[l.bound].busy)
 				l.bound = static_cast<resource>(r);
+		l.vector = uses[VPU].busy;
 		const use &u = uses[l.bound];
 		l.traffic = static_cast<int64_t>(u.busy) - static_cast<int64_t>(l.ideal);
 		l.edge = static_cast<int64_t>(u.edge);
@@ -159,6 +160,7 @@ json json_of(const reporter &r, const std::string &path)
 				{"macs", l.macs},
 				{"bytes", l.moved},
 				{"bus_bytes", l.bus},
+				{"vector", l.vector},
 				{"records", l.records}});
 		ideal += l.ideal;
 	}
