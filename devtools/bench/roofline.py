@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """The roofline of a compiled network: for every fused layer the largest of
 products at the peak of their mode, bytes at full bandwidth and vector work over
-the lanes. Bytes are those nobody can save: weights, the network's inputs and
-outputs once, and a write and a read of each intermediate that is larger than
-half of SRAM. Where a count is not known from the report, it is left out, so that
-the roofline is never too easy."""
+the lanes (as many passes as the program makes). Bytes are those nobody can
+save: weights, the network's inputs and outputs once, and a write and a read of
+each intermediate that is larger than half of SRAM. Where a count is not known
+from the report it is left out, so that the roofline is never too easy."""
 
 from __future__ import annotations
 
@@ -21,7 +21,6 @@ class Machine:
     """What of a target the roofline needs."""
     rows: int
     cols: int
-    lanes: int
     sram: int
     bandwidth: float  # bytes a cycle that memory sustains
     element: int  # bytes of the network's type
@@ -42,8 +41,7 @@ def machine(target: dict[str, Any], bf16: bool) -> Machine:
     mem = target["memory"][0]
     sustained = (mem["outstanding"] * 64 / mem["latency"] if mem["latency"]
                  else mem["bytes_per_cycle"])
-    return Machine(target["rows"], target["cols"], target["vpu_lanes"],
-                   target["sram_bytes"],
+    return Machine(target["rows"], target["cols"], target["sram_bytes"],
                    min(mem["bytes_per_cycle"], sustained), 2 if bf16 else 4,
                    target["bf16_div" if bf16 else "f32_div"])
 
@@ -59,6 +57,7 @@ class Layer:
     ideal: int
     macs: int
     losses: dict[str, int]
+    vector: int = 0  # cycles of the lanes on the layer's elements and passes
 
     @property
     def operands(self) -> list[tuple[int, ...]]:
@@ -112,7 +111,8 @@ class Layer:
 
 def layers_of(report: dict[str, Any]) -> list[Layer]:
     return [Layer(row["path"], row["op"], row["shape"], row["bound"],
-                  row["cycles"], row["ideal"], row["macs"], row["losses"])
+                  row["cycles"], row["ideal"], row["macs"], row["losses"],
+                  row["vector"])
             for row in report["layers"]]
 
 
@@ -135,11 +135,8 @@ def rooflines(layers: list[Layer], m: Machine) -> list[float]:
         out = layer.outputs * m.element
         spilled = out if out > m.sram / 2 else 0
         moved += out if i + 1 == len(layers) else spilled
-        vector = 0.0
-        if not layer.is_product and layer.op in ("map", "reduce"):
-            vector = (math.prod(layer.operands[0]) / m.lanes
-                      if layer.operands else 0.0)
-        found.append(max(products(layer, m), moved / m.bandwidth, vector))
+        found.append(max(products(layer, m), moved / m.bandwidth,
+                         float(layer.vector)))
     return found
 
 

@@ -64,7 +64,7 @@ def bert(pairs: int) -> list[Measure]:
 # --- in the guest --------------------------------------------------------------
 
 class GuestWorker:
-    """loom_bench_run in a guest: a line into one fifo, a line out of another."""
+    """loom_bench_run in a guest: a line into one fifo, one out of another."""
 
     def __init__(self, g: guest.Guest, program: str) -> None:
         self.guest = g
@@ -108,8 +108,12 @@ def resnet50_guest(pairs: int) -> list[Measure]:
             seconds[0].append(ours.once()["seconds"])
             seconds[1].append(other.once()["seconds"])
         g.check()
-    return [paired("ResNet-50 f32, in the guest / JAX on the host", *seconds,
-                   1.15, "<=", milliseconds)]
+    measure = paired("ResNet-50 f32, in the guest / JAX on the host", *seconds,
+                     1.15, "<=", milliseconds)
+    if measure.holds is False:
+        measure.losses = ("in-process, " + shares(profile(
+            "resnet50_f32")).told()[0],)
+    return [measure]
 
 
 # --- where the model's wall time goes ------------------------------------------

@@ -38,7 +38,7 @@ struct use {
 struct layer {
 	std::string path, source, op, shape;
 	resource bound = MXU;
-	uint64_t cycles = 0, ideal = 0, macs = 0, moved = 0, bus = 0, records = 0;
+	uint64_t cycles = 0, ideal = 0, macs = 0, moved = 0, bus = 0, records = 0, vector = 0;
 	// Of the bound resource, in cycles; with ideal they add up to cycles.
 	int64_t traffic = 0, edge = 0, fill = 0, wait = 0, stall = 0, overlap = 0;
 };
@@ -106,6 +106,7 @@ private:
 		for (int r = 0; r < NUM_RESOURCES; r++)
 			if (uses[r].busy > uses[l.bound].busy)
 				l.bound = static_cast<resource>(r);
+		l.vector = uses[VPU].busy;
 		const use &u = uses[l.bound];
 		l.traffic = static_cast<int64_t>(u.busy) - static_cast<int64_t>(l.ideal);
 		l.edge = static_cast<int64_t>(u.edge);
@@ -164,6 +165,7 @@ json json_of(const reporter &r, const std::string &path)
 				{"macs", l.macs},
 				{"bytes", l.moved},
 				{"bus_bytes", l.bus},
+				{"vector", l.vector},
 				{"records", l.records}});
 		ideal += l.ideal;
 	}
