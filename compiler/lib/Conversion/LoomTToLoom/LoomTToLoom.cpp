@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Memory first (a slot for each input, output and constant, one for everything
-// between), then each operation in order.
+// Memory first (a slot for each input, output and constant, SRAM or one slot
+// for everything between), then each operation in order.
 
 #include "loom/Conversion/LoomTToLoom.h"
 
-#include "Emitter.h"
+#include "Residency.h"
 
 #include "loom_program.h"
 #include "loom_regs.h"
@@ -18,9 +18,11 @@ constexpr int64_t kAlign = 64;
 
 class Lowering {
 public:
-  Lowering(func::FuncOp func, const loom_target &target)
-      : func(func), builder(func.getContext()), emitter(builder, target) {}
-  LogicalResult run();
+  Lowering(func::FuncOp func, const loom_target &target, TilingCache &tilings)
+      : func(func), builder(func.getContext()),
+        emitter(builder, target, tilings) {}
+  /// With `resident`, what fits stays in SRAM between layers.
+  LogicalResult run(bool resident);
 
 private:
   struct Tensor {
@@ -35,6 +37,7 @@ private:
   void placeResults();
   LogicalResult placeConstants();
   void placeScratch();
+  int64_t neededBytes(Operation &op);
   LogicalResult lower(Operation &op);
 
   func::FuncOp func;
@@ -42,6 +45,8 @@ private:
   Emitter emitter;
   Memory memory;
   DenseSet<Value> placed;
+  Residents residents;
+  DenseSet<Value> counted; // roots that some layer has read
   int64_t slots = 0;
   SmallVector<Tensor> tensors;
 };
@@ -61,11 +66,6 @@ static std::string roleOf(DictionaryAttr attributes, StringRef fallback) {
     if (auto role = attributes.getAs<StringAttr>("loom.role"))
       return role.getValue().str();
   return fallback.str();
-}
-
-static bool isProducer(Operation *op) {
-  return isa_and_nonnull<loomt::MapOp, loomt::ReduceOp, loomt::ContractOp,
-                         loomt::ConvOp, loomt::CopyOp, loomt::RowsOp>(op);
 }
 
 /// Every result gets a root of its own that nothing else is.
@@ -175,7 +175,8 @@ void Lowering::placeScratch() {
   SmallVector<Live> live, all;
   int64_t total = 0;
   for (Operation &op : func.getBody().front()) {
-    if (!isProducer(&op) || placed.contains(op.getResult(0)))
+    if (!isProducer(&op) || placed.contains(op.getResult(0)) ||
+        residents.offsets.contains(op.getResult(0)))
       continue;
     const int64_t now = order[&op];
     llvm::erase_if(live, [&](const Live &l) { return l.last < now; });
@@ -201,7 +202,48 @@ void Lowering::placeScratch() {
     memory.set(l.root, {mem, l.offset});
 }
 
+/// What even an endless SRAM cannot save: constants, arguments and results
+/// once, one write and one read of what is larger than half of SRAM. Copies are
+/// not counted: they are the compiler's own.
+int64_t Lowering::neededBytes(Operation &op) {
+  int64_t bytes = 0;
+  auto large = [&](Value root) {
+    return bytesOfTensor(root.getType()) >
+           int64_t(emitter.target.sram_bytes) / 2;
+  };
+  for (Value operand : op.getOperands()) {
+    Value root = loomt::Ref::of(operand).root;
+    Operation *maker = root.getDefiningOp();
+    const bool rows = isa<loomt::RowsOp>(op) && operand == op.getOperand(0);
+    if (isProducer(maker) && (!large(root) || isa<loomt::CopyOp>(maker)))
+      continue;
+    if (rows)
+      bytes += bytesOfTensor(op.getResult(0).getType());
+    else if (counted.insert(root).second)
+      bytes += bytesOfTensor(root.getType());
+  }
+  Value result = op.getResult(0);
+  if (placed.contains(result) || (large(result) && !isa<loomt::CopyOp>(op)))
+    bytes += bytesOfTensor(result.getType());
+  return bytes;
+}
+
 LogicalResult Lowering::lower(Operation &op) {
+  if (isProducer(&op)) {
+    emitter.neededBytes = neededBytes(op);
+    auto room = residents.rooms.find(&op);
+    emitter.room = room == residents.rooms.end()
+                       ? Room::all(emitter.target.sram_bytes)
+                       : room->second;
+    auto offset = residents.offsets.find(op.getResult(0));
+    if (offset != residents.offsets.end()) {
+      auto type = npu::BufType::get(builder.getContext(),
+                                    bytesOfTensor(op.getResult(0).getType()));
+      Value buf = npu::BufOp::create(builder, op.getLoc(), type, Value(),
+                                     builder.getI64IntegerAttr(offset->second));
+      memory.set(op.getResult(0), {buf, 0});
+    }
+  }
   if (isa<loomt::MapOp, loomt::ReduceOp>(op))
     return lowerScalar(emitter, memory, &op);
   if (isa<loomt::ContractOp, loomt::ConvOp>(op))
@@ -216,7 +258,7 @@ LogicalResult Lowering::lower(Operation &op) {
                         << "' is not an operation of loomt";
 }
 
-LogicalResult Lowering::run() {
+LogicalResult Lowering::run(bool resident) {
   materialiseResults();
   builder.setInsertionPointAfter(func);
   auto lowered = func::FuncOp::create(builder, func.getLoc(), func.getName(),
@@ -228,6 +270,8 @@ LogicalResult Lowering::run() {
     lowered.erase();
     return failure();
   }
+  if (resident)
+    residents = chooseResidents(func, emitter.target, emitter.tilings, placed);
   placeScratch();
   bool ok = true;
   for (Operation &op : func.getBody().front())
@@ -258,5 +302,14 @@ LogicalResult Lowering::run() {
 
 LogicalResult mlir::loom::convertLoomTToLoom(func::FuncOp func,
                                              const loom_target &target) {
-  return Lowering(func, target).run();
+  TilingCache tilings(target);
+  // Room for residents is estimated for some operations: what turns out not to
+  // fit beside them is compiled without.
+  {
+    ScopedDiagnosticHandler hold(func.getContext(),
+                                 [&](Diagnostic &) { return success(); });
+    if (succeeded(Lowering(func, target, tilings).run(/*resident=*/true)))
+      return success();
+  }
+  return Lowering(func, target, tilings).run(/*resident=*/false);
 }

@@ -34,6 +34,7 @@ private:
   LogicalResult addConstantTensors();
   void addRecords();
   void addLayers();
+  void measureSram();
   uint32_t locationOf(Location loc);
   uint32_t locationOf(Location loc, const std::string &operation);
 
@@ -246,12 +247,57 @@ void Encoder::addLayers() {
     out.layers.push_back({op.getKind().str(), op.getShape().str(),
                           modulePath(op.getLoc()), sourceLine(op.getLoc()),
                           op.getTiling().str(), op.getBound().str(), row.macs,
-                          row.bytes, row.ideal, row.cycles,
+                          row.bytes, row.ideal, row.cycles, op.getRoofline(),
                           uint32_t(layer.last - layer.first)});
+    out.roofline += op.getRoofline();
     out.macs += row.macs;
     before = std::max(before, end);
   }
   out.utilisation = out.cycles ? double(out.mxuBusy) / double(out.cycles) : 0;
+}
+
+/// Live ranges in program order. Buffers that come in turn are alive together
+/// in their layer: the next is loaded while the last is used.
+void Encoder::measureSram() {
+  struct Range {
+    npu::BufOp op;
+    size_t first = SIZE_MAX, last = 0; // layers
+  };
+  DenseMap<Value, Range> ranges;
+  size_t layer = 0;
+  for (Operation &op : func.getBody().front()) {
+    layer += isa<npu::LayerOp>(op);
+    if (auto buf = dyn_cast<npu::BufOp>(op)) {
+      ranges[buf.getBuf()] = {buf, SIZE_MAX, 0};
+      out.sramPeak = std::max<uint64_t>(
+          out.sramPeak,
+          buf.getOffset().value_or(0) + npu::bytesOf(buf.getBuf().getType()));
+      if (buf.getAfter()) // in the place of the one before
+        ranges.erase(buf.getBuf());
+      continue;
+    }
+    if (!npu::isRecord(&op))
+      continue;
+    for (Value operand : op.getOperands()) {
+      auto it = ranges.find(operand);
+      if (it == ranges.end())
+        continue;
+      it->second.first = std::min(it->second.first, layer);
+      it->second.last = layer;
+    }
+  }
+  std::vector<int64_t> change(layer + 2);
+  for (auto &[value, range] : ranges) {
+    if (range.first == SIZE_MAX)
+      continue;
+    change[range.first] += npu::bytesOf(value.getType());
+    change[range.last + 1] -= npu::bytesOf(value.getType());
+  }
+  int64_t live = 0;
+  for (int64_t c : change) {
+    live += c;
+    out.sramLiveBound = std::max<uint64_t>(out.sramLiveBound, live);
+  }
 }
 
 LogicalResult Encoder::run(const std::string &name) {
@@ -269,6 +315,7 @@ LogicalResult Encoder::run(const std::string &name) {
                             << " is the limit: choose a target with more SRAM "
                                "or split the model";
   addLayers();
+  measureSram();
   entry.n_segments = 1;
   entry.macs = out.macs;
   entry.cycles = out.cycles;
