@@ -286,12 +286,24 @@ void Encoder::measureSram() {
       it->second.last = layer;
     }
   }
+  // A tensor that is written over one that stayed needs no place of its own.
+  DenseMap<std::pair<uint64_t, size_t>, int64_t> leaving; // offset, layer
+  for (auto &[value, range] : ranges)
+    if (range.first < range.last && range.last)
+      leaving[{range.op.getOffset().value_or(0), range.last}] =
+          npu::bytesOf(value.getType());
   std::vector<int64_t> change(layer + 2);
   for (auto &[value, range] : ranges) {
     if (range.first == SIZE_MAX)
       continue;
-    change[range.first] += npu::bytesOf(value.getType());
-    change[range.last + 1] -= npu::bytesOf(value.getType());
+    const int64_t bytes = npu::bytesOf(value.getType());
+    auto over = leaving.find({range.op.getOffset().value_or(0), range.first});
+    change[range.first] += over == leaving.end()
+                               ? bytes
+                               : std::max<int64_t>(0, bytes - over->second);
+    if (over != leaving.end())
+      change[range.first + 1] += std::min(bytes, over->second);
+    change[range.last + 1] -= bytes;
   }
   int64_t live = 0;
   for (int64_t c : change) {
