@@ -390,6 +390,55 @@ func.func @main(%a: tensor<40x20xf32>, %b: tensor<20x33xf32>, %c: tensor<33xf32>
   expectBits(as<float>(out[0]), want);
 }
 
+/// The copy that pads is larger than a quarter of SRAM on the smaller targets:
+/// there the windows are split, and nothing is copied.
+TEST_F(CompileAndRun, MaxPoolOfALargeMap) {
+  const int H = 40, C = 24, O = 20;
+  std::vector<float> x = values(H * H * C, 81), want(O * O * C);
+  x[5 * C] = NAN;
+  const char *text = R"mlir(
+func.func @main(%x: tensor<1x40x40x24xf32>) -> tensor<1x20x20x24xf32> {
+  %i = "stablehlo.constant"() <{value = dense<0xFF800000> : tensor<f32>}> : () -> tensor<f32>
+  %0 = "stablehlo.reduce_window"(%x, %i) <{window_dimensions = array<i64: 1, 4, 3, 1>, window_strides = array<i64: 1, 2, 2, 1>, base_dilations = array<i64: 1, 1, 1, 1>, window_dilations = array<i64: 1, 1, 1, 1>, padding = array<i64: 0, 0, 1, 1, 0, 1, 0, 0>}> ({
+  ^bb0(%p: tensor<f32>, %q: tensor<f32>):
+    %m = "stablehlo.maximum"(%p, %q) : (tensor<f32>, tensor<f32>) -> tensor<f32>
+    "stablehlo.return"(%m) : (tensor<f32>) -> ()
+  }) : (tensor<1x40x40x24xf32>, tensor<f32>) -> tensor<1x20x20x24xf32>
+  return %0 : tensor<1x20x20x24xf32>
+})mlir";
+  auto out = run(text, {bytes(x)});
+  ASSERT_EQ(out.size(), 1u);
+  for (int oy = 0; oy < O; ++oy)
+    for (int ox = 0; ox < O; ++ox)
+      for (int c = 0; c < C; ++c) {
+        float best = -INFINITY;
+        for (int iy = oy * 2 - 1; iy < oy * 2 + 3; ++iy)
+          for (int ix = ox * 2; ix < ox * 2 + 3; ++ix)
+            if (iy >= 0 && iy < H && ix < H) {
+              const float v = x[(iy * H + ix) * C + c];
+              best =
+                  std::isnan(v) || std::isnan(best) ? NAN : std::max(best, v);
+            }
+        want[(oy * O + ox) * C + c] = best;
+      }
+  std::vector<float> have = as<float>(out[0]);
+  for (size_t i = 0; i < want.size(); ++i)
+    ASSERT_TRUE(std::isnan(want[i]) ? bits(have[i]) == 0x7fc00000
+                                    : have[i] == want[i])
+        << i << ": " << have[i] << ", not " << want[i];
+  CompiledProgram compiled;
+  ASSERT_TRUE(compile(text, "npu16", compiled));
+  // Three forms of windows in y, two in x, and the join.
+  EXPECT_EQ(compiled.layers.size(), 7u);
+  EXPECT_EQ(llvm::count_if(
+                compiled.layers,
+                [](const LayerPlan &layer) { return layer.kind == "copy"; }),
+            1);
+  CompiledProgram large;
+  ASSERT_TRUE(compile(text, "npu64", large));
+  EXPECT_EQ(large.layers.size(), 2u);
+}
+
 /// Values that several layers read, the last of them late; in SRAM on the
 /// larger targets, partly on the smallest.
 TEST_F(CompileAndRun, ValuesBetweenLayersStay) {

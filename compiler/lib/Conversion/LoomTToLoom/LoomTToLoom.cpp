@@ -6,6 +6,7 @@
 #include "loom/Conversion/LoomTToLoom.h"
 
 #include "Residency.h"
+#include "SplitWindows.h"
 
 #include "loom_program.h"
 #include "loom_regs.h"
@@ -302,6 +303,7 @@ LogicalResult Lowering::run(bool resident) {
 
 LogicalResult mlir::loom::convertLoomTToLoom(func::FuncOp func,
                                              const loom_target &target) {
+  splitWindows(func, target);
   TilingCache tilings(target);
   // Room for residents is estimated for some operations: what turns out not to
   // fit beside them is compiled without.
