@@ -16,9 +16,9 @@ using namespace mlir::loom::program;
 namespace {
 constexpr int64_t kAlign = 64;
 constexpr int64_t kMax16 = 65535;
-/// Cycles that one record less may cost: its share of start-ups, waits and
-/// fetches that the plan of a layer does not see.
-constexpr uint64_t kRecordWeight = 64;
+/// Cycles that it is worth to do with one record less, a row or column of the
+/// array.
+constexpr int64_t kRecordWorth = 2;
 
 int64_t ceilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
 int64_t alignUp(int64_t v) { return ceilDiv(v, kAlign) * kAlign; }
@@ -34,8 +34,8 @@ std::vector<int64_t> candidates(int64_t n, int64_t least = 1) {
 
 class Search {
 public:
-  Search(const ProductShape &shape, const loom_target &target)
-      : s(shape), target(target),
+  Search(const ProductShape &shape, const loom_target &target, int64_t sram)
+      : s(shape), target(target), sramBytes(sram),
         bandwidth64(loom_mem_bandwidth64(&target.mem[0])) {}
   bool run(ProductTiling &best);
 
@@ -52,9 +52,9 @@ private:
 
   const ProductShape &s;
   const loom_target &target;
+  const int64_t sramBytes;
   const uint64_t bandwidth64;
   ProductTiling best;
-  uint64_t bestScore = 0;
   bool found = false;
 };
 } // namespace
@@ -89,7 +89,7 @@ void Search::judge(ProductTiling t) {
       t.aBufs * alignUp(t.aBytes) + t.bBufs * alignUp(t.bBytes) +
       t.outBufs * alignUp(t.outBytes) + t.outBufs * alignUp(t.resBytes) +
       (s.bias + s.scale) * 2 * alignUp(t.tn * 4);
-  if (sram > int64_t(target.sram_bytes))
+  if (sram > sramBytes)
     return;
   // A ring hits if it holds what the loops inside come back to.
   const int64_t aSet = t.nOuter ? pt * ac : ac, bSet = t.nOuter ? kt : nt * kt;
@@ -116,13 +116,16 @@ void Search::judge(ProductTiling t) {
       s.resElem ? bus(t.resBytes,
                       t.tn == s.n && s.g == 1 ? t.resBytes : t.tn * s.resElem)
                 : 0;
-  const int64_t ld = aOnce * (record + move(aBus)) +
-                     bOnce * (record + move(bBus)) +
-                     (s.resElem ? pt * nt * (record + move(resBus)) : 0);
-  const int64_t st = pt * nt * (record + move(outBus));
+  auto transfers = [&](int64_t count, int64_t bytes) {
+    return bytes ? count * (record + move(bytes)) : 0;
+  };
+  const int64_t ld = transfers(aOnce, aBus) + transfers(bOnce, bBus) +
+                     transfers(pt * nt, resBus);
+  const int64_t st = transfers(pt * nt, outBus);
   // Records come from memory too.
   const int64_t code =
-      (aOnce + bOnce + pt * nt * (s.resElem ? 2 : 1)) *
+      ((t.aBytes ? aOnce : 0) + (t.bBytes ? bOnce : 0) +
+       pt * nt * ((t.outBytes != 0) + (t.resBytes != 0))) *
           int64_t(sizeof(loom_dma)) +
       pt * nt * (kt * int64_t(sizeof(loom_mxu)) + int64_t(sizeof(loom_epi)));
   const int64_t shared = aOnce * move(aBus) + bOnce * move(bBus) +
@@ -150,13 +153,13 @@ void Search::judge(ProductTiling t) {
              (t.aBufs == 1 && aOnce > 1 ? aOnce * move(aBus) : 0) +
              (t.bBufs == 1 && bOnce > 1 ? bOnce * move(bBus) : 0) +
              (t.outBufs == 1 && pt * nt > 1 ? pt * nt * move(outBus) : 0);
-  // Of tilings that take about the same time, the one of fewer records: code
-  // has an end.
-  const uint64_t records = aOnce + bOnce + pt * nt * (kt + (s.resElem ? 2 : 1));
-  const uint64_t score = t.cycles + s.g * records * kRecordWeight;
-  if (found && score >= bestScore)
+  const int64_t records =
+      pt * nt * (kt + (t.outBytes != 0) + (t.resBytes != 0)) +
+      (t.aBytes ? aOnce : 0) + (t.bBytes ? bOnce : 0);
+  t.score = t.cycles + uint64_t(s.g * records * kRecordWorth *
+                                (target.rows + target.cols));
+  if (found && t.score >= best.score)
     return;
-  bestScore = score;
   best = t;
   found = true;
 }
@@ -178,10 +181,11 @@ void Search::buffered(ProductTiling t) {
     if (nOuter && (pt == 1 || nt == 1))
       continue;
     t.nOuter = nOuter;
-    for (int64_t a : options(ac, pt * ac))
-      for (int64_t b : options(kt, nt * kt))
+    for (int64_t a : options(ac, s.aHere ? 1 : pt * ac))
+      for (int64_t b : options(kt, s.bHere ? 1 : nt * kt))
         for (int64_t out : {int64_t(1), int64_t(2)}) {
-          if (out > outs || a > 64 || b > 64)
+          if (out > outs || a > 64 || b > 64 ||
+              (out > 1 && !t.outBytes && !t.resBytes))
             continue;
           t.aBufs = a;
           t.bBufs = b;
@@ -200,12 +204,11 @@ void Search::chunked(ProductTiling t) {
       t.tb > kMax16 || t.tky > kMax16 || t.tkx > kMax16 ||
       t.columns(s) > kMax16 || t.rows(s) > kMax16)
     return;
-  t.aBytes = t.tb * t.rows(s) * t.columns(s) * t.tc * s.elem;
-  t.bBytes = k * t.tn * s.elem;
-  t.outBytes = t.tb * t.ty * t.tx * t.tn * s.outElem;
-  t.resBytes = t.tb * t.ty * t.tx * t.tn * s.resElem;
-  if (t.aBytes + t.bBytes + t.outBytes + t.resBytes >
-      int64_t(target.sram_bytes))
+  t.aBytes = s.aHere ? 0 : t.tb * t.rows(s) * t.columns(s) * t.tc * s.elem;
+  t.bBytes = s.bHere ? 0 : k * t.tn * s.elem;
+  t.outBytes = s.outHere ? 0 : t.tb * t.ty * t.tx * t.tn * s.outElem;
+  t.resBytes = s.resHere ? 0 : t.tb * t.ty * t.tx * t.tn * s.resElem;
+  if (t.aBytes + t.bBytes + t.outBytes + t.resBytes > sramBytes)
     return;
   buffered(t);
 }
@@ -248,8 +251,23 @@ bool Search::run(ProductTiling &result) {
   return found;
 }
 
+std::vector<int64_t> ProductTiling::buffers(const ProductShape &s) const {
+  std::vector<int64_t> list;
+  auto add = [&](int64_t count, int64_t bytes) {
+    if (bytes)
+      list.insert(list.end(), count, alignUp(bytes));
+  };
+  add(aBufs, aBytes);
+  add(bBufs, bBytes);
+  add(outBufs, outBytes);
+  add(outBufs, resBytes);
+  add(2 * (s.bias + s.scale), tn * 4);
+  std::sort(list.rbegin(), list.rend());
+  return list;
+}
+
 bool mlir::loom::program::tileProduct(const ProductShape &shape,
-                                      const loom_target &target,
+                                      const loom_target &target, int64_t sram,
                                       ProductTiling &best) {
-  return Search(shape, target).run(best);
+  return Search(shape, target, sram).run(best);
 }

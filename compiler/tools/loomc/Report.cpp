@@ -62,6 +62,9 @@ std::string reportJson(const CompiledProgram &program,
   root["output"] = output;
   root["cycles"] = program.cycles;
   root["macs"] = program.macs;
+  root["roofline"] = program.roofline;
+  root["sram_peak"] = program.sramPeak;
+  root["sram_live_bound"] = program.sramLiveBound;
   root["utilisation"] = program.utilisation;
   root["records"] = program.records;
   root["code_bytes"] = program.units * 32;
@@ -80,6 +83,7 @@ std::string reportJson(const CompiledProgram &program,
                               {"macs", layer.macs},
                               {"bytes", layer.bytes},
                               {"ideal", layer.ideal},
+                              {"roofline", layer.roofline},
                               {"cycles", layer.cycles}});
   return root.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) +
          "\n";

@@ -300,6 +300,133 @@ func.func @main(%a: tensor<40x20xf32>, %b: tensor<20x33xf32>, %c: tensor<33xf32>
   expectBits(as<float>(out[0]), want);
 }
 
+/// The copy that pads is larger than a quarter of SRAM on the smaller targets:
+/// there the windows are split, and nothing is copied.
+TEST_F(CompileAndRun, MaxPoolOfALargeMap) {
+  const int H = 40, C = 24, O = 20;
+  std::vector<float> x = values(H * H * C, 81), want(O * O * C);
+  x[5 * C] = NAN;
+  const char *text = R"mlir(
+func.func @main(%x: tensor<1x40x40x24xf32>) -> tensor<1x20x20x24xf32> {
+  %i = "stablehlo.constant"() <{value = dense<0xFF800000> : tensor<f32>}> : () -> tensor<f32>
+  %0 = "stablehlo.reduce_window"(%x, %i) <{window_dimensions = array<i64: 1, 4, 3, 1>, window_strides = array<i64: 1, 2, 2, 1>, base_dilations = array<i64: 1, 1, 1, 1>, window_dilations = array<i64: 1, 1, 1, 1>, padding = array<i64: 0, 0, 1, 1, 0, 1, 0, 0>}> ({
+  ^bb0(%p: tensor<f32>, %q: tensor<f32>):
+    %m = "stablehlo.maximum"(%p, %q) : (tensor<f32>, tensor<f32>) -> tensor<f32>
+    "stablehlo.return"(%m) : (tensor<f32>) -> ()
+  }) : (tensor<1x40x40x24xf32>, tensor<f32>) -> tensor<1x20x20x24xf32>
+  return %0 : tensor<1x20x20x24xf32>
+})mlir";
+  auto out = run(text, {bytes(x)});
+  ASSERT_EQ(out.size(), 1u);
+  for (int oy = 0; oy < O; ++oy)
+    for (int ox = 0; ox < O; ++ox)
+      for (int c = 0; c < C; ++c) {
+        float best = -INFINITY;
+        for (int iy = oy * 2 - 1; iy < oy * 2 + 3; ++iy)
+          for (int ix = ox * 2; ix < ox * 2 + 3; ++ix)
+            if (iy >= 0 && iy < H && ix < H) {
+              const float v = x[(iy * H + ix) * C + c];
+              best =
+                  std::isnan(v) || std::isnan(best) ? NAN : std::max(best, v);
+            }
+        want[(oy * O + ox) * C + c] = best;
+      }
+  std::vector<float> have = as<float>(out[0]);
+  for (size_t i = 0; i < want.size(); ++i)
+    ASSERT_TRUE(std::isnan(want[i]) ? bits(have[i]) == 0x7fc00000
+                                    : have[i] == want[i])
+        << i << ": " << have[i] << ", not " << want[i];
+  CompiledProgram compiled;
+  ASSERT_TRUE(compile(text, "npu16", compiled));
+  // Three forms of windows in y, two in x, and the join.
+  EXPECT_EQ(compiled.layers.size(), 7u);
+  EXPECT_EQ(llvm::count_if(
+                compiled.layers,
+                [](const LayerPlan &layer) { return layer.kind == "copy"; }),
+            1);
+  CompiledProgram large;
+  ASSERT_TRUE(compile(text, "npu64", large));
+  EXPECT_EQ(large.layers.size(), 2u);
+}
+
+/// Values that several layers read, the last of them late; in SRAM on the
+/// larger targets, partly on the smallest.
+TEST_F(CompileAndRun, ValuesBetweenLayersStay) {
+  const int m = 64, k = 80, n = 96;
+  std::vector<float> x = values(m * k, 71), w1 = values(k * n, 72),
+                     w2 = values(n * n, 73), want(m * n);
+  for (std::vector<float> *v : {&x, &w1, &w2})
+    for (float &f : *v)
+      f /= 16;
+  const char *text = R"mlir(
+func.func @main(%x: tensor<64x80xf32>, %w1: tensor<80x96xf32>, %w2: tensor<96x96xf32>) -> tensor<64x96xf32> {
+  %h1 = "stablehlo.dot_general"(%x, %w1) <{lhs_batching_dimensions = array<i64>, rhs_batching_dimensions = array<i64>, lhs_contracting_dimensions = array<i64: 1>, rhs_contracting_dimensions = array<i64: 0>}> : (tensor<64x80xf32>, tensor<80x96xf32>) -> tensor<64x96xf32>
+  %h2 = "stablehlo.multiply"(%h1, %h1) : (tensor<64x96xf32>, tensor<64x96xf32>) -> tensor<64x96xf32>
+  %p = "stablehlo.dot_general"(%h2, %w2) <{lhs_batching_dimensions = array<i64>, rhs_batching_dimensions = array<i64>, lhs_contracting_dimensions = array<i64: 1>, rhs_contracting_dimensions = array<i64: 0>}> : (tensor<64x96xf32>, tensor<96x96xf32>) -> tensor<64x96xf32>
+  %h3 = "stablehlo.add"(%p, %h2) : (tensor<64x96xf32>, tensor<64x96xf32>) -> tensor<64x96xf32>
+  %s = "stablehlo.dot_general"(%h3, %h1) <{lhs_batching_dimensions = array<i64>, rhs_batching_dimensions = array<i64>, lhs_contracting_dimensions = array<i64: 1>, rhs_contracting_dimensions = array<i64: 1>}> : (tensor<64x96xf32>, tensor<64x96xf32>) -> tensor<64x64xf32>
+  %low = "stablehlo.constant"() <{value = dense<0xff800000> : tensor<f32>}> : () -> tensor<f32>
+  %m = "stablehlo.reduce"(%s, %low) <{dimensions = array<i64: 1>}> ({
+  ^bb0(%l: tensor<f32>, %r: tensor<f32>):
+    %q = "stablehlo.maximum"(%l, %r) : (tensor<f32>, tensor<f32>) -> tensor<f32>
+    "stablehlo.return"(%q) : (tensor<f32>) -> ()
+  }) : (tensor<64x64xf32>, tensor<f32>) -> tensor<64xf32>
+  %mb = "stablehlo.broadcast_in_dim"(%m) <{broadcast_dimensions = array<i64: 0>}> : (tensor<64xf32>) -> tensor<64x64xf32>
+  %e = "stablehlo.subtract"(%s, %mb) : (tensor<64x64xf32>, tensor<64x64xf32>) -> tensor<64x64xf32>
+  %c = "stablehlo.dot_general"(%e, %h2) <{lhs_batching_dimensions = array<i64>, rhs_batching_dimensions = array<i64>, lhs_contracting_dimensions = array<i64: 1>, rhs_contracting_dimensions = array<i64: 0>}> : (tensor<64x64xf32>, tensor<64x96xf32>) -> tensor<64x96xf32>
+  %h4 = "stablehlo.add"(%c, %h3) : (tensor<64x96xf32>, tensor<64x96xf32>) -> tensor<64x96xf32>
+  %h5 = "stablehlo.subtract"(%h4, %h1) : (tensor<64x96xf32>, tensor<64x96xf32>) -> tensor<64x96xf32>
+  return %h5 : tensor<64x96xf32>
+})mlir";
+  auto out = run(text, {bytes(x), bytes(w1), bytes(w2)});
+  ASSERT_EQ(out.size(), 1u);
+  auto product = [](const std::vector<float> &a, const std::vector<float> &b,
+                    int rows, int inner, int columns, bool transposed) {
+    std::vector<float> c(rows * columns);
+    for (int i = 0; i < rows; ++i)
+      for (int j = 0; j < columns; ++j)
+        for (int t = 0; t < inner; ++t)
+          c[i * columns + j] =
+              std::fma(a[i * inner + t],
+                       transposed ? b[j * inner + t] : b[t * columns + j],
+                       c[i * columns + j]);
+    return c;
+  };
+  const std::vector<float> h1 = product(x, w1, m, k, n, false);
+  std::vector<float> h2(h1);
+  for (float &v : h2)
+    v *= v;
+  std::vector<float> h3 = product(h2, w2, m, n, n, false);
+  for (int i = 0; i < m * n; ++i)
+    h3[i] += h2[i];
+  std::vector<float> s = product(h3, h1, m, n, m, true);
+  for (int i = 0; i < m; ++i) {
+    const float top = *std::max_element(&s[i * m], &s[i * m] + m);
+    for (int j = 0; j < m; ++j)
+      s[i * m + j] -= top;
+  }
+  want = product(s, h2, m, m, n, false);
+  for (int i = 0; i < m * n; ++i)
+    want[i] = want[i] + h3[i] - h1[i];
+  expectBits(as<float>(out[0]), want);
+  for (const char *name : {"npu16", "npu64"}) {
+    CompiledProgram compiled;
+    ASSERT_TRUE(compile(text, name, compiled));
+    EXPECT_EQ(compiled.scratchBytes, 0u) << name;
+    EXPECT_LE(compiled.roofline, compiled.cycles) << name;
+    EXPECT_GE(compiled.roofline * 3, compiled.cycles) << name;
+    loom_target target;
+    ASSERT_TRUE(program::namedTarget(name, target));
+    EXPECT_LE(compiled.sramPeak, target.sram_bytes) << name;
+    // h1, h2 and h3 are alive together.
+    EXPECT_GE(compiled.sramLiveBound, uint64_t(3 * m * n * 4)) << name;
+    EXPECT_LE(compiled.sramLiveBound, compiled.sramPeak) << name;
+  }
+  CompiledProgram small;
+  ASSERT_TRUE(compile(text, "npu8", small));
+  EXPECT_GT(small.scratchBytes, 0u);
+}
+
 TEST_F(CompileAndRun, ListsEverythingThatCannotRun) {
   CompiledProgram compiled;
   EXPECT_FALSE(compile(R"mlir(

@@ -2,8 +2,8 @@
 //
 // Strided boxes, semaphores and the program verifier, on hand-made records.
 
+#include "loom/Scheduler/Room.h"
 #include "loom/Scheduler/Semaphores.h"
-#include "loom/Scheduler/Tiling.h"
 #include "loom/Target/Program/Container.h"
 #include "loom/Target/Program/Targets.h"
 #include "loom/Target/Program/Verifier.h"
@@ -400,7 +400,7 @@ TEST(Tiling, LargeProductsFillTheArray) {
     s.w = s.ow = s.c = s.n = 1024;
     s.aRun = s.bRun = 4096;
     ProductTiling tiling;
-    ASSERT_TRUE(tileProduct(s, t, tiling));
+    ASSERT_TRUE(tileProduct(s, t, t.sram_bytes, tiling));
     const double ideal = double(s.macs()) * t.f32_div / (t.rows * t.cols);
     EXPECT_GT(ideal / double(tiling.cycles), 0.85)
         << name << " " << tiling.text(s);
@@ -418,7 +418,71 @@ TEST(Tiling, RefusesWhatCannotFit) {
   s.oh = s.ow = 1;
   s.dy = s.dx = 1;
   ProductTiling tiling;
-  EXPECT_FALSE(tileProduct(s, t, tiling));
+  EXPECT_FALSE(tileProduct(s, t, t.sram_bytes, tiling));
+}
+
+TEST(Tiling, TakesWhatIsHereAsItLies) {
+  const loom_target t = target();
+  ProductShape s;
+  s.type = LOOM_MXU_F32;
+  s.w = s.ow = s.c = s.n = 256;
+  s.aRun = s.bRun = 1024;
+  ProductTiling moved, here;
+  ASSERT_TRUE(tileProduct(s, t, t.sram_bytes, moved));
+  s.aHere = s.outHere = true;
+  ASSERT_TRUE(tileProduct(s, t, 64 << 10, here));
+  EXPECT_EQ(here.aBytes, 0);
+  EXPECT_EQ(here.outBytes, 0);
+  EXPECT_EQ(here.bytes, 256u * 256 * 4) << "B once, and nothing else";
+  EXPECT_LT(here.bytes, moved.bytes);
+  int64_t total = 0;
+  for (int64_t size : here.buffers(s))
+    total += size;
+  EXPECT_LE(total, 64 << 10);
+  s.bHere = true;
+  ASSERT_TRUE(tileProduct(s, t, 0, here)) << "nothing needs a buffer";
+  EXPECT_TRUE(here.buffers(s).empty());
+}
+
+TEST(Room, GivesEachSizeAPieceOfItsOwn) {
+  Room room = Room::all(1024);
+  room.take(256, 128);
+  EXPECT_EQ(room.bytes(), 896);
+  EXPECT_EQ(room.pieces(), (std::vector<Room::Piece>{{0, 256}, {384, 640}}));
+  // The tightest piece first, so that a large one stays whole.
+  EXPECT_EQ(room.pack({256, 640}), (std::vector<int64_t>{0, 384}));
+  EXPECT_EQ(room.pack({320, 320, 256}), (std::vector<int64_t>{384, 704, 0}));
+  EXPECT_FALSE(room.pack({704}));
+  EXPECT_FALSE(room.pack({640, 256, 64}));
+  room.take(960, 64);
+  room.take(0, 64);
+  EXPECT_EQ(room.pieces(), (std::vector<Room::Piece>{{64, 192}, {384, 576}}));
+  Room other = Room::all(512);
+  EXPECT_EQ(room.common(other).pieces(),
+            (std::vector<Room::Piece>{{64, 192}, {384, 128}}));
+  EXPECT_TRUE(room.pack({}));
+}
+
+TEST(Room, TilingsFitIntoPieces) {
+  const loom_target t = target();
+  TilingCache tilings(t);
+  ProductShape s;
+  s.type = LOOM_MXU_F32;
+  s.w = s.ow = s.c = s.n = 1024;
+  s.aRun = s.bRun = 4096;
+  Room room = Room::all(t.sram_bytes);
+  const ProductTiling *whole = tilings.find(s, room);
+  ASSERT_TRUE(whole);
+  // Half of it in eight pieces: no buffer may be larger than one.
+  const int64_t piece = t.sram_bytes / 16;
+  for (int64_t at = 0; at < int64_t(t.sram_bytes); at += 2 * piece)
+    room.take(at, piece);
+  const ProductTiling *pieces = tilings.find(s, room);
+  ASSERT_TRUE(pieces);
+  EXPECT_TRUE(room.pack(pieces->buffers(s)));
+  EXPECT_LE(pieces->buffers(s).front(), piece);
+  EXPECT_GE(pieces->cycles, whole->cycles);
+  EXPECT_FALSE(tilings.find(s, Room()));
 }
 
 TEST(Container, CrcIsTheCommonOne) {

@@ -9,6 +9,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 namespace mlir::loom::program {
 
@@ -23,6 +24,8 @@ struct ProductShape {
   bool bias = false, scale = false;
   int64_t resElem = 0;        // bytes of a residual's element; 0: none
   int64_t aRun = 0, bRun = 0; // bytes of A and B that lie together in memory
+  // Operands that lie in SRAM already: no load, no store, no buffer.
+  bool aHere = false, bHere = false, outHere = false, resHere = false;
 
   int64_t macs() const { return g * b * oh * ow * n * kh * kw * c; }
   auto operator<=>(const ProductShape &) const = default;
@@ -40,14 +43,21 @@ struct ProductTiling {
   int64_t rows(const ProductShape &s) const;
   int64_t columns(const ProductShape &s) const;
 
+  /// Sizes of the buffers that the loops take, the largest first.
+  std::vector<int64_t> buffers(const ProductShape &s) const;
+
   uint64_t cycles = 0, mxu = 0, memory = 0, bytes = 0;
+  /// What the search compares: cycles, and a little for each record, since code
+  /// has an end.
+  uint64_t score = 0;
   const char *bound() const { return mxu >= memory ? "MXU" : "memory"; }
   std::string text(const ProductShape &s) const;
 };
 
-/// The best tiling on a target; false if not even the smallest fits.
+/// The best tiling on a target whose buffers take at most `sram` bytes; false
+/// if not even the smallest fits.
 bool tileProduct(const ProductShape &shape, const loom_target &target,
-                 ProductTiling &best);
+                 int64_t sram, ProductTiling &best);
 
 } // namespace mlir::loom::program
 

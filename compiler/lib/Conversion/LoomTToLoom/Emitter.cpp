@@ -3,6 +3,7 @@
 #include "Emitter.h"
 
 #include "loom/Dialect/StableHLO/Elements.h"
+#include "loom_timing.h"
 
 using namespace mlir;
 using namespace mlir::loom;
@@ -123,16 +124,25 @@ Layout mlir::loom::layoutDense(const Box &box) {
   return layout;
 }
 
+Layout mlir::loom::layoutHere(const Box &box) {
+  Layout layout;
+  layout.sramOffset = box.offset;
+  layout.stride = box.stride;
+  return layout;
+}
+
 //===----------------------------------------------------------------------===//
 // Rings
 //===----------------------------------------------------------------------===//
 
-Ring::Ring(OpBuilder &builder, Location loc, int64_t count, int64_t bytes) {
-  for (int64_t i = 0; i < count; ++i) {
-    auto type = npu::BufType::get(builder.getContext(), bytes);
-    entries.push_back(
-        {npu::BufOp::create(builder, loc, type, IntegerAttr()), {}, -1});
-  }
+Ring::Ring(OpBuilder &builder, Location loc, int64_t count, int64_t bytes)
+    : builder(&builder), loc(loc), bytes(bytes), entries(count) {}
+
+Value Ring::renew(Entry &entry) {
+  auto type = npu::BufType::get(builder->getContext(), bytes);
+  entry.buf =
+      npu::BufOp::create(*builder, *loc, type, entry.buf, IntegerAttr());
+  return entry.buf;
 }
 
 Value Ring::get(ArrayRef<int64_t> key, bool &fresh) {
@@ -149,13 +159,10 @@ Value Ring::get(ArrayRef<int64_t> key, bool &fresh) {
   fresh = true;
   oldest->key.assign(key.begin(), key.end());
   oldest->used = clock++;
-  return oldest->buf;
+  return renew(*oldest);
 }
 
-Value Ring::next() {
-  Entry &entry = entries[clock++ % entries.size()];
-  return entry.buf;
-}
+Value Ring::next() { return renew(entries[clock++ % entries.size()]); }
 
 //===----------------------------------------------------------------------===//
 // DMA
@@ -296,11 +303,14 @@ void Emitter::fill(Location loc, Value dst, int64_t offset, int64_t bytes,
 
 void Emitter::layer(Location loc, StringRef kind, const Twine &shape,
                     const Twine &tiling, StringRef bound, int64_t macs,
-                    int64_t bytes, int64_t ideal) {
+                    int64_t bytes, int64_t ideal, int64_t work) {
+  const int64_t moving = loom_ceil_div(uint64_t(neededBytes) * 64,
+                                       loom_mem_bandwidth64(&target.mem[0]));
   npu::LayerOp::create(
       builder, loc, builder.getStringAttr(kind), builder.getStringAttr(shape),
       builder.getStringAttr(tiling), builder.getStringAttr(bound),
       builder.getI64IntegerAttr(trip * macs),
       builder.getI64IntegerAttr(trip * bytes),
-      builder.getI64IntegerAttr(trip * ideal));
+      builder.getI64IntegerAttr(trip * ideal),
+      builder.getI64IntegerAttr(std::max(trip * work, moving)));
 }

@@ -8,12 +8,13 @@
 
 #include "loom/Dialect/Loom/Loom.h"
 #include "loom/Dialect/LoomT/LoomT.h"
-#include "loom/Scheduler/Tiling.h"
+#include "loom/Scheduler/Room.h"
 #include "loom_target.h"
 
-#include <map>
-
 namespace mlir::loom {
+
+using program::Room;
+using program::TilingCache;
 
 /// Elements of a slot: byte offset, and byte strides of each dimension.
 struct Box {
@@ -22,6 +23,9 @@ struct Box {
   int64_t elem = 1;
   SmallVector<int64_t> n;
   SmallVector<int64_t> stride;
+
+  /// In SRAM: records read and write it where it lies.
+  bool isHere() const { return mem && isa<npu::BufType>(mem.getType()); }
 };
 
 /// A box as it lies in SRAM: bytes, and for each dimension its stride there.
@@ -42,8 +46,11 @@ struct Layout {
 Layout layoutAsInMemory(const Box &box);
 /// Row-major in the order of the box's dimensions.
 Layout layoutDense(const Box &box);
+/// A box that is in SRAM, as it lies.
+Layout layoutHere(const Box &box);
 
-/// A few buffers that hold recently used tiles.
+/// Holds recently used tiles, so many at a time. Each tile has a buffer of its
+/// own, so that the next one's load may begin wherever there is room.
 class Ring {
 public:
   Ring() = default;
@@ -59,14 +66,20 @@ private:
     SmallVector<int64_t> key;
     int64_t used = -1;
   };
+  Value renew(Entry &entry);
+
+  OpBuilder *builder = nullptr;
+  std::optional<Location> loc;
+  int64_t bytes = 0;
   SmallVector<Entry> entries;
   int64_t clock = 0;
 };
 
 class Emitter {
 public:
-  Emitter(OpBuilder &builder, const loom_target &target)
-      : builder(builder), target(target) {}
+  Emitter(OpBuilder &builder, const loom_target &target, TilingCache &tilings)
+      : builder(builder), target(target), room(Room::all(target.sram_bytes)),
+        tilings(tilings) {}
 
   void load(Location loc, Value mem, Value buf, const Layout &layout) {
     transfer(loc, LOOM_Q_LD, mem, buf, layout);
@@ -83,9 +96,10 @@ public:
             int64_t dstOffset, int64_t inner, ArrayRef<Layout::Loop> loops);
   void fill(Location loc, Value dst, int64_t offset, int64_t bytes,
             uint32_t bits, int64_t elem);
+  /// `work`: cycles of the array or the vector unit at full rate.
   void layer(Location loc, StringRef kind, const Twine &shape,
              const Twine &tiling, StringRef bound, int64_t macs, int64_t bytes,
-             int64_t ideal);
+             int64_t ideal, int64_t work = 0);
 
   /// A loop of the sequencer around what is emitted up to endLoop().
   void beginLoop(Location loc, int64_t trip);
@@ -93,9 +107,11 @@ public:
 
   OpBuilder &builder;
   const loom_target &target;
-  /// Of every shape met so far; nothing for one that does not fit.
-  std::map<program::ProductShape, std::optional<program::ProductTiling>>
-      tilings;
+  /// What SRAM has left for the buffers of the layer at hand.
+  Room room;
+  /// Bytes that the layer at hand cannot do without moving.
+  int64_t neededBytes = 0;
+  TilingCache &tilings;
 
 private:
   void transfer(Location loc, unsigned queue, Value mem, Value buf,
@@ -126,6 +142,11 @@ public:
 private:
   DenseMap<Value, Place> places;
 };
+
+/// What the tiling search sees of a product; `here` says of a root whether it
+/// is in SRAM.
+program::ProductShape shapeOfProduct(Operation *op,
+                                     llvm::function_ref<bool(Value)> here);
 
 LogicalResult lowerScalar(Emitter &emitter, const Memory &memory,
                           Operation *op);

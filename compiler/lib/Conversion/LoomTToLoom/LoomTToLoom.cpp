@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Memory first (a slot for each input, output and constant, one for everything
-// between), then each operation in order.
+// Memory first (a slot for each input, output and constant, SRAM or one slot
+// for everything between), then each operation in order.
 
 #include "loom/Conversion/LoomTToLoom.h"
 
-#include "Emitter.h"
 #include "LoopSpans.h"
+#include "Residency.h"
+#include "SplitWindows.h"
 
 #include "loom_program.h"
 #include "loom_regs.h"
@@ -19,9 +20,11 @@ constexpr int64_t kAlign = 64;
 
 class Lowering {
 public:
-  Lowering(func::FuncOp func, const loom_target &target)
-      : func(func), builder(func.getContext()), emitter(builder, target) {}
-  LogicalResult run();
+  Lowering(func::FuncOp func, const loom_target &target, TilingCache &tilings)
+      : func(func), builder(func.getContext()),
+        emitter(builder, target, tilings) {}
+  /// With `resident`, what fits stays in SRAM between layers.
+  LogicalResult run(bool resident);
 
 private:
   struct Tensor {
@@ -36,6 +39,7 @@ private:
   void placeResults();
   LogicalResult placeConstants();
   void placeScratch();
+  int64_t neededBytes(Operation &op);
   LogicalResult lower(Operation &op);
 
   func::FuncOp func;
@@ -43,6 +47,8 @@ private:
   Emitter emitter;
   Memory memory;
   DenseSet<Value> placed;
+  Residents residents;
+  DenseSet<Value> counted; // roots that some layer has read
   int64_t slots = 0;
   SmallVector<Tensor> tensors;
 };
@@ -62,11 +68,6 @@ static std::string roleOf(DictionaryAttr attributes, StringRef fallback) {
     if (auto role = attributes.getAs<StringAttr>("loom.role"))
       return role.getValue().str();
   return fallback.str();
-}
-
-static bool isProducer(Operation *op) {
-  return isa_and_nonnull<loomt::MapOp, loomt::ReduceOp, loomt::ContractOp,
-                         loomt::ConvOp, loomt::CopyOp, loomt::RowsOp>(op);
 }
 
 /// Every result gets a root of its own that nothing else is.
@@ -197,7 +198,8 @@ void Lowering::placeScratch() {
     total = std::max(total, at + bytes);
   };
   for (Operation &op : func.getBody().front()) {
-    if (isProducer(&op) && !placed.contains(op.getResult(0)))
+    if (isProducer(&op) && !placed.contains(op.getResult(0)) &&
+        !residents.offsets.contains(op.getResult(0)))
       place(op.getResult(0), order[&op], lastUse(op.getResult(0), &op));
     if (auto begin = dyn_cast<loomt::LoopBeginOp>(op)) {
       Operation *end = loops.endOf(begin);
@@ -227,7 +229,48 @@ void Lowering::placeScratch() {
   follow();
 }
 
+/// What even an endless SRAM cannot save: constants, arguments and results
+/// once, one write and one read of what is larger than half of SRAM. Copies are
+/// not counted: they are the compiler's own.
+int64_t Lowering::neededBytes(Operation &op) {
+  int64_t bytes = 0;
+  auto large = [&](Value root) {
+    return bytesOfTensor(root.getType()) >
+           int64_t(emitter.target.sram_bytes) / 2;
+  };
+  for (Value operand : op.getOperands()) {
+    Value root = loomt::Ref::of(operand).root;
+    Operation *maker = root.getDefiningOp();
+    const bool rows = isa<loomt::RowsOp>(op) && operand == op.getOperand(0);
+    if (isProducer(maker) && (!large(root) || isa<loomt::CopyOp>(maker)))
+      continue;
+    if (rows)
+      bytes += bytesOfTensor(op.getResult(0).getType());
+    else if (counted.insert(root).second)
+      bytes += bytesOfTensor(root.getType());
+  }
+  Value result = op.getResult(0);
+  if (placed.contains(result) || (large(result) && !isa<loomt::CopyOp>(op)))
+    bytes += bytesOfTensor(result.getType());
+  return bytes;
+}
+
 LogicalResult Lowering::lower(Operation &op) {
+  if (isProducer(&op)) {
+    emitter.neededBytes = neededBytes(op);
+    auto room = residents.rooms.find(&op);
+    emitter.room = room == residents.rooms.end()
+                       ? Room::all(emitter.target.sram_bytes)
+                       : room->second;
+    auto offset = residents.offsets.find(op.getResult(0));
+    if (offset != residents.offsets.end()) {
+      auto type = npu::BufType::get(builder.getContext(),
+                                    bytesOfTensor(op.getResult(0).getType()));
+      Value buf = npu::BufOp::create(builder, op.getLoc(), type, Value(),
+                                     builder.getI64IntegerAttr(offset->second));
+      memory.set(op.getResult(0), {buf, 0});
+    }
+  }
   if (isa<loomt::MapOp, loomt::ReduceOp>(op))
     return lowerScalar(emitter, memory, &op);
   if (isa<loomt::ContractOp, loomt::ConvOp>(op))
@@ -244,7 +287,7 @@ LogicalResult Lowering::lower(Operation &op) {
                         << "' is not an operation of loomt";
 }
 
-LogicalResult Lowering::run() {
+LogicalResult Lowering::run(bool resident) {
   materialiseResults();
   builder.setInsertionPointAfter(func);
   auto lowered = func::FuncOp::create(builder, func.getLoc(), func.getName(),
@@ -256,6 +299,8 @@ LogicalResult Lowering::run() {
     lowered.erase();
     return failure();
   }
+  if (resident)
+    residents = chooseResidents(func, emitter.target, emitter.tilings, placed);
   placeScratch();
   bool ok = true;
   for (Operation &op : func.getBody().front())
@@ -286,5 +331,15 @@ LogicalResult Lowering::run() {
 
 LogicalResult mlir::loom::convertLoomTToLoom(func::FuncOp func,
                                              const loom_target &target) {
-  return Lowering(func, target).run();
+  splitWindows(func, target);
+  TilingCache tilings(target);
+  // Room for residents is estimated for some operations: what turns out not to
+  // fit beside them is compiled without.
+  {
+    ScopedDiagnosticHandler hold(func.getContext(),
+                                 [&](Diagnostic &) { return success(); });
+    if (succeeded(Lowering(func, target, tilings).run(/*resident=*/true)))
+      return success();
+  }
+  return Lowering(func, target, tilings).run(/*resident=*/false);
 }

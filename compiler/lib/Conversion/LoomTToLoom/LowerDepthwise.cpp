@@ -103,11 +103,13 @@ Sizes Depthwise::sizes(const Tile &tile) const {
 
 bool Depthwise::fits(const Tile &tile) const {
   const Sizes z = sizes(tile);
-  const int64_t sram =
-      2 * (aligned(z.a) + aligned(z.b) + aligned(z.out) + aligned(z.res) +
-           (s.bias * s.n + s.scale) * aligned(z.table));
+  std::vector<int64_t> buffers;
+  for (int64_t size : {z.a, z.b, z.out, z.res})
+    buffers.insert(buffers.end(), 2, aligned(size));
+  buffers.insert(buffers.end(), 2 * (s.bias * s.n + s.scale), aligned(z.table));
+  llvm::sort(buffers, std::greater<>());
   const int64_t results = tile.b * tile.y * tile.x * tile.g;
-  return sram <= int64_t(e.target.sram_bytes) &&
+  return e.room.pack(buffers) &&
          results * 4 <= int64_t(e.target.acc_bytes) &&
          results * s.kh * s.kw <= int64_t(LOOM_CAP_MXU_MACS) &&
          std::max({tile.g, tile.b, tile.y, tile.x}) <= UINT16_MAX;

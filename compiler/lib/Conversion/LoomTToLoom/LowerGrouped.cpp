@@ -52,9 +52,11 @@ void Grouped::consider(int64_t groups, int64_t rows) {
                 bBytes = k * groups * s.n * s.elem,
                 outBytes = pixels * groups * s.n * s.outElem,
                 resBytes = pixels * groups * s.n * s.resElem;
-  const int64_t sram = aligned(aBytes) + aligned(bBytes) + aligned(outBytes) +
-                       aligned(resBytes) + aligned(groups * s.n * 4);
-  if (2 * sram > int64_t(e.target.sram_bytes) ||
+  std::vector<int64_t> buffers;
+  for (int64_t size : {aBytes, bBytes, outBytes, resBytes, groups * s.n * 4})
+    buffers.insert(buffers.end(), 2, aligned(size));
+  llvm::sort(buffers, std::greater<>());
+  if (!e.room.pack(buffers) ||
       pixels * s.n * 4 > int64_t(e.target.acc_bytes) ||
       pixels * s.n * k > int64_t(LOOM_CAP_MXU_MACS) || s.w > 65535 ||
       s.ow > 65535)

@@ -23,7 +23,7 @@ public:
         p(std::move(product)), s(p.shape), t(tiling),
         aRing(b, loc, t.aBufs, t.aBytes), bRing(b, loc, t.bBufs, t.bBytes),
         outRing(b, loc, t.outBufs, t.outBytes) {
-    if (s.resElem)
+    if (s.resElem && !s.resHere)
       resRing = Ring(b, loc, t.outBufs, t.resBytes);
     if (s.bias)
       biasRing = Ring(b, loc, 2, t.tn * 4);
@@ -78,6 +78,11 @@ Loops::Patch Loops::loadInput(int64_t g, const Pixels &px, const Chunk &chunk) {
   for (unsigned d = 0; d < 5; ++d)
     box.offset += at[d] * box.stride[d];
   box.n = {1, px.nb, patch.rows, patch.columns, chunk.nc};
+  if (s.aHere) {
+    patch.buf = box.mem;
+    patch.layout = layoutHere(box);
+    return patch;
+  }
   patch.layout = layoutAsInMemory(box);
   bool fresh;
   patch.buf = aRing.get(
@@ -88,7 +93,13 @@ Loops::Patch Loops::loadInput(int64_t g, const Pixels &px, const Chunk &chunk) {
 }
 
 void Loops::tile(int64_t g, const Pixels &px, int64_t n0, int64_t nn) {
-  Value out = outRing.next(), bias, scale;
+  Box outBox = p.out;
+  const int64_t corner[5] = {g, px.b0, px.y0, px.x0, n0};
+  for (unsigned d = 0; d < 5; ++d)
+    outBox.offset += corner[d] * outBox.stride[d];
+  outBox.n = {1, px.nb, px.ny, px.nx, nn};
+  Value out = s.outHere ? outBox.mem : outRing.next(), bias, scale;
+  const Layout outLayout = s.outHere ? layoutHere(outBox) : layoutDense(outBox);
   bool fresh;
   auto table = [&](Ring &ring, Box box) {
     Value values = ring.get({g, n0}, fresh);
@@ -106,13 +117,13 @@ void Loops::tile(int64_t g, const Pixels &px, int64_t n0, int64_t nn) {
   Layout resLayout;
   if (s.resElem) {
     Box box = p.residual;
-    const int64_t at[5] = {g, px.b0, px.y0, px.x0, n0};
     for (unsigned d = 0; d < 5; ++d)
-      box.offset += at[d] * box.stride[d];
-    box.n = {1, px.nb, px.ny, px.nx, nn};
-    residual = resRing.next();
-    resLayout = layoutDense(box);
-    e.load(loc, box.mem, residual, resLayout);
+      box.offset += corner[d] * box.stride[d];
+    box.n = outBox.n;
+    residual = s.resHere ? box.mem : resRing.next();
+    resLayout = s.resHere ? layoutHere(box) : layoutDense(box);
+    if (!s.resHere)
+      e.load(loc, box.mem, residual, resLayout);
   }
   SmallVector<Chunk> chunks;
   for (int64_t ky = 0; ky < s.kh; ky += t.tky)
@@ -129,13 +140,17 @@ void Loops::tile(int64_t g, const Pixels &px, int64_t n0, int64_t nn) {
       box.offset += at[d] * box.stride[d];
     box.n = {1, k.nky, k.nkx, k.nc, nn};
     // One tap may keep its order in memory; more must be one run of k.
-    Layout layout =
-        k.nky * k.nkx == 1 ? layoutAsInMemory(box) : layoutDense(box);
-    Value weights = bRing.get({g, k.ky, k.kx, k.c, n0}, fresh);
-    if (fresh)
-      e.load(loc, box.mem, weights, layout);
+    const int64_t taps = k.nky * k.nkx;
+    const Layout layout = s.bHere     ? layoutHere(box)
+                          : taps == 1 ? layoutAsInMemory(box)
+                                      : layoutDense(box);
+    Value weights = box.mem;
+    if (!s.bHere) {
+      weights = bRing.get({g, k.ky, k.kx, k.c, n0}, fresh);
+      if (fresh)
+        e.load(loc, box.mem, weights, layout);
+    }
     const bool last = &k == &chunks.back();
-    const int64_t oe = s.outElem, taps = k.nky * k.nkx;
     const int64_t sk = taps == 1 ? layout.stride[3] : nn * s.elem;
     auto array = [&](ArrayRef<int64_t> v) { return b.getDenseI64ArrayAttr(v); };
     DenseI64ArrayAttr clamp;
@@ -145,7 +160,7 @@ void Loops::tile(int64_t g, const Pixels &px, int64_t n0, int64_t nn) {
     if (last && residual)
       res = array({resLayout.sramOffset, p.resType, resLayout.stride[2],
                    resLayout.stride[3], resLayout.stride[4]});
-    const ArrayRef<int64_t> as = patch.layout.stride;
+    const ArrayRef<int64_t> as = patch.layout.stride, os = outLayout.stride;
     npu::MxuOp::create(
         b, loc, patch.buf, weights, last ? out : Value(), last ? bias : Value(),
         last ? scale : Value(), last ? residual : Value(),
@@ -157,17 +172,12 @@ void Loops::tile(int64_t g, const Pixels &px, int64_t n0, int64_t nn) {
                p.py - px.y0 * s.sy + patch.yLo - k.ky * s.dy,
                p.px - px.x0 * s.sx + patch.xLo - k.kx * s.dx}),
         array({layout.sramOffset, sk, layout.stride[4]}),
-        array({px.ny, px.nx, nn}),
-        array({px.nb, 1, as[1], 0, 0, 0, px.ny * px.nx * nn * oe, 0}),
-        array({0, px.nx * nn * oe, nn * oe, oe}), b.getI64IntegerAttr(0), clamp,
-        res, nullptr, nullptr);
+        array({px.ny, px.nx, nn}), array({px.nb, 1, as[1], 0, 0, 0, os[1], 0}),
+        array({outLayout.sramOffset, os[2], os[3], os[4]}),
+        b.getI64IntegerAttr(0), clamp, res, nullptr, nullptr);
   }
-  Box box = p.out;
-  const int64_t at[5] = {g, px.b0, px.y0, px.x0, n0};
-  for (unsigned d = 0; d < 5; ++d)
-    box.offset += at[d] * box.stride[d];
-  box.n = {1, px.nb, px.ny, px.nx, nn};
-  e.store(loc, out, box.mem, layoutDense(box));
+  if (!s.outHere)
+    e.store(loc, out, outBox.mem, outLayout);
 }
 
 void Loops::run() {
@@ -304,16 +314,15 @@ static Product productOf(const Memory &memory, loomt::ConvOp op) {
   return p;
 }
 
-LogicalResult mlir::loom::lowerProduct(Emitter &emitter, const Memory &memory,
-                                       Operation *op) {
+static Product productOf(const Memory &memory, Operation *op) {
   auto conv = dyn_cast<loomt::ConvOp>(op);
   Product p = conv ? productOf(memory, conv)
                    : productOf(memory, cast<loomt::ContractOp>(op));
-  Value lhs = op->getOperand(0), result = op->getResult(0);
   ProductShape &s = p.shape;
   auto element = [](Value v) {
     return cast<RankedTensorType>(v.getType()).getElementType();
   };
+  Value lhs = op->getOperand(0), result = op->getResult(0);
   s.type = mxuType(element(lhs));
   s.elem = elementBytesOf(lhs.getType());
   s.outElem = elementBytesOf(result.getType());
@@ -326,17 +335,42 @@ LogicalResult mlir::loom::lowerProduct(Emitter &emitter, const Memory &memory,
   }
   s.aRun = runOf(p.input);
   s.bRun = runOf(p.filter);
-  // Equal layers share their search.
-  auto [known, fresh] = emitter.tilings.try_emplace(s);
-  if (fresh) {
-    ProductTiling found;
-    if (tileProduct(s, emitter.target, found))
-      known->second = found;
-  }
+  return p;
+}
+
+/// What need not be moved. A kernel of several taps has to be one run of k.
+static void setHere(ProductShape &s, bool a, bool b, bool out, bool residual) {
+  s.aHere = a;
+  s.bHere = b && s.kh == 1 && s.kw == 1;
+  s.outHere = out;
+  s.resHere = s.resElem && residual;
+}
+
+ProductShape mlir::loom::shapeOfProduct(Operation *op,
+                                        llvm::function_ref<bool(Value)> here) {
+  auto root = [&](Value v) { return v && here(loomt::Ref::of(v).root); };
+  auto conv = dyn_cast<loomt::ConvOp>(op);
+  ProductShape s = productOf(Memory(), op).shape;
+  setHere(s, root(op->getOperand(0)), root(op->getOperand(1)),
+          root(op->getResult(0)),
+          root(conv ? conv.getResidual()
+                    : cast<loomt::ContractOp>(op).getResidual()));
+  return s;
+}
+
+LogicalResult mlir::loom::lowerProduct(Emitter &emitter, const Memory &memory,
+                                       Operation *op) {
+  auto conv = dyn_cast<loomt::ConvOp>(op);
+  Product p = productOf(memory, op);
+  Value lhs = op->getOperand(0), result = op->getResult(0);
+  ProductShape &s = p.shape;
+  setHere(s, p.input.isHere(), p.filter.isHere(), p.out.isHere(),
+          p.residual.isHere());
+  const ProductTiling *found = emitter.tilings.find(s, emitter.room);
   // Where the form of a grouped convolution is chosen.
   std::unique_ptr<GroupedForm> form;
   if (conv && s.g > 1) {
-    uint64_t best = known->second ? known->second->cycles : ~0ull;
+    uint64_t best = found ? found->cycles : ~0ull;
     for (auto *make : {makeGrouped, makeDepthwise}) {
       std::unique_ptr<GroupedForm> other = make(emitter, op, p);
       if (!other->choose(best))
@@ -345,14 +379,14 @@ LogicalResult mlir::loom::lowerProduct(Emitter &emitter, const Memory &memory,
       form = std::move(other);
     }
   }
-  if (!known->second && !form)
+  if (!found && !form)
     return op->emitError()
            << "'" << op->getName().getStringRef() << "' of shape "
            << shapeText(result.getType())
            << " does not fit the target: not even its smallest tile does, with "
-           << emitter.target.sram_bytes << " bytes of SRAM; choose a larger "
+           << emitter.room.bytes() << " bytes of SRAM; choose a larger "
            << "target or smaller strides";
-  const ProductTiling tiling = known->second.value_or(ProductTiling());
+  const ProductTiling tiling = found ? *found : ProductTiling();
   const int64_t compulsory =
       s.g * (s.b * s.h * s.w * s.c + s.kh * s.kw * s.c * s.n) * s.elem +
       s.g * s.b * s.oh * s.ow * s.n * (s.outElem + s.resElem);
@@ -370,7 +404,7 @@ LogicalResult mlir::loom::lowerProduct(Emitter &emitter, const Memory &memory,
       shapeText(lhs.getType()) + " * " + shapeText(op->getOperand(1).getType()),
       form ? form->text() : tiling.text(s),
       form ? form->bound() : tiling.bound(), s.macs(),
-      form ? form->bytes : tiling.bytes, std::max(array, memoryCycles));
+      form ? form->bytes : tiling.bytes, std::max(array, memoryCycles), array);
   if (form)
     form->run();
   else

@@ -20,7 +20,9 @@ LogicalResult mlir::loom::lowerRows(Emitter &e, const Memory &memory,
   Box table = memory.box(op.getTable()), out = memory.box(op.getResult());
   const int64_t rows = table.n[0], count = out.n[0];
   const int64_t rowBytes = out.n[1] * out.elem;
-  const int64_t sram = e.target.sram_bytes;
+  int64_t sram = 0;
+  for (const Room::Piece &piece : e.room.pieces())
+    sram = std::max(sram, piece.bytes);
   if (table.n[1] > 1 && table.stride[1] != table.elem)
     return op.emitError() << "a row of the table does not lie together; "
                              "transpose the parameter";
@@ -38,9 +40,14 @@ LogicalResult mlir::loom::lowerRows(Emitter &e, const Memory &memory,
                         loom_mem_bandwidth64(&e.target.mem[0])));
   Ring indexRing(b, loc, 1, count * 4);
   Ring rowRing(b, loc, count > each ? 2 : 1, each * rowBytes);
-  Value list = indexRing.next();
   Box indices = memory.box(op.getIndices());
-  e.load(loc, indices.mem, list, layoutDense(indices));
+  Value list = indices.mem;
+  if (!indices.isHere()) {
+    list = indexRing.next();
+    e.load(loc, indices.mem, list, layoutDense(indices));
+    indices.offset = 0;
+    indices.stride = {4};
+  }
   npu::FenceOp::create(b, loc);
   auto scalar = [&](Value buf, int64_t opcode, int64_t ra, int64_t imm) {
     npu::ScalarOp::create(b, loc, buf, b.getI64IntegerAttr(opcode),
@@ -49,14 +56,18 @@ LogicalResult mlir::loom::lowerRows(Emitter &e, const Memory &memory,
   };
   for (int64_t first = 0; first < count; first += each) {
     const int64_t here = std::min(each, count - first);
-    Value buf = rowRing.next();
+    Value buf = out.isHere() ? out.mem : rowRing.next();
+    const int64_t at = out.isHere() ? out.offset + first * rowBytes : 0;
     for (int64_t i = 0; i < here; ++i) {
-      scalar(list, LOOM_OP_LD, 0, 4 * (first + i));
+      scalar(list, LOOM_OP_LD, 0,
+             indices.offset + (first + i) * indices.stride[0]);
       scalar(Value(), LOOM_OP_CLAMP, kRegister, rows - 1);
       scalar(Value(), LOOM_OP_MUL, kRegister, table.stride[0]);
-      e.loadAt(loc, table.mem, table.offset, kRegister, buf, i * rowBytes,
+      e.loadAt(loc, table.mem, table.offset, kRegister, buf, at + i * rowBytes,
                rowBytes);
     }
+    if (out.isHere())
+      continue;
     Box part = out;
     part.offset += first * part.stride[0];
     part.n[0] = here;

@@ -32,6 +32,7 @@ public:
 private:
   void coalesce();
   int64_t tileBytes(ArrayRef<int64_t> tile, SmallVectorImpl<int64_t> *each);
+  bool fitsRoom();
   bool chooseTile();
   void emitTile(ArrayRef<int64_t> at);
   void buildProgram();
@@ -108,6 +109,11 @@ int64_t Scalar::tileBytes(ArrayRef<int64_t> size,
   SmallVector<int64_t> zero(n.size(), 0);
   int64_t total = 0;
   for (const View &view : views) {
+    if (view.box.isHere()) {
+      if (each)
+        each->push_back(0);
+      continue;
+    }
     const int64_t bytes =
         llvm::alignTo(layoutAsInMemory(boxOf(view, zero, size)).bytes, 64);
     bool moves = false;
@@ -120,6 +126,18 @@ int64_t Scalar::tileBytes(ArrayRef<int64_t> size,
   return total;
 }
 
+/// Whether each buffer has a place.
+bool Scalar::fitsRoom() {
+  SmallVector<int64_t> each;
+  if (tileBytes(tile, &each) > e.room.bytes())
+    return false;
+  std::vector<int64_t> sizes;
+  for (int64_t size : each)
+    sizes.insert(sizes.end(), size > 0 ? 2 : 1, std::abs(size));
+  llvm::sort(sizes, std::greater<>());
+  return e.room.pack(sizes).has_value();
+}
+
 bool Scalar::chooseTile() {
   tile.assign(n.begin(), n.end());
   int64_t all = 1, inner = 1;
@@ -130,8 +148,12 @@ bool Scalar::chooseTile() {
     if (n[d] > kMaxCount)
       return false;
   }
-  const int64_t wanted =
-      std::max<int64_t>(kMinTile, (all + kWantedTiles - 1) / kWantedTiles);
+  // Loads and stores go on beside the other tiles; with none, one record is
+  // best.
+  const bool moves =
+      llvm::any_of(views, [](const View &view) { return !view.box.isHere(); });
+  const int64_t tiles = moves ? kWantedTiles : 1;
+  const int64_t wanted = std::max<int64_t>(kMinTile, (all + tiles - 1) / tiles);
   auto elements = [&] {
     int64_t count = 1;
     for (int64_t t : tile)
@@ -143,10 +165,9 @@ bool Scalar::chooseTile() {
   };
   // Shrinks the outermost dimension that is still larger than 1.
   for (size_t d = 0; d < kept();) {
-    const bool fits = tile[d] <= kMaxCount &&
-                      elements() <= int64_t(LOOM_CAP_VPU_ELEMS) &&
-                      elements() <= std::max(wanted, inner) && used() <= 6 &&
-                      tileBytes(tile, nullptr) <= int64_t(e.target.sram_bytes);
+    const bool fits =
+        tile[d] <= kMaxCount && elements() <= int64_t(LOOM_CAP_VPU_ELEMS) &&
+        elements() <= std::max(wanted, inner) && used() <= 6 && fitsRoom();
     if (fits)
       break;
     if (tile[d] == 1 || used() > 6) {
@@ -161,8 +182,7 @@ bool Scalar::chooseTile() {
   int64_t rank = 0;
   for (int64_t t : tile)
     rank += t > 1;
-  return rank <= 6 && elements() <= int64_t(LOOM_CAP_VPU_ELEMS) &&
-         tileBytes(tile, nullptr) <= int64_t(e.target.sram_bytes);
+  return rank <= 6 && elements() <= int64_t(LOOM_CAP_VPU_ELEMS) && fitsRoom();
 }
 
 /// SSA groups to registers; the last value is stored or reduced.
@@ -194,9 +214,11 @@ void Scalar::emitTile(ArrayRef<int64_t> at) {
   SmallVector<Layout> layouts;
   for (View &view : views) {
     Box box = boxOf(view, at, size);
-    Layout layout = layoutAsInMemory(box);
+    Layout layout = box.isHere() ? layoutHere(box) : layoutAsInMemory(box);
     Value buf;
-    if (view.isOut) {
+    if (box.isHere()) {
+      buf = box.mem;
+    } else if (view.isOut) {
       buf = view.ring.next();
     } else {
       SmallVector<int64_t> key{layout.memOffset, layout.bytes, layout.inner};
@@ -238,7 +260,8 @@ void Scalar::emitTile(ArrayRef<int64_t> at) {
                      b.getDenseI32ArrayAttr(uops),
                      b.getDenseI32ArrayAttr(program.imms), nullptr, nullptr);
   const View &out = views.back();
-  e.store(op->getLoc(), bufs.back(), out.box.mem, layouts.back());
+  if (!out.box.isHere())
+    e.store(op->getLoc(), bufs.back(), out.box.mem, layouts.back());
 }
 
 LogicalResult Scalar::run(const Memory &memory) {
@@ -275,7 +298,7 @@ LogicalResult Scalar::run(const Memory &memory) {
            << "'" << op->getName().getStringRef() << "' of shape "
            << shapeText(domain)
            << " does not fit the target: its smallest tile needs more than "
-           << e.target.sram_bytes << " bytes of SRAM, 65535 elements a "
+           << e.room.bytes() << " bytes of SRAM, 65535 elements a "
            << "reduced dimension or six dimensions; choose a larger target or "
               "reduce in two steps";
   buildProgram();
@@ -288,7 +311,8 @@ LogicalResult Scalar::run(const Memory &memory) {
   int64_t bytes = 0;
   for (const View &view : views) {
     SmallVector<int64_t> zero(n.size(), 0);
-    bytes += layoutAsInMemory(boxOf(view, zero, n)).bytes;
+    if (!view.box.isHere())
+      bytes += layoutAsInMemory(boxOf(view, zero, n)).bytes;
   }
   const uint64_t vpu = loom_ceil_div(elements * passes, e.target.vpu_lanes);
   const uint64_t memoryCycles = loom_ceil_div(
@@ -298,7 +322,7 @@ LogicalResult Scalar::run(const Memory &memory) {
     perTile *= t;
   e.layer(op->getLoc(), reduce ? "reduce" : "map", shapeText(domain),
           Twine(perTile) + " elements", vpu >= memoryCycles ? "VPU" : "memory",
-          0, bytes, std::max(vpu, memoryCycles));
+          0, bytes, std::max(vpu, memoryCycles), vpu);
   for (auto [view, size] : llvm::zip(views, each))
     view.ring = Ring(e.builder, op->getLoc(), size < 0 ? 1 : 2, std::abs(size));
   SmallVector<int64_t> at(n.size(), 0);

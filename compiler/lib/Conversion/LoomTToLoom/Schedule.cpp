@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// What makes records out of placeless ones: SRAM offsets, then semaphores; and
-// the verifier of the result.
+// What makes records of placed ones: semaphores; and the verifier of the
+// result.
 
 #include "loom/Conversion/LoomTToLoom.h"
 
@@ -13,39 +13,6 @@
 
 using namespace mlir;
 using namespace mlir::loom;
-
-static constexpr int64_t kAlign = 64;
-
-/// A layer's buffers lie together, after those of the layer before, so that its
-/// first loads need not wait; round at the end of SRAM.
-LogicalResult mlir::loom::allocateSram(func::FuncOp func,
-                                       const loom_target &target) {
-  SmallVector<SmallVector<npu::BufOp>> layers(1);
-  for (Operation &op : func.getBody().front()) {
-    if (isa<npu::LayerOp>(op))
-      layers.emplace_back();
-    if (auto buf = dyn_cast<npu::BufOp>(op))
-      layers.back().push_back(buf);
-  }
-  OpBuilder builder(func.getContext());
-  int64_t next = 0;
-  for (ArrayRef<npu::BufOp> layer : layers) {
-    int64_t total = 0;
-    for (npu::BufOp buf : layer)
-      total += llvm::alignTo(npu::bytesOf(buf.getBuf().getType()), kAlign);
-    if (total > int64_t(target.sram_bytes))
-      return func.emitError()
-             << "a layer's buffers take " << total << " bytes, "
-             << "SRAM has " << target.sram_bytes;
-    if (next + total > int64_t(target.sram_bytes))
-      next = 0;
-    for (npu::BufOp buf : layer) {
-      buf.setOffset(next);
-      next += llvm::alignTo(npu::bytesOf(buf.getBuf().getType()), kAlign);
-    }
-  }
-  return success();
-}
 
 static SmallVector<Operation *> recordsOf(func::FuncOp func) {
   SmallVector<Operation *> ops;

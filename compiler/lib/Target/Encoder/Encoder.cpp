@@ -34,6 +34,7 @@ private:
   LogicalResult addConstantTensors();
   void addRecords();
   LogicalResult addLayers();
+  void measureSram();
   uint32_t locationOf(Location loc);
   uint32_t locationOf(Location loc, const std::string &operation);
 
@@ -255,12 +256,69 @@ LogicalResult Encoder::addLayers() {
     out.layers.push_back({op.getKind().str(), op.getShape().str(),
                           modulePath(op.getLoc()), sourceLine(op.getLoc()),
                           op.getTiling().str(), op.getBound().str(), row.macs,
-                          row.bytes, row.ideal, row.cycles,
+                          row.bytes, row.ideal, row.cycles, op.getRoofline(),
                           uint32_t(layer.last - layer.first)});
+    out.roofline += op.getRoofline();
     out.macs += row.macs;
   }
   out.utilisation = out.cycles ? double(out.mxuBusy) / double(out.cycles) : 0;
   return success();
+}
+
+/// Live ranges in program order. Buffers that come in turn are alive together
+/// in their layer: the next is loaded while the last is used.
+void Encoder::measureSram() {
+  struct Range {
+    npu::BufOp op;
+    size_t first = SIZE_MAX, last = 0; // layers
+  };
+  DenseMap<Value, Range> ranges;
+  size_t layer = 0;
+  for (Operation &op : func.getBody().front()) {
+    layer += isa<npu::LayerOp>(op);
+    if (auto buf = dyn_cast<npu::BufOp>(op)) {
+      ranges[buf.getBuf()] = {buf, SIZE_MAX, 0};
+      out.sramPeak = std::max<uint64_t>(
+          out.sramPeak,
+          buf.getOffset().value_or(0) + npu::bytesOf(buf.getBuf().getType()));
+      if (buf.getAfter()) // in the place of the one before
+        ranges.erase(buf.getBuf());
+      continue;
+    }
+    if (!npu::isRecord(&op))
+      continue;
+    for (Value operand : op.getOperands()) {
+      auto it = ranges.find(operand);
+      if (it == ranges.end())
+        continue;
+      it->second.first = std::min(it->second.first, layer);
+      it->second.last = layer;
+    }
+  }
+  // A tensor that is written over one that stayed needs no place of its own.
+  DenseMap<std::pair<uint64_t, size_t>, int64_t> leaving; // offset, layer
+  for (auto &[value, range] : ranges)
+    if (range.first < range.last && range.last)
+      leaving[{range.op.getOffset().value_or(0), range.last}] =
+          npu::bytesOf(value.getType());
+  std::vector<int64_t> change(layer + 2);
+  for (auto &[value, range] : ranges) {
+    if (range.first == SIZE_MAX)
+      continue;
+    const int64_t bytes = npu::bytesOf(value.getType());
+    auto over = leaving.find({range.op.getOffset().value_or(0), range.first});
+    change[range.first] += over == leaving.end()
+                               ? bytes
+                               : std::max<int64_t>(0, bytes - over->second);
+    if (over != leaving.end())
+      change[range.first + 1] += std::min(bytes, over->second);
+    change[range.last + 1] -= bytes;
+  }
+  int64_t live = 0;
+  for (int64_t c : change) {
+    live += c;
+    out.sramLiveBound = std::max<uint64_t>(out.sramLiveBound, live);
+  }
 }
 
 LogicalResult Encoder::run(const std::string &name) {
@@ -279,6 +337,7 @@ LogicalResult Encoder::run(const std::string &name) {
                                "or split the model";
   if (failed(addLayers()))
     return failure();
+  measureSram();
   entry.n_segments = 1;
   entry.macs = out.macs;
   entry.cycles = out.cycles;

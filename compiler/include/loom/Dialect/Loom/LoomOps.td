@@ -53,8 +53,12 @@ def SlotOp : Loom_Op<"slot"> {
 }
 
 def BufOp : Loom_Op<"buf"> {
-  let description = "A piece of SRAM, from its first use to its last.";
-  let arguments = (ins OptionalAttr<I64Attr>:$offset);
+  let description = [{
+    A piece of SRAM, from its first use to its last. With `after`, what it holds
+    comes next in turn: its first use follows that buffer's last, and in the end
+    both may have one place.
+  }];
+  let arguments = (ins Optional<Loom_Buf>:$after, OptionalAttr<I64Attr>:$offset);
   let results = (outs Loom_Buf:$buf);
 }
 
@@ -70,11 +74,13 @@ def MovedOp : Loom_Op<"moved"> {
 def LayerOp : Loom_Op<"layer"> {
   let description = [{
     The records that follow, up to the next one, are one layer: what it computes,
-    how it was tiled, and its products, memory traffic and ideal cycles.
+    how it was tiled, and its products, memory traffic, ideal cycles, and those
+    that no schedule of the program can do without (0: not known).
   }];
   let arguments = (ins StrAttr:$kind, StrAttr:$shape, StrAttr:$tiling,
                        StrAttr:$bound, I64Attr:$macs, I64Attr:$bytes,
-                       I64Attr:$ideal);
+                       I64Attr:$ideal,
+                       DefaultValuedAttr<I64Attr, "0">:$roofline);
 }
 
 def DmaOp : Loom_Op<"dma"> {

@@ -6,6 +6,8 @@
 #include "loom/Dialect/StableHLO/Elements.h"
 #include "loom/Dialect/StableHLO/StableHLO.h"
 
+#include "loom_num.h"
+
 #include "mlir/IR/BuiltinDialect.h"
 #include "mlir/IR/DialectResourceBlobManager.h"
 #include "llvm/ADT/APSInt.h"
@@ -297,8 +299,22 @@ OpFoldResult ConvertOp::fold(FoldAdaptor adaptor) {
   int64_t width = *elementBytes(out.getElementType());
   ElementConverter converter(in.getElementType(), out.getElementType());
   std::vector<char> bytes(count * width);
-  for (int64_t i = 0; i < count; ++i)
-    if (!converter.convert(from->element(i), bytes.data() + i * width))
+  // Parameters that a bf16 model keeps as f32: millions of them.
+  const bool narrow =
+      in.getElementType().isF32() && out.getElementType().isBF16();
+  for (int64_t i = 0; i < count; ++i) {
+    char *to = bytes.data() + i * width;
+    if (narrow) {
+      uint32_t bits;
+      memcpy(&bits, from->bytes().data() + 4 * i, 4);
+      if ((bits & 0x7fffffff) <= 0x7f800000) { // not a NaN
+        const uint16_t half = loom_num_to_bf16(bits);
+        memcpy(to, &half, 2);
+        continue;
+      }
+    }
+    if (!converter.convert(from->element(i), to))
       return {};
+  }
   return makeElements(out, bytes, from->isSplat());
 }
