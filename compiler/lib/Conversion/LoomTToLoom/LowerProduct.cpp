@@ -349,9 +349,10 @@ LogicalResult mlir::loom::lowerProduct(Emitter &emitter, const Memory &memory,
     return op->emitError()
            << "'" << op->getName().getStringRef() << "' of shape "
            << shapeText(result.getType())
-           << " does not fit the target: not even its smallest tile does, with "
-           << emitter.target.sram_bytes << " bytes of SRAM; choose a larger "
-           << "target or smaller strides";
+           << " does not fit the target: its smallest tile needs "
+           << program::smallestTileBytes(s, emitter.target)
+           << " bytes of SRAM, there are " << emitter.target.sram_bytes
+           << "; choose a larger target or smaller strides";
   const ProductTiling tiling = known->second.value_or(ProductTiling());
   const int64_t compulsory =
       s.g * (s.b * s.h * s.w * s.c + s.kh * s.kw * s.c * s.n) * s.elem +
