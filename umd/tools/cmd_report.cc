@@ -71,8 +71,7 @@ public:
 		};
 		std::vector<std::pair<size_t, size_t>> spans;
 		for (uint32_t i = 0; i < v.n_layers; i++)
-			spans.push_back({at(v.layers[i].first_unit),
-					 at(v.layers[i].first_unit + v.layers[i].n_units)});
+			spans.push_back({at(v.layers[i].first_unit), at(v.layers[i].first_unit + v.layers[i].n_units)});
 		const std::vector<uint64_t> cycles = planner::layerCycles(records, plan, spans);
 		for (uint32_t i = 0; i < v.n_layers; i++)
 			add(v.layers[i], spans[i], cycles[i]);

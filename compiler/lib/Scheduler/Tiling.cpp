@@ -266,6 +266,16 @@ std::vector<int64_t> ProductTiling::buffers(const ProductShape &s) const {
   return list;
 }
 
+int64_t mlir::loom::program::smallestTileBytes(const ProductShape &s,
+                                               const loom_target &target) {
+  ProductTiling t;
+  t.tn = std::min<int64_t>(target.cols, s.n);
+  t.tc = std::min<int64_t>(target.rows, s.c);
+  return alignUp(t.rows(s) * t.columns(s) * t.tc * s.elem) +
+         alignUp(t.tc * t.tn * s.elem) + alignUp(t.tn * s.outElem) +
+         alignUp(t.tn * s.resElem) + (s.bias + s.scale) * 2 * alignUp(t.tn * 4);
+}
+
 bool mlir::loom::program::tileProduct(const ProductShape &shape,
                                       const loom_target &target, int64_t sram,
                                       ProductTiling &best) {

@@ -295,3 +295,19 @@ TEST_F(CompileAndRun, LoopNeedsItsFeatures) {
     EXPECT_EQ(count(compiled, LOOM_OP_LOOP), 0u);
   }
 }
+
+/// A window of 255 x 255 pixels is more than 16 KiB of SRAM hold.
+TEST_F(CompileAndRun, NamesTheTileThatDoesNotFit) {
+  loom_target target;
+  ASSERT_TRUE(program::namedTarget("npu8", target));
+  target.sram_bytes = 16384;
+  target.features &= ~(1ull << LOOM_FEAT_DW);
+  CompiledProgram compiled;
+  EXPECT_FALSE(compile(textOf({1, 255, 8, 255, 1, 1, 0, 1, 1, false}), target,
+                       compiled));
+  EXPECT_NE(messages.find("'loomt.conv' of shape 1x1x1x8 does not fit the "
+                          "target: its smallest tile needs 260288 bytes of "
+                          "SRAM, there are 16384"),
+            std::string::npos)
+      << messages;
+}

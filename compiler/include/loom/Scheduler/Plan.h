@@ -35,9 +35,9 @@ Plan planRecords(const std::vector<Record> &records,
                  const std::vector<loom_prog_slot> &slots,
                  const loom_target &target);
 
-/// What each layer, records [first, last), adds to the time; in a loop, its part
-/// of the last iteration times their number. The layer that begins the loop has
-/// the rest of it.
+/// What each layer, records [first, last), adds to the time; in a loop, its
+/// part of the last iteration times their number. The layer that begins the
+/// loop has the rest of it.
 std::vector<uint64_t>
 layerCycles(const std::vector<Record> &records, const Plan &plan,
             const std::vector<std::pair<size_t, size_t>> &layers);

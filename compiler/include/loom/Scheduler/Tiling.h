@@ -54,6 +54,9 @@ struct ProductTiling {
   std::string text(const ProductShape &s) const;
 };
 
+/// SRAM that the smallest tile of a product takes.
+int64_t smallestTileBytes(const ProductShape &shape, const loom_target &target);
+
 /// The best tiling on a target whose buffers take at most `sram` bytes; false
 /// if not even the smallest fits.
 bool tileProduct(const ProductShape &shape, const loom_target &target,

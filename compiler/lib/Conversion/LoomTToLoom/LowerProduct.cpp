@@ -383,9 +383,10 @@ LogicalResult mlir::loom::lowerProduct(Emitter &emitter, const Memory &memory,
     return op->emitError()
            << "'" << op->getName().getStringRef() << "' of shape "
            << shapeText(result.getType())
-           << " does not fit the target: not even its smallest tile does, with "
-           << emitter.room.bytes() << " bytes of SRAM; choose a larger "
-           << "target or smaller strides";
+           << " does not fit the target: its smallest tile needs "
+           << program::smallestTileBytes(s, emitter.target)
+           << " bytes of SRAM, there are " << emitter.room.bytes()
+           << "; choose a larger target or smaller strides";
   const ProductTiling tiling = found ? *found : ProductTiling();
   const int64_t compulsory =
       s.g * (s.b * s.h * s.w * s.c + s.kh * s.kw * s.c * s.n) * s.elem +
