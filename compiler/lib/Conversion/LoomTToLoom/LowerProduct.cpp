@@ -388,9 +388,13 @@ LogicalResult mlir::loom::lowerProduct(Emitter &emitter, const Memory &memory,
            << " bytes of SRAM, there are " << emitter.room.bytes()
            << "; choose a larger target or smaller strides";
   const ProductTiling tiling = found ? *found : ProductTiling();
+  auto moved = [](bool here, int64_t bytes) { return here ? 0 : bytes; };
+  const int64_t pixels = s.b * s.oh * s.ow;
   const int64_t compulsory =
-      s.g * (s.b * s.h * s.w * s.c + s.kh * s.kw * s.c * s.n) * s.elem +
-      s.g * s.b * s.oh * s.ow * s.n * (s.outElem + s.resElem);
+      s.g * (moved(s.aHere, s.b * s.h * s.w * s.c * s.elem) +
+             moved(s.bHere, s.kh * s.kw * s.c * s.n * s.elem) +
+             moved(s.outHere, pixels * s.n * s.outElem) +
+             moved(s.resHere, pixels * s.n * s.resElem));
   const uint64_t array =
       form ? form->arrayCycles()
            : loom_ceil_div(uint64_t(s.macs()) * 64,
