@@ -80,7 +80,8 @@ void check(const move &m, bool from_slot, bool to_slot) {
                  out = r.slot(512);
   std::copy(m.source.begin(), m.source.end(), r.memory[a].begin());
   std::copy(m.before.begin(), m.before.end(), r.memory[b].begin());
-  std::memcpy(r.memory[l].data(), m.list.data(), 4 * m.list.size());
+  if (!m.list.empty())
+    std::memcpy(r.memory[l].data(), m.list.data(), 4 * m.list.size());
   program p;
   p.copy(LOOM_ADDR(a, 0), sram(in_sram), 512);
   p.copy(LOOM_ADDR(b, 0), sram(out_sram), 512);
