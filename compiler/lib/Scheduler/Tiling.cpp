@@ -18,7 +18,7 @@ constexpr int64_t kAlign = 64;
 constexpr int64_t kMax16 = 65535;
 /// Cycles that it is worth to do with one record less, a row or column of the
 /// array.
-constexpr int64_t kRecordWorth = 2;
+constexpr int64_t kRecordWorth = 4;
 
 int64_t ceilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
 int64_t alignUp(int64_t v) { return ceilDiv(v, kAlign) * kAlign; }
