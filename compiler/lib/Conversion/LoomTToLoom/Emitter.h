@@ -148,6 +148,16 @@ private:
 program::ProductShape shapeOfProduct(Operation *op,
                                      llvm::function_ref<bool(Value)> here);
 
+/// Cycles of a convolution in the array's depthwise mode, with a share of its
+/// traffic; nothing if it cannot be done so in this room.
+std::optional<uint64_t> depthwiseCost(Operation *op, const loom_target &target,
+                                      TilingCache &tilings, const Room &room,
+                                      llvm::function_ref<bool(Value)> here);
+
+/// Traffic that computation hides still delays what is loaded ahead: a share of
+/// it is added to what a layer costs.
+inline constexpr uint64_t kHiddenShare = 8;
+
 LogicalResult lowerScalar(Emitter &emitter, const Memory &memory,
                           Operation *op);
 LogicalResult lowerProduct(Emitter &emitter, const Memory &memory,

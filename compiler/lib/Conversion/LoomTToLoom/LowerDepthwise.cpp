@@ -18,7 +18,7 @@ struct Tile {
   int64_t g = 0, b = 0, y = 0, x = 0;
 };
 
-/// What a tile takes in SRAM.
+/// What a tile takes in SRAM besides what is there already.
 struct Sizes {
   int64_t a = 0, b = 0, out = 0, res = 0, table = 0;
 };
@@ -94,11 +94,13 @@ bool Depthwise::eligible() const {
 
 Sizes Depthwise::sizes(const Tile &tile) const {
   const int64_t pixels = tile.b * tile.y * tile.x;
-  return {tile.b * reach(tile.y, s.sy, s.kh, s.dy, s.h) *
-              reach(tile.x, s.sx, s.kw, s.dx, s.w) * tile.g * s.elem,
+  auto moved = [](bool here, int64_t bytes) { return here ? 0 : bytes; };
+  return {moved(s.aHere, tile.b * reach(tile.y, s.sy, s.kh, s.dy, s.h) *
+                             reach(tile.x, s.sx, s.kw, s.dx, s.w) * tile.g *
+                             s.elem),
           s.kh * s.kw * tile.g * s.n * s.elem,
-          pixels * tile.g * s.n * s.outElem, pixels * tile.g * s.n * s.resElem,
-          tile.g * 4};
+          moved(s.outHere, pixels * tile.g * s.n * s.outElem),
+          moved(s.resHere, pixels * tile.g * s.n * s.resElem), tile.g * 4};
 }
 
 bool Depthwise::fits(const Tile &tile) const {
@@ -243,38 +245,47 @@ void Depthwise::emit(const Tile &at, const Tile &size, Value weights,
   };
   const Box in = part(p.input, yLo, xLo, rows, columns, 1),
             out = part(p.out, at.y, at.x, size.y, size.x, s.n);
-  Value a = aRing.next(), o = outRing.next(), r;
-  e.load(loc, in.mem, a, layoutDense(in));
+  auto lies = [](bool here, const Box &box) {
+    return here ? layoutHere(box) : layoutDense(box);
+  };
+  const Layout inLies = lies(s.aHere, in), outLies = lies(s.outHere, out);
+  Value a = s.aHere ? in.mem : aRing.next(),
+        o = s.outHere ? out.mem : outRing.next(), r;
+  if (!s.aHere)
+    e.load(loc, in.mem, a, inLies);
+  Layout resLies;
   if (s.resElem) {
     const Box res = part(p.residual, at.y, at.x, size.y, size.x, s.n);
-    r = resRing.next();
-    e.load(loc, res.mem, r, layoutDense(res));
+    resLies = lies(s.resHere, res);
+    r = s.resHere ? res.mem : resRing.next();
+    if (!s.resHere)
+      e.load(loc, res.mem, r, resLies);
   }
   auto array = [&](ArrayRef<int64_t> v) { return b.getDenseI64ArrayAttr(v); };
-  const int64_t inPixel = size.g * s.elem, outPixel = size.g * s.n * s.outElem,
-                resPixel = size.g * s.n * s.resElem;
+  const ArrayRef<int64_t> as = inLies.stride, os = outLies.stride,
+                          rs = resLies.stride;
   DenseI64ArrayAttr clamp, res;
   if (p.clamp)
     clamp = array({p.clamp->first, p.clamp->second});
   for (int64_t n = 0; n < s.n; ++n) {
     if (r)
-      res = array({n * s.resElem, p.resType, size.x * resPixel, resPixel,
-                   s.n * s.resElem});
+      res = array({resLies.sramOffset + n * rs[4], p.resType, rs[1], rs[2],
+                   rs[3]});
     auto record = npu::MxuOp::create(
         b, loc, a, weights, o, s.bias ? bias[n] : Value(), scale, r,
         array({s.type, p.outType}), array({LOOM_ACC_ZERO, 0, size.g}),
-        array({0, rows, columns, columns * inPixel, inPixel, s.elem}),
+        array({inLies.sramOffset, rows, columns, as[1], as[2], as[3]}),
         array({s.kh, s.kw, 1, s.sy, s.sx, s.dy, s.dx, p.py - at.y * s.sy + yLo,
                p.px - at.x * s.sx + xLo}),
         array({n * s.elem, size.g * s.n * s.elem, s.n * s.elem}),
         array({size.y, size.x, size.g}),
-        array({size.b, 1, rows * columns * inPixel, 0, 0, 0,
-               size.y * size.x * outPixel, 0}),
-        array({n * s.outElem, size.x * outPixel, outPixel, s.n * s.outElem}),
+        array({size.b, 1, as[0], 0, 0, 0, os[0], 0}),
+        array({outLies.sramOffset + n * os[4], os[1], os[2], os[3]}),
         b.getI64IntegerAttr(0), clamp, res, nullptr, nullptr);
     record.setDepthwise(true);
   }
-  e.store(loc, o, out.mem, layoutDense(out));
+  if (!s.outHere)
+    e.store(loc, o, out.mem, outLies);
 }
 
 void Depthwise::run() {

@@ -358,6 +358,24 @@ ProductShape mlir::loom::shapeOfProduct(Operation *op,
   return s;
 }
 
+std::optional<uint64_t>
+mlir::loom::depthwiseCost(Operation *op, const loom_target &target,
+                          TilingCache &tilings, const Room &room,
+                          llvm::function_ref<bool(Value)> here) {
+  OpBuilder none(op->getContext());
+  Emitter emitter(none, target, tilings);
+  emitter.room = room;
+  Product p = productOf(Memory(), op);
+  p.shape = shapeOfProduct(op, here);
+  std::unique_ptr<GroupedForm> form = makeDepthwise(emitter, op, p);
+  if (!form->choose(~0ull))
+    return std::nullopt;
+  return form->cycles +
+         loom_ceil_div(form->bytes * 64,
+                       loom_mem_bandwidth64(&target.mem[0])) /
+             kHiddenShare;
+}
+
 LogicalResult mlir::loom::lowerProduct(Emitter &emitter, const Memory &memory,
                                        Operation *op) {
   auto conv = dyn_cast<loomt::ConvOp>(op);

@@ -18,8 +18,6 @@ constexpr uint64_t kImpossible = ~0ull;
 constexpr int64_t kMaxLayers = 256;
 /// A vector tile that pays for its record.
 constexpr int64_t kTileBytes = 16384;
-/// Traffic that computation hides still delays what is loaded ahead.
-constexpr uint64_t kHiddenShare = 8;
 
 struct Layer {
   Operation *op;
@@ -178,9 +176,12 @@ std::vector<Group> Chooser::groups() {
 uint64_t Chooser::productCost(Layer &layer, const Room &room) {
   auto here = [&](Value root) { return offsets.contains(root); };
   auto conv = dyn_cast<loomt::ConvOp>(layer.op);
-  // Groups that go together want all of SRAM and copies of their own.
-  if (conv && conv.getGroups() > 1)
+  if (conv && conv.getGroups() > 1) {
+    if (auto cycles = depthwiseCost(layer.op, target, tilings, room, here))
+      return *cycles;
+    // Groups that go together want all of SRAM and copies of their own.
     return room.bytes() == int64_t(target.sram_bytes) ? 0 : kImpossible;
+  }
   ProductShape shape = shapeOfProduct(layer.op, here);
   const ProductTiling *tiling = tilings.find(shape, room);
   return tiling ? tiling->score + moving(tiling->bytes) / kHiddenShare
