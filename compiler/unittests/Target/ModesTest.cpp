@@ -159,6 +159,62 @@ TEST_F(CompileAndRun, DepthwiseModeGivesTheSameBits) {
   }
 }
 
+namespace {
+/// y = dw(dw(x)), z = dw with stride 2 of y, and y + dw(y): maps, results and a
+/// residual of depthwise layers that can stay in SRAM.
+std::string depthwiseChain() {
+  auto conv = [](StringRef name, StringRef x, int stride, int out) {
+    const std::string o = std::to_string(out), n = std::to_string(stride);
+    return "  " + name.str() + " = \"stablehlo.convolution\"(" + x.str() +
+           ", %w) <{window_strides = array<i64: " + n + ", " + n +
+           ">, padding = array<i64: 1, 1, 1, 1>, lhs_dilation = array<i64: 1, "
+           "1>, rhs_dilation = array<i64: 1, 1>, window_reversal = array<i1: "
+           "false, false>, input_batch_dimension = 0 : i64, "
+           "input_feature_dimension = 3 : i64, input_spatial_dimensions = "
+           "array<i64: 1, 2>, kernel_input_feature_dimension = 2 : i64, "
+           "kernel_output_feature_dimension = 3 : i64, "
+           "kernel_spatial_dimensions = array<i64: 0, 1>, "
+           "output_batch_dimension = 0 : i64, output_feature_dimension = 3 : "
+           "i64, output_spatial_dimensions = array<i64: 1, 2>, "
+           "feature_group_count = 48 : i64, batch_group_count = 1 : i64}> : "
+           "(tensor<1x14x14x48xf32>, tensor<3x3x1x48xf32>) -> tensor<1x" +
+           o + "x" + o + "x48xf32>\n";
+  };
+  return "func.func @main(%x: tensor<1x14x14x48xf32>, %w: "
+         "tensor<3x3x1x48xf32>) -> (tensor<1x7x7x48xf32>, "
+         "tensor<1x14x14x48xf32>) {\n" +
+         conv("%0", "%x", 1, 14) + conv("%1", "%0", 1, 14) +
+         conv("%2", "%1", 2, 7) + conv("%3", "%1", 1, 14) +
+         "  %4 = \"stablehlo.add\"(%3, %1) : (tensor<1x14x14x48xf32>, "
+         "tensor<1x14x14x48xf32>) -> tensor<1x14x14x48xf32>\n"
+         "  return %2, %4 : tensor<1x7x7x48xf32>, tensor<1x14x14x48xf32>\n}";
+}
+} // namespace
+
+TEST_F(CompileAndRun, MapsOfDepthwiseLayersStay) {
+  const std::vector<float> x = values(14 * 14 * 48, 1), w = values(9 * 48, 2);
+  const Shape same{1, 14, 48, 3, 1, 1, 1, 1, 14, false},
+      half{1, 14, 48, 3, 2, 1, 1, 1, 7, false};
+  auto dw = [&](const Shape &s, const std::vector<float> &in) {
+    return naive(s, in, w, {}, {});
+  };
+  const std::vector<float> y = dw(same, dw(same, x));
+  std::vector<float> sum = dw(same, y);
+  for (size_t i = 0; i < sum.size(); ++i)
+    sum[i] += y[i];
+  for (const char *name : {"npu16", "npu64"}) {
+    CompiledProgram compiled;
+    ASSERT_TRUE(compile(depthwiseChain(), name, compiled)) << messages;
+    EXPECT_EQ(compiled.scratchBytes, 0u) << name;
+    RunResult result =
+        runProgram(compiled.file.bytes(), {bytes(x), bytes(w)});
+    ASSERT_EQ(result.error, "") << name;
+    ASSERT_EQ(result.outputs.size(), 2u);
+    expectBits(as<float>(result.outputs[0]), dw(half, y));
+    expectBits(as<float>(result.outputs[1]), sum);
+  }
+}
+
 /// The array's own time in depthwise records against the peak of the mode.
 TEST_F(CompileAndRun, DepthwiseModeComesNearItsPeak) {
   const Shape shapes[] = {{1, 112, 32, 3, 1, 1, 1, 1, 112, false},
