@@ -34,6 +34,7 @@ private:
   int64_t tileBytes(ArrayRef<int64_t> tile, SmallVectorImpl<int64_t> *each);
   bool fitsRoom();
   bool chooseTile();
+  bool lanesAreResults(ArrayRef<int64_t> stride) const;
   void emitTile(ArrayRef<int64_t> at);
   void buildProgram();
   size_t kept() const { return n.size() - reduced; }
@@ -206,6 +207,20 @@ void Scalar::buildProgram() {
                           views.size() - 1, registers.back(), 0, 0));
 }
 
+/// Whether neighbouring results lie closer in an operand than neighbouring
+/// elements of one result. The order of a result's elements stays, and with it
+/// the bits.
+bool Scalar::lanesAreResults(ArrayRef<int64_t> stride) const {
+  auto closest = [&](size_t from, size_t to) {
+    int64_t least = INT64_MAX;
+    for (size_t d = from; d < to; ++d)
+      if (n[d] > 1 && stride[d])
+        least = std::min(least, std::abs(stride[d]));
+    return least;
+  };
+  return reduced && closest(0, kept()) < closest(kept(), n.size());
+}
+
 void Scalar::emitTile(ArrayRef<int64_t> at) {
   SmallVector<int64_t> size;
   for (size_t d = 0; d < n.size(); ++d)
@@ -239,6 +254,12 @@ void Scalar::emitTile(ArrayRef<int64_t> at) {
       dims.push_back(d);
   if (dims.size() > 6) // the last reduced dimension is one of size 1
     dims.pop_back();
+  // What lies closest together goes innermost: rows along their elements,
+  // windows and columns along the results, which then are lanes.
+  if (lanesAreResults(layouts.front().stride))
+    llvm::stable_sort(dims, [&](size_t a, size_t b) {
+      return a >= kept() && b < kept();
+    });
   const size_t pad = 6 - dims.size();
   counts.assign(pad, 1);
   for (auto [i, d] : llvm::enumerate(dims)) {
