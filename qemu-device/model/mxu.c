@@ -209,15 +209,43 @@ static void pack_b(struct block *k)
 	}
 }
 
+/* Whether A is a transposed matrix: its pixels lie side by side, its products apart. */
+static bool is_transposed(const struct loom_mxu *m)
+{
+	return m->type == LOOM_MXU_F32 && m->a_sw == 4 && m->kh * m->kw == 1 && m->oh == 1 && m->sx == 1 &&
+	       !m->py && !m->px && m->ow <= m->iw;
+}
+
+/* Packs rows of a transposed A, a few products of all rows at a time. */
+static void pack_transposed(const struct block *k, uint32_t first, uint32_t rows, uint32_t *dst)
+{
+	enum { ABREAST = 8 };
+	const uint8_t *src = k->a + (ptrdiff_t)k->k * k->m->a_sc + (ptrdiff_t)first * 4;
+	const ptrdiff_t step = k->m->a_sc;
+	uint32_t c = 0;
+
+	for (; c + ABREAST <= k->len; c += ABREAST, src += ABREAST * step)
+		for (uint32_t i = 0; i < rows; i++)
+			for (uint32_t j = 0; j < ABREAST; j++)
+				dst[(size_t)i * BLOCK_K + c + j] = load32(src + j * step + (size_t)i * 4);
+	for (; c < k->len; c++, src += step)
+		for (uint32_t i = 0; i < rows; i++)
+			dst[(size_t)i * BLOCK_K + c] = load32(src + (size_t)i * 4);
+}
+
 /* Rows first to first + rows of A, packed. */
 static void rows_packed(const struct block *k, uint32_t first, uint32_t rows, struct loom_gemm *g)
 {
 	const void *a[BLOCK_M];
+	const bool transposed = is_transposed(k->m);
 
 	for (uint32_t i = 0; i < rows; i++) {
 		a[i] = k->packed_a + (size_t)i * BLOCK_K * 4;
-		pack_row(k, first + i, k->packed_a + (size_t)i * BLOCK_K * 4);
+		if (!transposed)
+			pack_row(k, first + i, k->packed_a + (size_t)i * BLOCK_K * 4);
 	}
+	if (transposed)
+		pack_transposed(k, first, rows, (uint32_t *)(void *)k->packed_a);
 	g->a = a;
 	g->taps = 1;
 	if (k->m->type == LOOM_MXU_INT8) {

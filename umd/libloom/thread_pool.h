@@ -98,7 +98,7 @@ private:
 	std::vector<std::thread> helpers;
 	task work;
 	std::atomic<uint64_t> state{0}; // round, number of indices, next index
-	std::atomic<unsigned> left{0};  // indices that are not done
+	std::atomic<unsigned> left{0};	// indices that are not done
 	std::atomic<unsigned> asleep{0};
 	bool stopping = false;
 };

@@ -206,8 +206,7 @@ TEST_F(CompileAndRun, MapsOfDepthwiseLayersStay) {
     CompiledProgram compiled;
     ASSERT_TRUE(compile(depthwiseChain(), name, compiled)) << messages;
     EXPECT_EQ(compiled.scratchBytes, 0u) << name;
-    RunResult result =
-        runProgram(compiled.file.bytes(), {bytes(x), bytes(w)});
+    RunResult result = runProgram(compiled.file.bytes(), {bytes(x), bytes(w)});
     ASSERT_EQ(result.error, "") << name;
     ASSERT_EQ(result.outputs.size(), 2u);
     expectBits(as<float>(result.outputs[0]), dw(half, y));

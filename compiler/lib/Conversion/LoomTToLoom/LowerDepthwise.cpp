@@ -111,8 +111,7 @@ bool Depthwise::fits(const Tile &tile) const {
   buffers.insert(buffers.end(), 2 * (s.bias * s.n + s.scale), aligned(z.table));
   llvm::sort(buffers, std::greater<>());
   const int64_t results = tile.b * tile.y * tile.x * tile.g;
-  return e.room.pack(buffers) &&
-         results * 4 <= int64_t(e.target.acc_bytes) &&
+  return e.room.pack(buffers) && results * 4 <= int64_t(e.target.acc_bytes) &&
          results * s.kh * s.kw <= int64_t(LOOM_CAP_MXU_MACS) &&
          std::max({tile.g, tile.b, tile.y, tile.x}) <= UINT16_MAX;
 }
@@ -269,8 +268,8 @@ void Depthwise::emit(const Tile &at, const Tile &size, Value weights,
     clamp = array({p.clamp->first, p.clamp->second});
   for (int64_t n = 0; n < s.n; ++n) {
     if (r)
-      res = array({resLies.sramOffset + n * rs[4], p.resType, rs[1], rs[2],
-                   rs[3]});
+      res = array(
+          {resLies.sramOffset + n * rs[4], p.resType, rs[1], rs[2], rs[3]});
     auto record = npu::MxuOp::create(
         b, loc, a, weights, o, s.bias ? bias[n] : Value(), scale, r,
         array({s.type, p.outType}), array({LOOM_ACC_ZERO, 0, size.g}),

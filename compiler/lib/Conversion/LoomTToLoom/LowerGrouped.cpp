@@ -56,8 +56,7 @@ void Grouped::consider(int64_t groups, int64_t rows) {
   for (int64_t size : {aBytes, bBytes, outBytes, resBytes, groups * s.n * 4})
     buffers.insert(buffers.end(), 2, aligned(size));
   llvm::sort(buffers, std::greater<>());
-  if (!e.room.pack(buffers) ||
-      pixels * s.n * 4 > int64_t(e.target.acc_bytes) ||
+  if (!e.room.pack(buffers) || pixels * s.n * 4 > int64_t(e.target.acc_bytes) ||
       pixels * s.n * k > int64_t(LOOM_CAP_MXU_MACS) || s.w > 65535 ||
       s.ow > 65535)
     return;

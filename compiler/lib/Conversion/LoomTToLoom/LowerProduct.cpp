@@ -371,8 +371,7 @@ mlir::loom::depthwiseCost(Operation *op, const loom_target &target,
   if (!form->choose(~0ull))
     return std::nullopt;
   return form->cycles +
-         loom_ceil_div(form->bytes * 64,
-                       loom_mem_bandwidth64(&target.mem[0])) /
+         loom_ceil_div(form->bytes * 64, loom_mem_bandwidth64(&target.mem[0])) /
              kHiddenShare;
 }
 

@@ -257,9 +257,8 @@ void Scalar::emitTile(ArrayRef<int64_t> at) {
   // What lies closest together goes innermost: rows along their elements,
   // windows and columns along the results, which then are lanes.
   if (lanesAreResults(layouts.front().stride))
-    llvm::stable_sort(dims, [&](size_t a, size_t b) {
-      return a >= kept() && b < kept();
-    });
+    llvm::stable_sort(
+        dims, [&](size_t a, size_t b) { return a >= kept() && b < kept(); });
   const size_t pad = 6 - dims.size();
   counts.assign(pad, 1);
   for (auto [i, d] : llvm::enumerate(dims)) {

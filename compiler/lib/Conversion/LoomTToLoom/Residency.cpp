@@ -86,7 +86,8 @@ bool mlir::loom::isProducer(Operation *op) {
 void Chooser::collect(func::FuncOp func, const DenseSet<Value> &fixed) {
   const LoopSpans loops(func.getBody().front());
   for (Operation &op : func.getBody().front()) {
-    if (isa<loomt::AtOp>(op)) // moved by a register, which records in place are not
+    if (isa<loomt::AtOp>(
+            op)) // moved by a register, which records in place are not
       ranges.erase(loomt::Ref::of(op.getOperand(0)).root);
     if (isa<loomt::ViewOp, loomt::ConstantOp, loomt::AtOp>(op))
       continue;
