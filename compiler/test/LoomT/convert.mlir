@@ -48,3 +48,16 @@ func.func @main(%x: tensor<1x4x4x3xf32>) -> tensor<1x2x2x3xf32> {
   }) : (tensor<1x4x4x3xf32>, tensor<f32>) -> tensor<1x2x2x3xf32>
   return %0 : tensor<1x2x2x3xf32>
 }
+
+// -----
+
+// Leading zeros of 32 bits are one micro-operation, CLZ (88). Of 8 bits only those of the byte count: AND (80) 255,
+// CLZ, ISUB (65) 24.
+// CHECK-LABEL: func.func @zeros
+// CHECK-DAG: "loomt.map"(%arg0) <{imms = array<i32>, program = array<i32: 1, 0, 0, 0, 88, 0, 0, 0>}> : (tensor<8xi32>)
+// CHECK-DAG: "loomt.map"(%arg1) <{imms = array<i32: 255, 24>, program = array<i32: 1, 0, 0, 0, 80, 0, -1, 0, 88, 1, 0, 0, 65, 2, -2, 0>}> : (tensor<8xi8>)
+func.func @zeros(%a: tensor<8xi32>, %b: tensor<8xi8>) -> (tensor<8xi32>, tensor<8xi8>) {
+  %0 = "stablehlo.count_leading_zeros"(%a) : (tensor<8xi32>) -> tensor<8xi32>
+  %1 = "stablehlo.count_leading_zeros"(%b) : (tensor<8xi8>) -> tensor<8xi8>
+  return %0, %1 : tensor<8xi32>, tensor<8xi8>
+}

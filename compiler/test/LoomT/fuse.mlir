@@ -40,6 +40,17 @@ func.func @main() -> tensor<2xf32> {
 
 // -----
 
+// Bytes too: of 1 and of -1.
+// CHECK-LABEL: func.func @zeros
+// CHECK: "loomt.constant"() <{value = dense<[7, 0]> : tensor<2xi8>}>
+func.func @zeros() -> tensor<2xi8> {
+  %0 = "stablehlo.constant"() <{value = dense<[1, -1]> : tensor<2xi8>}> : () -> tensor<2xi8>
+  %1 = "stablehlo.count_leading_zeros"(%0) : (tensor<2xi8>) -> tensor<2xi8>
+  return %1 : tensor<2xi8>
+}
+
+// -----
+
 // A residual that exists before the product goes into its epilogue, behind the bias.
 // CHECK-LABEL: func.func @residual
 // CHECK: "loomt.contract"(%arg0, {{.*}}, %arg1, %{{.*}}) <{hi = 0x7F800000 : f32, lo = 0.000000e+00 : f32, operandSegmentSizes = array<i32: 1, 1, 1, 0, 1>}>

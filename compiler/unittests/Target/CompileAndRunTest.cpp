@@ -427,6 +427,37 @@ func.func @main(%x: tensor<64x80xf32>, %w1: tensor<80x96xf32>, %w2: tensor<96x96
   EXPECT_GT(small.scratchBytes, 0u);
 }
 
+TEST_F(CompileAndRun, LeadingZerosOfWordsAndBytes) {
+  std::vector<int32_t> a = {0, -1, INT32_MIN, INT32_MAX};
+  std::vector<int8_t> b;
+  for (int shift = 0; shift < 32; ++shift)
+    for (uint32_t low : {0u, 1u})
+      a.push_back(int32_t(uint32_t(1) << shift | low));
+  for (int value = -128; value < 128; ++value)
+    b.push_back(int8_t(value));
+  ASSERT_EQ(a.size(), 68u);
+  auto out = run(R"mlir(
+func.func @main(%a: tensor<68xi32>, %b: tensor<256xi8>) -> (tensor<68xi32>, tensor<256xi8>) {
+  %0 = "stablehlo.count_leading_zeros"(%a) : (tensor<68xi32>) -> tensor<68xi32>
+  %1 = "stablehlo.count_leading_zeros"(%b) : (tensor<256xi8>) -> tensor<256xi8>
+  return %0, %1 : tensor<68xi32>, tensor<256xi8>
+})mlir",
+                 {bytes(a), bytes(b)});
+  ASSERT_EQ(out.size(), 2u);
+  auto zeros = [](uint32_t value, int width) {
+    int n = 0;
+    while (n < width && !(value >> (width - 1 - n) & 1))
+      ++n;
+    return n;
+  };
+  const auto words = as<int32_t>(out[0]);
+  const auto octets = as<int8_t>(out[1]);
+  for (size_t i = 0; i < a.size(); ++i)
+    EXPECT_EQ(words[i], zeros(uint32_t(a[i]), 32)) << a[i];
+  for (size_t i = 0; i < b.size(); ++i)
+    EXPECT_EQ(octets[i], zeros(uint8_t(b[i]), 8)) << int(b[i]);
+}
+
 TEST_F(CompileAndRun, ListsEverythingThatCannotRun) {
   CompiledProgram compiled;
   EXPECT_FALSE(compile(R"mlir(

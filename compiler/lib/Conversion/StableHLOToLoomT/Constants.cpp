@@ -226,6 +226,8 @@ static std::optional<uint32_t> apply(int32_t op, uint32_t a, uint32_t b,
     return loom_num_shr(a, b);
   case LOOM_UOP_SAR:
     return loom_num_sar(a, b);
+  case LOOM_UOP_CLZ:
+    return loom_num_clz(a);
   case LOOM_UOP_IEQ:
     return a == b;
   case LOOM_UOP_INE:

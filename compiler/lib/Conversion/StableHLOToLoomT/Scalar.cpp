@@ -125,6 +125,15 @@ static int32_t emitConvert(Program &program, int32_t value, Type from,
                       program.imm(uint32_t(-(1 << (bits - 1)))));
 }
 
+/// Of a type narrower than the register: neither the bits of its sign extension
+/// nor the zeros above them count.
+static int32_t emitNarrowLeadingZeros(Program &program, int32_t value,
+                                      unsigned bits) {
+  value = program.emit(LOOM_UOP_AND, value, program.imm((1u << bits) - 1));
+  value = program.emit(LOOM_UOP_CLZ, value);
+  return program.emit(LOOM_UOP_ISUB, value, program.imm(32 - bits));
+}
+
 static FailureOr<int32_t> emitCompare(stablehlo::CompareOp op,
                                       ArrayRef<int32_t> v, Program &program,
                                       std::string &why) {
@@ -227,9 +236,12 @@ FailureOr<int32_t> mlir::loom::emitScalar(Operation *op, ArrayRef<int32_t> v,
     return failure();
   }
   if (!isFloat && type.getIntOrFloatBitWidth() < 32 &&
+      isa<stablehlo::ClzOp>(op))
+    return emitNarrowLeadingZeros(program, v[0], type.getIntOrFloatBitWidth());
+  if (!isFloat && type.getIntOrFloatBitWidth() < 32 &&
       isa<stablehlo::ShiftLeftOp, stablehlo::ShiftRightLogicalOp,
-          stablehlo::ShiftRightArithmeticOp, stablehlo::ClzOp,
-          stablehlo::PopulationCountOp>(op)) {
+          stablehlo::ShiftRightArithmeticOp, stablehlo::PopulationCountOp>(
+          op)) {
     why = "shifts and bit counts exist for 32-bit integers";
     return failure();
   }

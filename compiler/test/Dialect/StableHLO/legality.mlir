@@ -2,7 +2,7 @@
 // RUN: not loom-opt %s -loom-check-legality 2>&1 | FileCheck %s
 
 // Everything at once, with line, module, operation, reason, remedy, count.
-// CHECK: error: 12 things in this program cannot be compiled
+// CHECK: error: 13 things in this program cannot be compiled
 // CHECK: note: {{.*}}main: argument 1 is ?x4: shapes known only at run time are not compiled; export with concrete sizes, e.g. a batch of 1
 // CHECK: note: {{.*}}main: argument 2 has element type f64, which is not compiled; convert to f32, bf16, i8 or i32
 // CHECK: note: model.py:7:3: CNN/Dense_0: stablehlo.sort: sorting is not compiled; sort on the host after the model (2 times)
@@ -15,6 +15,7 @@
 // CHECK: note: stablehlo.reduce: its reducer is not one of add
 // CHECK: note: stablehlo.convolution: batch_group_count above 1 is not compiled; it arises in weight gradients
 // CHECK: note: stablehlo.uniform_quantize: quantised types are not compiled
+// CHECK: note: stablehlo.count_leading_zeros: operand 0 has element type i1, which this operation does not take; convert to f32, bf16, i8 or i32
 #line = loc("model.py":7:3)
 #scope = loc("jit(f)/CNN/Dense_0/sort"(#line))
 func.func @main(%x: tensor<4x4xf32>, %d: tensor<?x4xf32>, %e: tensor<4xf64>, %i: tensor<2xi32>, %img: tensor<2x8x8x2xf32>, %k: tensor<3x3x2x2xf32>) {
@@ -58,5 +59,6 @@ func.func @main(%x: tensor<4x4xf32>, %d: tensor<?x4xf32>, %e: tensor<4xf64>, %i:
     feature_group_count = 1 : i64, batch_group_count = 2 : i64}>
     : (tensor<2x8x8x2xf32>, tensor<3x3x2x2xf32>) -> tensor<1x6x6x2xf32> loc(unknown)
   %q = "stablehlo.uniform_quantize"(%x) : (tensor<4x4xf32>) -> tensor<4x4xf32> loc(unknown)
+  %z = "stablehlo.count_leading_zeros"(%b) : (tensor<4x4xi1>) -> tensor<4x4xi1> loc(unknown)
   return
 }

@@ -204,6 +204,7 @@ const SupportRow kSupported[] = {
     {"stablehlo.convert", kAny, kAny},
     {"stablehlo.convolution", kNumber, kNumber, checkConvolution},
     {"stablehlo.cosine", kFloat, kFloat, nullptr, kTrans},
+    {"stablehlo.count_leading_zeros", kInt, kInt},
     {"stablehlo.divide", kNumber, kNumber},
     {"stablehlo.dot_general", kNumber, kNumber, checkDot},
     {"stablehlo.dynamic_slice", kAny, kAny, checkStaticStart},
