@@ -4,7 +4,7 @@
 #include <cstring>
 
 #include <fmt/format.h>
-#include <zlib.h>
+#include <libdeflate.h>
 
 #include "objects.h"
 
@@ -13,15 +13,7 @@ namespace {
 
 uint32_t crc32_of(const void *bytes, size_t size)
 {
-	uLong crc = ::crc32(0, nullptr, 0);
-	auto *p = static_cast<const Bytef *>(bytes);
-	while (size) {
-		const uInt piece = size > (1u << 30) ? 1u << 30 : static_cast<uInt>(size);
-		crc = ::crc32(crc, p, piece);
-		p += piece;
-		size -= piece;
-	}
-	return static_cast<uint32_t>(crc);
+	return libdeflate_crc32(0, bytes, size);
 }
 
 uint32_t meta_crc(const program &p)
@@ -29,9 +21,8 @@ uint32_t meta_crc(const program &p)
 	const auto *head = reinterpret_cast<const uint8_t *>(p.meta.data());
 	loom_prog_header blank = *p.view.header;
 	blank.meta_crc = 0;
-	uLong crc = ::crc32(0, reinterpret_cast<const Bytef *>(&blank), sizeof(blank));
-	return static_cast<uint32_t>(
-		::crc32(crc, head + sizeof(blank), static_cast<uInt>(p.view.header->meta_bytes - sizeof(blank))));
+	const uint32_t crc = libdeflate_crc32(0, &blank, sizeof(blank));
+	return libdeflate_crc32(crc, head + sizeof(blank), p.view.header->meta_bytes - sizeof(blank));
 }
 
 [[noreturn]] void refuse(const std::string &what, const loom_prog_error &e)

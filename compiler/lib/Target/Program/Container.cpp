@@ -2,7 +2,8 @@
 
 #include "loom/Target/Program/Container.h"
 
-#include <array>
+#include <libdeflate.h>
+
 #include <cerrno>
 #include <cstring>
 #include <fcntl.h>
@@ -139,34 +140,7 @@ Image Container::finish() {
 
 uint32_t mlir::loom::program::crc32(const uint8_t *data, size_t bytes,
                                     uint32_t before) {
-  // Eight tables: constants can be hundreds of megabytes.
-  static const auto tables = [] {
-    std::array<std::array<uint32_t, 256>, 8> t;
-    for (uint32_t i = 0; i < 256; ++i) {
-      uint32_t c = i;
-      for (int k = 0; k < 8; ++k)
-        c = c & 1 ? c >> 1 ^ 0xedb88320u : c >> 1;
-      t[0][i] = c;
-    }
-    for (uint32_t i = 0; i < 256; ++i)
-      for (int k = 1; k < 8; ++k)
-        t[k][i] = t[k - 1][i] >> 8 ^ t[0][t[k - 1][i] & 0xff];
-    return t;
-  }();
-  uint32_t crc = ~before;
-  for (; bytes >= 8; bytes -= 8, data += 8) {
-    uint32_t a, b;
-    memcpy(&a, data, 4);
-    memcpy(&b, data + 4, 4);
-    a ^= crc;
-    crc = tables[7][a & 0xff] ^ tables[6][a >> 8 & 0xff] ^
-          tables[5][a >> 16 & 0xff] ^ tables[4][a >> 24] ^ tables[3][b & 0xff] ^
-          tables[2][b >> 8 & 0xff] ^ tables[1][b >> 16 & 0xff] ^
-          tables[0][b >> 24];
-  }
-  for (; bytes; --bytes)
-    crc = crc >> 8 ^ tables[0][(crc ^ *data++) & 0xff];
-  return ~crc;
+  return libdeflate_crc32(before, data, bytes);
 }
 
 static std::string writePieces(const std::string &path,
