@@ -18,7 +18,7 @@ from . import networks
 from .measure import (Measure, Worker, all_cpus, bench, closing, milliseconds,
                       paired)
 
-TARGET = "npu16"
+TARGET = "npu64"
 PROFILED_JOBS = 10
 
 

@@ -8,6 +8,7 @@
  * An INT8 result is requantised about zero, joined with the residual about zero, and only then moved by zp.
  */
 #include <string.h>
+#include "apart.h"
 #include "kernels.h"
 #include "loom_num.h"
 #include "mxu.h"
@@ -263,23 +264,22 @@ static void drain_part(void *arg, unsigned part)
 }
 
 /*
- * Whether no pixel reads or writes what another writes, so that their order does not show: each dimension of OUT
- * steps over all that lies within it, and the residual lies in OUT's own places or beside all of them.
+ * Whether no pixel reads or writes what another writes, so that their order does not show: OUT gives each value bytes
+ * of its own, and the residual lies in OUT's own places or beside all of them.
  */
 static bool pixels_apart(const struct drain *d)
 {
 	const struct loom_mxu *m = d->m;
 	const struct loom_epi *e = d->e;
 	const uint32_t bytes = loom_dtype_bytes(m->out_type);
-	const int64_t n[5] = { m->outer[0], m->outer[1], m->oh, m->ow, m->n };
+	const uint64_t n[5] = { m->outer[0], m->outer[1], m->oh, m->ow, m->n };
 	const int64_t s[5] = { m->o_so[0], m->o_so[1], m->o_sy, m->o_sx, m->o_sn };
-	int64_t extent = bytes, low, high;
+	int64_t out_low = d->out, out_high = d->out + bytes, low, high;
 
-	for (int i = 4; i >= 0; i--) {
-		if (n[i] > 1 && s[i] < extent)
-			return false;
-		extent += (n[i] - 1) * s[i];
-	}
+	if (!loom_places_apart(5, n, s, bytes))
+		return false;
+	for (int i = 0; i < 5; i++)
+		*(s[i] < 0 ? &out_low : &out_high) += (int64_t)(n[i] - 1) * s[i];
 	if (d->residual < 0)
 		return true;
 	if (d->residual == d->out && loom_dtype_bytes(e->res_type) == bytes && e->r_sy == m->o_sy &&
@@ -287,11 +287,11 @@ static bool pixels_apart(const struct drain *d)
 		return true;
 	low = high = d->residual;
 	for (int i = 0; i < 3; i++) {
-		const int64_t reach = (n[i + 2] - 1) * (i == 0 ? e->r_sy : i == 1 ? e->r_sx : e->r_sn);
+		const int64_t reach = (int64_t)(n[i + 2] - 1) * (i == 0 ? e->r_sy : i == 1 ? e->r_sx : e->r_sn);
 
 		*(reach < 0 ? &low : &high) += reach;
 	}
-	return high + 4 <= d->out || low >= d->out + extent;
+	return high + 4 <= out_low || low >= out_high;
 }
 
 /* Copies bias, scales and table, which OUT may overlap. */
