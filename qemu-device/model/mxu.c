@@ -8,9 +8,11 @@
  * A is read through row pointers: in place where its channels lie side by side in f32, from a packed and widened
  * copy otherwise. Padding is a pointer to a row of padding.
  *
- * A, B and the bias are read as a whole before OUT is written: results leave in one pass at the end (epi.c).
+ * A, B and the bias are read as a whole before OUT is written: results leave in one pass at the end (epi.c). Where OUT
+ * lies beside all of them, a thread sends off its pixels as soon as it has them.
  */
 #include <string.h>
+#include "footprint.h"
 #include "kernels.h"
 #include "mxu.h"
 #include "unit_check.h"
@@ -40,6 +42,8 @@ struct shared {
 	uint32_t tile; /* pixels that stay together */
 	uint64_t tiles; /* of one outer repetition */
 	uint32_t parts;
+	bool drains; /* a thread drains its pixels when it has computed them */
+	struct loom_drain drain;
 };
 
 /* A range of pixels of one outer repetition, and where it has got to. */
@@ -439,11 +443,34 @@ static void run_part(void *arg, unsigned part)
 	for (uint64_t t = all * part / s->parts; t < last;) {
 		const uint64_t outer = t / s->tiles, rest = s->tiles - t % s->tiles;
 		const uint64_t count = last - t < rest ? last - t : rest;
-		const uint64_t first = t % s->tiles * s->tile, end = first + count * s->tile;
+		const uint64_t first = t % s->tiles * s->tile;
+		uint64_t end = first + count * s->tile;
 
-		run_outer(s, part, (uint32_t)outer, (uint32_t)first, (uint32_t)(end < pixels ? end : pixels));
+		if (end > pixels)
+			end = pixels;
+		run_outer(s, part, (uint32_t)outer, (uint32_t)first, (uint32_t)end);
+		if (s->drains)
+			loom_epi_drain_pixels(&s->drain, outer * pixels + first, outer * pixels + end);
 		t += count;
 	}
+}
+
+/* Whether OUT lies beside all that the record reads; its residual is left to loom_epi_pixels_apart(). */
+static bool out_apart(const struct loom_dispatched *r)
+{
+	struct loom_dispatched q = *r;
+	struct loom_box box[LOOM_MAX_BOXES];
+	unsigned n;
+
+	if (q.mxu.flags & LOOM_MXU_EPI)
+		((struct loom_epi *)(void *)(q.bytes + sizeof(struct loom_mxu)))->residual = LOOM_EPI_NONE;
+	n = loom_footprint(&q, box);
+	for (unsigned i = 0; i < n; i++)
+		for (unsigned j = 0; j < n; j++)
+			if (box[i].write && !box[j].write && box[i].space == LOOM_SLOT_SRAM &&
+			    loom_boxes_meet(&box[i], &box[j]))
+				return false;
+	return true;
 }
 
 /* How threads share a record: into ranges of tiles, a power of two of them, so that two threads get as much each. */
@@ -459,6 +486,10 @@ static struct shared share(const struct loom_exec *x, const struct loom_dispatch
 	if (x->host && x->host->parallel_for && macs >= PARALLEL_MACS)
 		while (s.parts < most && s.tiles * repetitions >= 2 * s.parts * PART_TILES)
 			s.parts *= 2;
+	if (s.parts > 1 && m->flags & LOOM_MXU_DRAIN && out_apart(r)) {
+		loom_epi_drain_begin(x, r, x->scratch + MAX_PARTS * (PACKED_B + PACKED_A), &s.drain);
+		s.drains = loom_epi_pixels_apart(&s.drain);
+	}
 	return s;
 }
 
@@ -473,6 +504,6 @@ void loom_mxu_exec(const struct loom_exec *x, const struct loom_dispatched *r)
 		x->host->parallel_for(x->opaque, s.parts, run_part, &s);
 	else
 		run_part(&s, 0);
-	if (m->flags & LOOM_MXU_DRAIN)
+	if (m->flags & LOOM_MXU_DRAIN && !s.drains)
 		loom_epi_drain(x, r);
 }

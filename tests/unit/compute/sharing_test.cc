@@ -153,6 +153,62 @@ TEST(Sharing, TablesAreRead) {
   EXPECT_FALSE(loom_vpu_outputs_apart(&record));
 }
 
+// 256 x 64 by 64 x 64 in f32, with OUT at an address.
+loom_dispatched product(uint32_t out, uint32_t residual) {
+  loom_dispatched r{};
+  loom_mxu &m = r.mxu;
+  m.h.op = LOOM_OP_MXU;
+  m.h.units = 6;
+  m.type = LOOM_MXU_F32;
+  m.flags = LOOM_MXU_DRAIN | LOOM_MXU_EPI;
+  m.ih = m.oh = m.kh = m.kw = m.sy = m.sx = m.dy = m.dx = 1;
+  m.iw = m.ow = 256;
+  m.kc = m.n = 64;
+  m.outer[0] = m.outer[1] = 1;
+  m.a_base = 65536;
+  m.a_sw = 256;
+  m.a_sc = 4;
+  m.b_base = 262144;
+  m.b_sk = 256;
+  m.b_sn = 4;
+  m.acc_pitch = 64;
+  m.out_base = out;
+  m.o_sx = 256;
+  m.o_sn = 4;
+  auto &e = *reinterpret_cast<loom_epi *>(r.bytes + sizeof(m));
+  e.bias = 300000;
+  e.scale = e.lut = LOOM_EPI_NONE;
+  e.residual = residual;
+  if (residual != LOOM_EPI_NONE) {
+    e.r_sx = 256;
+    e.r_sn = 4;
+  }
+  return r;
+}
+
+// In A's place, across it, over B, over the bias, beside all; with a residual
+// in OUT's place, across it or beside it.
+TEST(Sharing, ProductsKeepTheirBits) {
+  std::mt19937 rng(4);
+  unsigned shared = 0;
+  for (uint32_t out : {65536u, 65536u + 128 * 256, 262144u - 4096, 299008u,
+                       400000u})
+    for (uint32_t residual : {LOOM_EPI_NONE, out, out + 256 * 8, 700000u}) {
+      const loom_dispatched r = product(out, residual);
+      in_order one;
+      backwards many;
+      for (uint32_t at = 0; at < one.target.sram_bytes; at += 4)
+        one.put(at, float(int(rng() % 2001) - 1000) / 8);
+      std::memcpy(many.sram(), one.sram(), one.target.sram_bytes);
+      ASSERT_EQ(one.run(r), LOOM_FAULT_NONE) << one.why.fault;
+      ASSERT_EQ(many.run(r), LOOM_FAULT_NONE);
+      EXPECT_EQ(std::memcmp(one.sram(), many.sram(), one.target.sram_bytes), 0)
+          << "OUT at " << out << ", residual at " << residual;
+      shared += many.shared;
+    }
+  EXPECT_EQ(shared, 20u) << "each is shared once at least, and drained with it";
+}
+
 loom_dispatched random_copy(std::mt19937 &rng) {
   loom_dispatched r{};
   loom_dma &d = r.dma;
