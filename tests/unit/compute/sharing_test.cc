@@ -85,7 +85,8 @@ TEST(PlacesApart, NestedInAnyOrderEitherWay) {
 // Views of a record of n, at random places and in random orders of dimensions,
 // so that they lie apart, in each other's place, or across each other.
 loom_dispatched random_record(std::mt19937 &rng) {
-  const uint16_t rows = uint16_t(40 + rng() % 40), mid = uint16_t(1 + rng() % 4),
+  const uint16_t rows = uint16_t(40 + rng() % 40),
+                 mid = uint16_t(1 + rng() % 4),
                  cols = uint16_t(100 + rng() % 200);
   const uint32_t plane = uint32_t(mid) * cols * 4, all = rows * plane;
   const std::vector<int32_t> straight{int32_t(plane), int32_t(cols * 4), 4};
@@ -99,9 +100,9 @@ loom_dispatched random_record(std::mt19937 &rng) {
   r.mask(mask | (scan ? LOOM_VPU_SCAN : 0));
   const uint32_t in = r.view(a, LOOM_F32, rng() % 4 ? straight : turned);
   const uint32_t other = r.view(near, LOOM_F32, straight);
-  const uint32_t out = r.view(rng() % 3 ? far : near, LOOM_F32,
-                              rng() % 6 == 0 ? turned : straight,
-                              LOOM_VIEW_OUT);
+  const uint32_t out =
+      r.view(rng() % 3 ? far : near, LOOM_F32,
+             rng() % 6 == 0 ? turned : straight, LOOM_VIEW_OUT);
   r.op(LOOM_UOP_LOAD, 0, in)
       .op(LOOM_UOP_LOAD, 1, other)
       .op(LOOM_UOP_FADD, 2, 0, 1)
@@ -191,8 +192,8 @@ loom_dispatched product(uint32_t out, uint32_t residual) {
 TEST(Sharing, ProductsKeepTheirBits) {
   std::mt19937 rng(4);
   unsigned shared = 0;
-  for (uint32_t out : {65536u, 65536u + 128 * 256, 262144u - 4096, 299008u,
-                       400000u})
+  for (uint32_t out :
+       {65536u, 65536u + 128 * 256, 262144u - 4096, 299008u, 400000u})
     for (uint32_t residual : {LOOM_EPI_NONE, out, out + 256 * 8, 700000u}) {
       const loom_dispatched r = product(out, residual);
       in_order one;
@@ -228,7 +229,8 @@ loom_dispatched random_copy(std::mt19937 &rng) {
   d.dstride[1] = rng() % 3 ? int32_t(len * rows) : int32_t(len);
   d.dstride[2] = rng() % 3 ? int32_t(len) : int32_t(len * planes);
   d.src = LOOM_ADDR(LOOM_SLOT_SRAM, 4096u);
-  d.dst = LOOM_ADDR(LOOM_SLOT_SRAM, rng() % 3 ? 600000u : 4096u + 64 * (rng() % 4));
+  d.dst =
+      LOOM_ADDR(LOOM_SLOT_SRAM, rng() % 3 ? 600000u : 4096u + 64 * (rng() % 4));
   return r;
 }
 
