@@ -278,11 +278,14 @@ class Guest:
         return Result(rc, (out + err).decode(errors="replace"))
 
     def check_run(self, command: str, timeout: float = 60.0) -> str:
-        rc, out = self.run(command, timeout)
+        """The output, without the error output, of a command that has to
+        succeed: what a caller parses is not mixed with what a shell says."""
+        rc, out, err = self.run_split(command, timeout)
         if rc != 0:
+            said = (out + err)[-4000:].decode(errors="replace")
             raise self.failure(f"`{command[:120]}` failed in the guest with "
-                               f"code {rc}:\n{out[-4000:]}")
-        return out
+                               f"code {rc}:\n{said}")
+        return out.decode(errors="replace")
 
     def put(self, path: str, content: Path | bytes, mode: int = 0o644) -> None:
         data = content if isinstance(content, bytes) else content.read_bytes()
