@@ -1,13 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """What goes wrong around a run in the guest: no driver, no permission, a process
-killed in mid-job. Each has to say what to do, and harm nobody else."""
+killed in mid-job, more constants than memory. Each has to say what to do, and
+harm nobody else."""
 
 from __future__ import annotations
 
+import sys
 import time
 
 from . import demo, guest, host, loomrun, npy
 from .checks import Report
+from .util import ROOT
+
+sys.path.insert(0, str(ROOT / "tests" / "e2e"))
+
+from bad_cases import heavier  # noqa: E402
 
 NODE = loomrun.NODE
 REPEATS = 20  # of the test images: a kill always finds jobs left
@@ -75,7 +82,7 @@ class Judge:
 
 def refused(j: Judge, g: guest.Guest, what: str, command: str,
             *words: str) -> None:
-    r = g.run(command)
+    r = g.run(command, LIMIT)
     text = r.stdout
     j.expect(what, r.rc not in (0, 139) and all(w in text for w in words)
              and text.count("\n") <= 2, f"status {r.rc}: {text}")
@@ -141,6 +148,52 @@ def beside(j: Judge, g: guest.Guest, expected: str, jobs: int) -> None:
              rc == 0 and hashes(out) == expected, (rc, out, err))
 
 
+# Of constants: what a control group has no room for, and the whole guest.
+GROUP_LIMIT = 160 << 20
+HEAVY = {"group": 96 << 20, "guest": 480 << 20}
+IN_GROUP = "echo 0 > /sys/fs/cgroup/small/cgroup.procs; exec"
+
+
+def memory(j: Judge, g: guest.Guest, program: bytes, expected: str) -> None:
+    """Constants that a buffer could hold, but not the memory that there is: one
+    clear error, and all that was taken is given back."""
+    # Files of zeros, which take memory only once they are read.
+    g.check_run("mount -t tmpfs -o size=2g none /heavy && "
+                "mount -t cgroup2 none /sys/fs/cgroup && "
+                "echo +memory > /sys/fs/cgroup/cgroup.subtree_control && "
+                "mkdir /sys/fs/cgroup/small && "
+                f"echo {GROUP_LIMIT} > /sys/fs/cgroup/small/memory.max")
+    for name, more in HEAVY.items():
+        head, size = heavier(program, more)
+        g.put(f"/heavy/{name}.loom", head)
+        g.check_run(f"truncate -s {size} /heavy/{name}.loom")
+    short = {name: SHORT_RUN.replace("/data/digits", f"/heavy/{name}")
+             for name in HEAVY}
+    size_of = {name: f"of {constants(program) + more} bytes"
+               for name, more in HEAVY.items()}
+    few = ran(j, g, "a run of few images", SHORT_RUN)
+    refused(j, g, "constants above the control group's memory",
+            f"({IN_GROUP} {short['group']}) 2>&1", size_of["group"],
+            f"control group allows {GROUP_LIMIT >> 20} MiB", "raise the limit")
+    j.expect("the same constants without the limit",
+             ran(j, g, "a run of heavy constants", short["group"]) == few,
+             "another hash")
+    g.check_run("rm /heavy/group.loom")
+    refused(j, g, "constants above the guest's memory", f"{short['guest']} 2>&1",
+            size_of["guest"], "MiB are free", "provide more memory")
+    left = g.check_run("cat /sys/kernel/debug/accel/*/bos | tail -n +2")
+    j.expect("no buffer is left behind", not left.strip(), left)
+    # Its file is still in memory.
+    j.expect("a run while memory is short", ran(j, g, "a run then") == expected,
+             "another hash")
+    g.check_run("rm /heavy/guest.loom")
+
+
+def constants(program: bytes) -> int:
+    """const_bytes of a .loom."""
+    return int.from_bytes(program[24:32], "little")
+
+
 def repeated(images: npy.Array, count: int) -> bytes:
     return npy.dump(npy.Array(images.descr,
                               (images.shape[0] * count, *images.shape[1:]),
@@ -162,6 +215,7 @@ def run() -> Report:
                 NODE, "driver loaded", "--device sim")
         g.load_driver()
         g.check_run("chmod 600 /dev/accel/accel0; chmod 755 /bin/kill-at; "
+                    "mkdir /heavy; "
                     "echo nobody:x:65534:65534::/:/bin/sh >> /etc/passwd")
         refused(j, g, "no permission",
                 f"su -s /bin/sh nobody -c '/bin/loom info --device {NODE} 2>&1'",
@@ -173,6 +227,7 @@ def run() -> Report:
         short_run = time.monotonic() - start
         jobs = REPEATS * (g.register("JOBS_RETIRED") - before)
         killed(j, g, expected, jobs, short_run)
+        memory(j, g, program.read_bytes(), expected)
         g.check_run("rmmod loom")
         refused(j, g, "driver removed", f"{RUN} 2>&1", NODE, "driver loaded")
         g.check()
