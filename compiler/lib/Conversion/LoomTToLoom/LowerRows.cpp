@@ -13,6 +13,25 @@ using namespace mlir::loom;
 /// The register that carries a row's offset; its value is taken at dispatch.
 static constexpr int64_t kRegister = 1;
 
+/// Buffers come in pairs; each is at most this share of a piece.
+static constexpr int64_t kShare = 4;
+
+static int64_t largestPiece(const Room &room) {
+  int64_t bytes = 0;
+  for (const Room::Piece &piece : room.pieces())
+    bytes = std::max(bytes, piece.bytes);
+  return bytes;
+}
+
+bool mlir::loom::rowsFit(loomt::RowsOp op, const Room &room) {
+  const int64_t share = largestPiece(room) / kShare;
+  const int64_t count = op.getType().getDimSize(0),
+                rowBytes =
+                    op.getType().getDimSize(1) * elementBytesOf(op.getType());
+  return rowBytes <= std::min<int64_t>(share, LOOM_CAP_DMA_BYTES) &&
+         count * 4 <= share;
+}
+
 LogicalResult mlir::loom::lowerRows(Emitter &e, const Memory &memory,
                                     loomt::RowsOp op) {
   OpBuilder &b = e.builder;
@@ -20,19 +39,16 @@ LogicalResult mlir::loom::lowerRows(Emitter &e, const Memory &memory,
   Box table = memory.box(op.getTable()), out = memory.box(op.getResult());
   const int64_t rows = table.n[0], count = out.n[0];
   const int64_t rowBytes = out.n[1] * out.elem;
-  int64_t sram = 0;
-  for (const Room::Piece &piece : e.room.pieces())
-    sram = std::max(sram, piece.bytes);
+  const int64_t sram = largestPiece(e.room);
   if (table.n[1] > 1 && table.stride[1] != table.elem)
     return op.emitError() << "a row of the table does not lie together; "
                              "transpose the parameter";
-  if (rowBytes > sram / 4 || rowBytes > int64_t(LOOM_CAP_DMA_BYTES) ||
-      count * 4 > sram / 4)
+  if (!rowsFit(op, e.room))
     return op.emitError() << count << " indices of rows of " << rowBytes
                           << " bytes do not fit the target, which has " << sram
                           << " bytes of SRAM; choose a larger target or split "
                              "the indices";
-  const int64_t each = std::min<int64_t>(count, sram / 4 / rowBytes);
+  const int64_t each = std::min<int64_t>(count, sram / kShare / rowBytes);
   const int64_t bytes = count * (2 * rowBytes + 4);
   e.layer(loc, "rows", shapeText(op.getType()), Twine(each) + " rows", "memory",
           0, bytes,
@@ -54,7 +70,7 @@ LogicalResult mlir::loom::lowerRows(Emitter &e, const Memory &memory,
                           b.getI64IntegerAttr(kRegister),
                           b.getI64IntegerAttr(ra), b.getI64IntegerAttr(imm));
   };
-  for (int64_t first = 0; first < count; first += each) {
+  for (int64_t first = 0; first < count && !e.full(); first += each) {
     const int64_t here = std::min(each, count - first);
     Value buf = out.isHere() ? out.mem : rowRing.next();
     const int64_t at = out.isHere() ? out.offset + first * rowBytes : 0;

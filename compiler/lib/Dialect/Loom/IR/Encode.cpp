@@ -212,3 +212,7 @@ program::Record npu::encodeRecord(Operation *op, uint32_t loc) {
   header.loc = loc;
   return record;
 }
+
+uint64_t npu::unitsOf(Operation *op) {
+  return encodeRecord(op, 0).bytes.size() / LOOM_UNIT_BYTES;
+}
