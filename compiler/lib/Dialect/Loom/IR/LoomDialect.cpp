@@ -174,14 +174,14 @@ LogicalResult MxuOp::verify() {
     if (m.outer[0] != 1 || m.outer[1] != 1)
       return emitOpError("a residual goes with one repetition");
     if (failed(inside(*this, "residual", getResBuf(), r[0],
-                      program::dtypeBytes(r[1]),
+                      loom_dtype_bytes(r[1]),
                       {{m.oh, r[2]}, {m.ow, r[3]}, {m.n, r[4]}})))
       return failure();
   }
   if (!getOutBuf())
     return success();
   return inside(*this, "output", getOutBuf(), getOutStrides()[0],
-                program::dtypeBytes(m.out_type),
+                loom_dtype_bytes(m.out_type),
                 {{m.outer[0], m.o_so[0]},
                  {m.outer[1], m.o_so[1]},
                  {m.oh, m.o_sy},
@@ -205,8 +205,8 @@ LogicalResult VpuOp::verify() {
     std::vector<program::Dim> dims;
     for (unsigned d = 0; d < 6; ++d)
       dims.push_back({getCounts()[d], view[3 + d]});
-    if (failed(inside(*this, "a view", buf, view[0],
-                      program::dtypeBytes(view[1]), dims)))
+    if (failed(inside(*this, "a view", buf, view[0], loom_dtype_bytes(view[1]),
+                      dims)))
       return failure();
   }
   return success();
