@@ -259,7 +259,7 @@ def guest_faults() -> Report:
 
 @check("guest-trouble", "T2")
 def guest_trouble() -> Report:
-    """No driver, no permission, processes killed in mid-job."""
+    """No driver, no permission, processes killed in mid-job, no memory."""
     driver_exists()
     demo.train(fresh=False)
     return trouble.run()
