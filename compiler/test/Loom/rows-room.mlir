@@ -6,6 +6,8 @@
 // CHECK: label = "scratch", rights = 3 : i64}> : () -> !loom.mem<24576>
 // CHECK: kind = "map"
 // CHECK: kind = "rows"
+// CHECK: "loom.gather"({{.*}}) <{count = 1 : i64,
+// CHECK: "loom.gather"({{.*}}) <{count = 1 : i64,
 // CHECK: kind = "map"
 // CHECK: %[[HERE:.*]] = "loom.buf"() <{offset = {{[0-9]+}} : i64}> : () -> !loom.buf<4096>
 // CHECK-NEXT: kind = "map"

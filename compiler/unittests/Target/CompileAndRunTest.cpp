@@ -266,14 +266,28 @@ TEST_F(CompileAndRun, PicksRowsByIndex) {
     for (int j = 0; j < width; ++j)
       want[i * width + j] =
           table[std::clamp<int>(index[i], 0, rows - 1) * width + j];
-  auto out = run(R"mlir(
+  const char *text = R"mlir(
 func.func @main(%t: tensor<50x2x3xf32>, %i: tensor<7x100x1xi32>) -> tensor<7x100x2x3xf32> {
   %0 = "stablehlo.gather"(%t, %i) <{offset_dims = array<i64: 2, 3>, collapsed_slice_dims = array<i64: 0>, operand_batching_dims = array<i64>, start_indices_batching_dims = array<i64>, start_index_map = array<i64: 0>, index_vector_dim = 2 : i64, slice_sizes = array<i64: 1, 2, 3>}> : (tensor<50x2x3xf32>, tensor<7x100x1xi32>) -> tensor<7x100x2x3xf32>
   return %0 : tensor<7x100x2x3xf32>
-})mlir",
-                 {bytes(table), bytes(index)});
+})mlir";
+  auto out = run(text, {bytes(table), bytes(index)});
   ASSERT_EQ(out.size(), 1u);
   expectBits(as<float>(out[0]), want);
+  // Rows go together; one by one where the target has no unit for that.
+  loom_target target;
+  ASSERT_TRUE(program::namedTarget("npu16", target));
+  CompiledProgram together, single;
+  ASSERT_TRUE(compile(text, target, together)) << messages;
+  target.features &= ~(1ull << LOOM_FEAT_GATHER);
+  ASSERT_TRUE(compile(text, target, single)) << messages;
+  EXPECT_LT(together.records, 10u);
+  EXPECT_GT(single.records, 4u * count);
+  EXPECT_LT(together.cycles, single.cycles);
+  RunResult same =
+      runProgram(single.file.bytes(), {bytes(table), bytes(index)});
+  EXPECT_EQ(same.error, "");
+  EXPECT_EQ(same.outputs, out);
 }
 
 TEST_F(CompileAndRun, ProductWithResidual) {

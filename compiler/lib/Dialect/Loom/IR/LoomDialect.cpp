@@ -40,7 +40,8 @@ int64_t npu::bytesOf(Type place) {
 }
 
 bool npu::isRecord(Operation *op) {
-  return isa<DmaOp, MxuOp, VpuOp, ScalarOp, LoopOp, FenceOp, HaltOp>(op);
+  return isa<DmaOp, GatherOp, MxuOp, VpuOp, ScalarOp, LoopOp, FenceOp, HaltOp>(
+      op);
 }
 
 LogicalResult SlotOp::verify() {
@@ -127,6 +128,22 @@ LogicalResult DmaOp::verify() {
     return failure();
   return inside(*this, "destination", getDst(), getDstOffset(), getInner(),
                 dst);
+}
+
+LogicalResult GatherOp::verify() {
+  if (!inRange(
+          {int64_t(getRows()), int64_t(getCount()), int64_t(getRowBytes())}, 1,
+          UINT32_MAX) ||
+      !inRange({int64_t(getRowStride())}, INT32_MIN, INT32_MAX))
+    return emitOpError("a number does not fit its field of the record");
+  if (failed(shape(*this)) ||
+      failed(inside(*this, "table", getTable(), getTableOffset(), getRowBytes(),
+                    {{int64_t(getRows()), int64_t(getRowStride())}})) ||
+      failed(inside(*this, "list", getList(), getListOffset(), 4,
+                    {{int64_t(getCount()), 4}})))
+    return failure();
+  return inside(*this, "destination", getDst(), getDstOffset(), getRowBytes(),
+                {{int64_t(getCount()), int64_t(getRowBytes())}});
 }
 
 LogicalResult MxuOp::verify() {
