@@ -290,6 +290,30 @@ func.func @main(%t: tensor<50x2x3xf32>, %i: tensor<7x100x1xi32>) -> tensor<7x100
   EXPECT_EQ(same.outputs, out);
 }
 
+/// The list is made by the vector unit, and every other element of it is used.
+TEST_F(CompileAndRun, PicksRowsByComputedIndices) {
+  const int rows = 40, width = 12, count = 100;
+  std::vector<float> table = values(rows * width, 33), want(count * width);
+  std::vector<int32_t> index(2 * count);
+  for (int i = 0; i < 2 * count; ++i)
+    index[i] = i * 29 % (rows + 12) - 7;
+  for (int i = 0; i < count; ++i)
+    for (int j = 0; j < width; ++j)
+      want[i * width + j] =
+          table[std::clamp<int>(index[2 * i] + 1, 0, rows - 1) * width + j];
+  auto out = run(R"mlir(
+func.func @main(%t: tensor<40x12xf32>, %i: tensor<200x1xi32>) -> tensor<100x12xf32> {
+  %one = "stablehlo.constant"() <{value = dense<1> : tensor<200x1xi32>}> : () -> tensor<200x1xi32>
+  %all = "stablehlo.add"(%i, %one) : (tensor<200x1xi32>, tensor<200x1xi32>) -> tensor<200x1xi32>
+  %half = "stablehlo.slice"(%all) <{start_indices = array<i64: 0, 0>, limit_indices = array<i64: 199, 1>, strides = array<i64: 2, 1>}> : (tensor<200x1xi32>) -> tensor<100x1xi32>
+  %0 = "stablehlo.gather"(%t, %half) <{offset_dims = array<i64: 1>, collapsed_slice_dims = array<i64: 0>, operand_batching_dims = array<i64>, start_indices_batching_dims = array<i64>, start_index_map = array<i64: 0>, index_vector_dim = 1 : i64, slice_sizes = array<i64: 1, 12>}> : (tensor<40x12xf32>, tensor<100x1xi32>) -> tensor<100x12xf32>
+  return %0 : tensor<100x12xf32>
+})mlir",
+                 {bytes(table), bytes(index)});
+  ASSERT_EQ(out.size(), 1u);
+  expectBits(as<float>(out[0]), want);
+}
+
 TEST_F(CompileAndRun, ProductWithResidual) {
   const int m = 40, k = 20, n = 33;
   std::vector<float> a = values(m * k, 41), b = values(k * n, 42),
