@@ -85,6 +85,33 @@ enum loom_dtype {
 	LOOM_NUM_DTYPES = 15,
 };
 
+/* Bytes of an element; 0 for BYTES, whose elements have no fixed size, and for what is no type. */
+static inline __u32 loom_dtype_bytes(__u32 dtype)
+{
+	switch (dtype) {
+	case LOOM_I8:
+	case LOOM_U8:
+	case LOOM_I1:
+		return 1;
+	case LOOM_BF16:
+	case LOOM_F16:
+	case LOOM_I16:
+	case LOOM_U16:
+		return 2;
+	case LOOM_F32:
+	case LOOM_I32:
+	case LOOM_U32:
+		return 4;
+	case LOOM_F64:
+	case LOOM_I64:
+	case LOOM_U64:
+	case LOOM_C64:
+		return 8;
+	default:
+		return 0;
+	}
+}
+
 /* Opcodes. 0 is illegal, so that zeroed memory faults at once. */
 enum loom_op {
 	LOOM_OP_HALT = 0x01, /* wait for all queues, check the semaphores, end the job */

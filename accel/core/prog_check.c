@@ -30,17 +30,6 @@ static bool in_range(__u64 first, __u64 count, __u64 n)
 	return first <= n && count <= n - first;
 }
 
-__u32 loom_dtype_bytes(__u32 dtype)
-{
-	static const __u8 bytes[LOOM_NUM_DTYPES] = {
-		[LOOM_F32] = 4, [LOOM_BF16] = 2, [LOOM_F16] = 2, [LOOM_I32] = 4, [LOOM_U32] = 4,
-		[LOOM_I16] = 2, [LOOM_U16] = 2,	 [LOOM_I8] = 1,	 [LOOM_U8] = 1,	 [LOOM_I1] = 1,
-		[LOOM_F64] = 8, [LOOM_I64] = 8,	 [LOOM_U64] = 8, [LOOM_C64] = 8, [LOOM_BYTES] = 0,
-	};
-
-	return dtype < LOOM_NUM_DTYPES ? bytes[dtype] : 0;
-}
-
 struct section_rule {
 	const char *name;
 	__u32 stride; /* bytes of a row */

@@ -66,9 +66,6 @@ enum loom_prog_status loom_prog_check(const void *meta, __u64 bytes, struct loom
 enum loom_prog_status loom_prog_check_target(const struct loom_target *need, const struct loom_target *device,
 					     struct loom_prog_error *e);
 
-/* Bytes of one element, 0 for types without a fixed size. */
-__u32 loom_dtype_bytes(__u32 dtype);
-
 #ifdef __cplusplus
 }
 #endif

@@ -69,6 +69,12 @@ def test_output_and_code_come_back(booted):
         (3, b"out\n", b"err\n")
 
 
+def test_what_is_parsed_has_no_error_output(booted):
+    assert booted.check_run("echo err >&2; echo out") == "out\n"
+    with pytest.raises(guest.GuestError, match="code 3:\nerr"):
+        booted.check_run("echo err >&2; exit 3")
+
+
 def test_a_signal_is_a_code_above_128(booted):
     assert booted.run("kill -9 $$").rc == 137
 

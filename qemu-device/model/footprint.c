@@ -161,23 +161,6 @@ bool loom_box_covers(const struct loom_box *outside, const struct loom_box *insi
 
 /* --- records --- */
 
-static unsigned type_bytes(unsigned dtype)
-{
-	switch (dtype) {
-	case LOOM_F32:
-	case LOOM_I32:
-	case LOOM_U32:
-		return 4;
-	case LOOM_BF16:
-	case LOOM_F16:
-	case LOOM_I16:
-	case LOOM_U16:
-		return 2;
-	default:
-		return 1;
-	}
-}
-
 static int64_t dma_offset(uint64_t addr, int64_t base)
 {
 	return (int64_t)LOOM_ADDR_OFFSET(addr) + base;
@@ -263,7 +246,7 @@ static struct loom_box mxu_b_box(const struct loom_dispatched *r, unsigned bytes
 static struct loom_box mxu_out_box(const struct loom_dispatched *r)
 {
 	const struct loom_mxu *m = &r->mxu;
-	struct loom_box b = loom_box_run(LOOM_SLOT_SRAM, true, m->out_base + r->base[2], type_bytes(m->out_type));
+	struct loom_box b = loom_box_run(LOOM_SLOT_SRAM, true, m->out_base + r->base[2], loom_dtype_bytes(m->out_type));
 
 	loom_box_extend(&b, m->outer[0], m->o_so[0]);
 	loom_box_extend(&b, m->outer[1], m->o_so[1]);
@@ -297,7 +280,7 @@ static unsigned epi_boxes(const struct loom_dispatched *r, struct loom_box *box)
 	if (e.lut != LOOM_EPI_NONE)
 		box[n++] = loom_box_run(LOOM_SLOT_SRAM, false, e.lut, 256);
 	if (e.residual != LOOM_EPI_NONE) {
-		box[n] = loom_box_run(LOOM_SLOT_SRAM, false, e.residual + r->base[3], type_bytes(e.res_type));
+		box[n] = loom_box_run(LOOM_SLOT_SRAM, false, e.residual + r->base[3], loom_dtype_bytes(e.res_type));
 		loom_box_extend(&box[n], m->oh, e.r_sy);
 		loom_box_extend(&box[n], m->ow, e.r_sx);
 		loom_box_extend(&box[n], m->n, e.r_sn);
@@ -350,7 +333,7 @@ static unsigned vpu_boxes(const struct loom_dispatched *r, struct loom_box *box)
 
 		memcpy(&w, r->bytes + sizeof(*v) + i * sizeof(w), sizeof(w));
 		b = loom_box_run(LOOM_SLOT_SRAM, w.flags & LOOM_VIEW_OUT, w.base + (i < 4 ? r->base[i] : 0),
-				 w.flags & split ? LOOM_VPU_PARTIALS * 4 : type_bytes(w.dtype));
+				 w.flags & split ? LOOM_VPU_PARTIALS * 4 : loom_dtype_bytes(w.dtype));
 		for (d = 0; d < 6; d++)
 			loom_box_extend(&b, v->n[d], w.stride[d]);
 		loom_box_join(&b);

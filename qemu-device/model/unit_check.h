@@ -76,13 +76,6 @@ static inline int loom_span_check(const struct loom_exec *x, const struct loom_s
 	return LOOM_FAULT_NONE;
 }
 
-static inline uint32_t loom_dtype_bytes(uint32_t dtype)
-{
-	static const uint8_t bytes[LOOM_NUM_NPU_DTYPES] = { 4, 2, 2, 4, 4, 2, 2, 1, 1, 1 };
-
-	return bytes[dtype];
-}
-
 static inline bool loom_dtype_float(uint32_t dtype)
 {
 	return dtype <= LOOM_F16;

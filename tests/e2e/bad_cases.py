@@ -7,11 +7,15 @@ import itertools
 import json
 import random
 import shutil
+import struct
+import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 HUGE = 8 << 30
+# struct loom_prog_header; its sizes of file, tables and constants begin at 8.
+META_CRC_AT, CONST_CRC_AT = 40, 44
 
 
 @dataclass(frozen=True)
@@ -106,6 +110,20 @@ class Shop:
     def model(self) -> dict[str, Any]:
         """model.json of the good bundle, to be changed."""
         return json.loads((self.bundle / "model.json").read_text())
+
+
+def heavier(program: bytes, more: int) -> tuple[bytes, int]:
+    """A .loom with `more` zero bytes behind its constants: all but these zeros, and its size."""
+    size, meta, constants = struct.unpack_from("<QQQ", program, 8)
+    (crc,) = struct.unpack_from("<I", program, CONST_CRC_AT)
+    zeros = bytes(1 << 24)
+    for begin in range(0, more, len(zeros)):
+        crc = zlib.crc32(zeros[: more - begin], crc)
+    head = bytearray(program)
+    struct.pack_into("<QQQ", head, 8, size + more, meta, constants + more)
+    struct.pack_into("<II", head, META_CRC_AT, 0, crc)
+    struct.pack_into("<I", head, META_CRC_AT, zlib.crc32(head[:meta]))
+    return bytes(head), size + more
 
 
 def flips(

@@ -13,14 +13,14 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
-from bad_cases import HUGE, Case, Shop, cuts, flips
+from bad_cases import HUGE, META_CRC_AT, Case, Shop, cuts, flips
 
 ARTIFACT = "__call__.vhlo.bc"
 PARAMS = "params.safetensors"
 MODEL = "model.json"
 CUT = "truncat|short|end|incomplete|malformed|invalid|corrupt|not a"
-# struct loom_prog_header: version, meta_bytes and meta_crc.
-VERSION_AT, META_BYTES_AT, META_CRC_AT = 4, 16, 40
+# struct loom_prog_header: version and meta_bytes.
+VERSION_AT, META_BYTES_AT = 4, 16
 
 
 def cases(shop: Shop) -> Iterator[Case]:

@@ -3,9 +3,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import re
+import struct
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,7 +19,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
-from bad_cases import Case, Shop
+from bad_cases import Case, Shop, heavier
 from paths import use_checkout
 
 use_checkout()
@@ -78,6 +80,8 @@ def cases(shop: Shop) -> Iterator[Case]:
     yield from listings(shop)
     yield from targets(shop)
     yield from orders(shop)
+    yield from heavy(shop)
+    yield from unrelated(shop)
 
 
 def listings(shop: Shop) -> Iterator[Case]:
@@ -186,6 +190,62 @@ def orders(shop: Shop) -> Iterator[Case]:
     endless = [*listed[:halt], f"{unit} BR target={unit}", *listed[halt + 1 :]]
     yield shop.run("an endless loop", "BUDGET_INSNS", f"instruction {unit}",
                    program=assembled(endless), remedy=False)
+
+
+def with_tables(shop: Shop, rows: list[int]) -> Path:
+    """A bundle with embeddings of so many rows of 256 bytes, all zero, in a sparse file."""
+
+    def lookup(params: dict[str, jax.Array], x: jax.Array) -> jax.Array:
+        return sum(table[x] for table in params.values())
+
+    ids = jax.ShapeDtypeStruct((4,), jnp.int32)
+    few = {f"table{i}": np.zeros((8, 64), np.float32) for i in range(len(rows))}
+    bundle = exported(shop, lookup, ids, params=few)
+    many = {name: jax.ShapeDtypeStruct((n, 64), jnp.float32) for name, n in zip(few, rows)}
+    doc = json.loads((bundle / "model.json").read_text())
+    entry = doc["entry_points"][0]
+    lowered = jax.export.export(jax.jit(lookup), platforms=["loom"])(many, ids)
+    (bundle / entry["artifact"]).write_bytes(lowered.mlir_module_serialized)
+    head: dict[str, Any] = {}
+    end = 0
+    for row, n in zip(entry["inputs"], rows):
+        row["shape"], begin, end = [n, 64], end, end + 256 * n
+        head[row["path"]] = {"dtype": "F32", "shape": [n, 64], "data_offsets": [begin, end]}
+    text = json.dumps(head).encode()
+    text += b" " * (-len(text) % 8)
+    (bundle / "model.json").write_text(json.dumps(doc))
+    with (bundle / "params.safetensors").open("wb") as f:
+        f.write(struct.pack("<Q", len(text)) + text)
+        f.truncate(f.tell() + end)
+    return bundle
+
+
+def heavy(shop: Shop) -> Iterator[Case]:
+    """Constants above what a slot, a program and a process can hold."""
+    rows = 4_200_000
+    yield shop.compile("a constant above a slot's limit", with_tables(shop, [rows]),
+                       "table0", f"{rows * 256} bytes", "1 GiB", "split it", lines=6)
+    rows = 2_400_000
+    yield shop.compile("constants above a program's limit", with_tables(shop, [rows, rows]),
+                       f"{rows * 512} bytes", "1 GiB", "pass some as inputs", lines=6)
+    size = 512 << 20
+    program = shop.file("heavy.loom", *heavier(shop.program.read_bytes(), size))
+    # The file and the buffer take twice that much.
+    limit = ["sh", "-c", 'ulimit -v 900000; exec "$@"', "sh"]
+    case = shop.run("constants above the process's limit", r"no memory for a buffer of 53\d{7} bytes",
+                    "MiB are free", r"ulimit -v allows 878 MiB", "raise the limit", program=program)
+    yield dataclasses.replace(case, command=[*limit, *case.command])
+
+
+def unrelated(shop: Shop) -> Iterator[Case]:
+    """Programs that share no layer."""
+    bundle, other = exported(shop, lambda x: x * 2, X), shop.fresh("other.loom")
+    command = [shop.tools / "loomc", bundle, "--target", "npu16", "-o", other]
+    subprocess.run([str(c) for c in command], check=True, capture_output=True)
+    words = (shop.program.name, other.name, "no layer in common", "compile the same bundle")
+    for name, more in (("", []), (", with inputs", ["--input", f"x={shop.image}"])):
+        yield Case("loom compare: programs of two models" + name,
+                   [shop.tools / "loom", "compare", shop.program, other, *more], words)
 
 
 def exported(shop: Shop, target: Any, *args: Any, params: Any = None) -> Path:

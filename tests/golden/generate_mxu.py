@@ -9,10 +9,13 @@ numpy installed: python3 generate_mxu.py
 from __future__ import annotations
 
 import random
+import sys
 from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
+
+from bits import put
 
 TYPES = ("f32", "bf16", "int8")
 MODES = ("gemm", "conv", "dw")
@@ -97,13 +100,13 @@ def case(rng: random.Random, mode: str, dtype: str) -> str:
     return " ".join(fields)
 
 
-def main() -> None:
+def main() -> int:
     rng = random.Random(20240901)
     lines = [case(rng, mode, dtype) for mode in MODES for dtype in TYPES for _ in range(CASES)]
     path = Path(__file__).with_name("mxu.txt")
     head = "# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception\n# Written by generate_mxu.py; see there.\n"
-    path.write_text(head + "\n".join(lines) + "\n")
+    return put({path: head + "\n".join(lines) + "\n"}, "generate_mxu.py")
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -18,8 +18,9 @@ namespace {
 
 volatile sig_atomic_t stop;
 
-// Runs jobs until told to stop; 0 if its memory is as it was.
-int neighbour(const std::string &node) {
+// Runs jobs until told to stop; 0 if its memory is as it was. Says through
+// `ready` that it has begun.
+int neighbour(const std::string &node, int ready) {
   const loom_cpp::device device(node.c_str());
   const program p = make_neighbour(device.target(), true);
   loom_cpp::program loaded(device.get(), p.file.data(), p.file.size());
@@ -37,6 +38,9 @@ int neighbour(const std::string &node) {
     loom_cpp::instance instance(loaded.get()); // it is lost with every SEM_LEFT
     if (instance.submit(desc).wait().end.fault != LOOM_FAULT_SEM_LEFT)
       return 3;
+    if (ready >= 0 && write(ready, "x", 1) != 1)
+      return 6;
+    ready = -1;
     usleep(1000);
   }
   for (const auto &b : buffers)
@@ -45,14 +49,24 @@ int neighbour(const std::string &node) {
   return 0;
 }
 
+// Returns when its memory is in place, or when it has failed.
 pid_t start_neighbour(const std::string &node) {
+  int ready[2];
+  if (pipe(ready))
+    return -1;
   const pid_t child = fork();
-  if (child)
+  if (child) {
+    char c;
+    close(ready[1]);
+    while (read(ready[0], &c, 1) < 0 && errno == EINTR)
+      ;
+    close(ready[0]);
     return child;
+  }
   signal(SIGTERM, [](int) { stop = 1; });
   int code = 5;
   try {
-    code = neighbour(node);
+    code = neighbour(node, ready[1]);
   } catch (const std::exception &e) {
     std::fprintf(stderr, "neighbour: %s\n", e.what());
   }
@@ -93,7 +107,8 @@ int escape_on_device(const std::string &node, uint64_t seed, uint64_t count) {
       t.fail(e, i, why);
   }
   int status = 0;
-  kill(child, SIGTERM);
+  if (child > 0)
+    kill(child, SIGTERM);
   if (waitpid(child, &status, 0) != child || status)
     t.fail({}, count,
            "the neighbour ended with status " + std::to_string(status));

@@ -134,6 +134,11 @@ public:
 		: a(o.a), b(o.b), layers_a(planned_layers(a.view())), layers_b(planned_layers(b.view())),
 		  pairs(match(layers_a, layers_b)), all(o.all)
 	{
+		if (std::none_of(pairs.begin(), pairs.end(), [](const auto &p) { return p.a && p.b; }))
+			refuse(fmt::format("{} and {} have no layer in common (of one module, operation and shape): "
+					   "they are of different models, or of one for different inputs; compile the "
+					   "same bundle twice",
+					   o.a, o.b));
 		if (o.inputs.empty() && o.inputs_npz.empty())
 			return;
 		one_segment(a.view(), o.a);

@@ -1,9 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 // loom: look at programs and devices, run programs.
+#include <cerrno>
 #include <cstdio>
+#include <new>
 #include <vector>
 
 #include "commands.h"
+#include "loom/loom.hpp"
+#include "memory.h"
+
+namespace {
+
+int refused(const CLI::App &command, const std::string &why)
+{
+	std::fprintf(stderr, "loom %s: %s\n", command.get_name().c_str(), why.c_str());
+	return 1;
+}
+
+} // namespace
 
 int main(int argc, char **argv)
 {
@@ -31,9 +45,12 @@ int main(int argc, char **argv)
 			continue;
 		try {
 			return c.run();
+		} catch (const loom_cpp::error &e) {
+			return refused(*c.app, e.what() + (e.code == -ENOMEM ? loom_tool::memory_advice() : ""));
+		} catch (const std::bad_alloc &) {
+			return refused(*c.app, "no memory for a file or an array" + loom_tool::memory_advice());
 		} catch (const std::exception &e) {
-			std::fprintf(stderr, "loom %s: %s\n", c.app->get_name().c_str(), e.what());
-			return 1;
+			return refused(*c.app, e.what());
 		}
 	}
 	std::fprintf(stderr, "%s", app.help().c_str());

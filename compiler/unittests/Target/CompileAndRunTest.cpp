@@ -266,10 +266,48 @@ TEST_F(CompileAndRun, PicksRowsByIndex) {
     for (int j = 0; j < width; ++j)
       want[i * width + j] =
           table[std::clamp<int>(index[i], 0, rows - 1) * width + j];
-  auto out = run(R"mlir(
+  const char *text = R"mlir(
 func.func @main(%t: tensor<50x2x3xf32>, %i: tensor<7x100x1xi32>) -> tensor<7x100x2x3xf32> {
   %0 = "stablehlo.gather"(%t, %i) <{offset_dims = array<i64: 2, 3>, collapsed_slice_dims = array<i64: 0>, operand_batching_dims = array<i64>, start_indices_batching_dims = array<i64>, start_index_map = array<i64: 0>, index_vector_dim = 2 : i64, slice_sizes = array<i64: 1, 2, 3>}> : (tensor<50x2x3xf32>, tensor<7x100x1xi32>) -> tensor<7x100x2x3xf32>
   return %0 : tensor<7x100x2x3xf32>
+})mlir";
+  auto out = run(text, {bytes(table), bytes(index)});
+  ASSERT_EQ(out.size(), 1u);
+  expectBits(as<float>(out[0]), want);
+  // Rows go together; one by one where the target has no unit for that.
+  loom_target target;
+  ASSERT_TRUE(program::namedTarget("npu16", target));
+  CompiledProgram together, single;
+  ASSERT_TRUE(compile(text, target, together)) << messages;
+  target.features &= ~(1ull << LOOM_FEAT_GATHER);
+  ASSERT_TRUE(compile(text, target, single)) << messages;
+  EXPECT_LT(together.records, 10u);
+  EXPECT_GT(single.records, 4u * count);
+  EXPECT_LT(together.cycles, single.cycles);
+  RunResult same =
+      runProgram(single.file.bytes(), {bytes(table), bytes(index)});
+  EXPECT_EQ(same.error, "");
+  EXPECT_EQ(same.outputs, out);
+}
+
+/// The list is made by the vector unit, and every other element of it is used.
+TEST_F(CompileAndRun, PicksRowsByComputedIndices) {
+  const int rows = 40, width = 12, count = 100;
+  std::vector<float> table = values(rows * width, 33), want(count * width);
+  std::vector<int32_t> index(2 * count);
+  for (int i = 0; i < 2 * count; ++i)
+    index[i] = i * 29 % (rows + 12) - 7;
+  for (int i = 0; i < count; ++i)
+    for (int j = 0; j < width; ++j)
+      want[i * width + j] =
+          table[std::clamp<int>(index[2 * i] + 1, 0, rows - 1) * width + j];
+  auto out = run(R"mlir(
+func.func @main(%t: tensor<40x12xf32>, %i: tensor<200x1xi32>) -> tensor<100x12xf32> {
+  %one = "stablehlo.constant"() <{value = dense<1> : tensor<200x1xi32>}> : () -> tensor<200x1xi32>
+  %all = "stablehlo.add"(%i, %one) : (tensor<200x1xi32>, tensor<200x1xi32>) -> tensor<200x1xi32>
+  %half = "stablehlo.slice"(%all) <{start_indices = array<i64: 0, 0>, limit_indices = array<i64: 199, 1>, strides = array<i64: 2, 1>}> : (tensor<200x1xi32>) -> tensor<100x1xi32>
+  %0 = "stablehlo.gather"(%t, %half) <{offset_dims = array<i64: 1>, collapsed_slice_dims = array<i64: 0>, operand_batching_dims = array<i64>, start_indices_batching_dims = array<i64>, start_index_map = array<i64: 0>, index_vector_dim = 1 : i64, slice_sizes = array<i64: 1, 12>}> : (tensor<40x12xf32>, tensor<100x1xi32>) -> tensor<100x12xf32>
+  return %0 : tensor<100x12xf32>
 })mlir",
                  {bytes(table), bytes(index)});
   ASSERT_EQ(out.size(), 1u);

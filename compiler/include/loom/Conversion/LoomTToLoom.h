@@ -23,6 +23,10 @@ LogicalResult convertLoomTToLoom(func::FuncOp func, const loom_target &target);
 /// Gives every buffer its place.
 LogicalResult allocateSram(func::FuncOp func, const loom_target &target);
 
+/// Refuses more code than a program may have, and names the layer that takes
+/// most of it. Lowering stops there: a program may be judged unfinished.
+LogicalResult checkCodeSize(func::FuncOp func);
+
 /// Adds waits, signals and fences.
 LogicalResult assignSemaphores(func::FuncOp func);
 

@@ -168,8 +168,15 @@ Value Ring::next() { return renew(entries[clock++ % entries.size()]); }
 // DMA
 //===----------------------------------------------------------------------===//
 
+void CodeSize::notifyOperationInserted(Operation *op, OpBuilder::InsertPoint) {
+  if (npu::isRecord(op))
+    units += npu::unitsOf(op);
+}
+
 /// Peels loops until one record can say the rest.
 void Emitter::split(Location loc, Dma dma, SmallVector<Layout::Loop> loops) {
+  if (full())
+    return;
   int64_t bytes = dma.inner;
   bool wide = loops.size() > 4;
   for (const Layout::Loop &loop : loops) {

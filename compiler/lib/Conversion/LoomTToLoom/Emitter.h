@@ -9,6 +9,7 @@
 #include "loom/Dialect/Loom/Loom.h"
 #include "loom/Dialect/LoomT/LoomT.h"
 #include "loom/Scheduler/Room.h"
+#include "loom_isa.h"
 #include "loom_target.h"
 
 namespace mlir::loom {
@@ -75,6 +76,18 @@ private:
   int64_t clock = 0;
 };
 
+/// Units of the records that a builder has made. A program that passes the
+/// limit is not made to its end.
+class CodeSize : public OpBuilder::Listener {
+public:
+  void notifyOperationInserted(Operation *op,
+                               OpBuilder::InsertPoint previous) override;
+  bool tooLarge() const { return units > LOOM_MAX_CODE_UNITS; }
+
+private:
+  uint64_t units = 0;
+};
+
 class Emitter {
 public:
   Emitter(OpBuilder &builder, const loom_target &target, TilingCache &tilings)
@@ -101,6 +114,9 @@ public:
              const Twine &tiling, StringRef bound, int64_t macs, int64_t bytes,
              int64_t ideal, int64_t work = 0);
 
+  /// No more records: the program is refused anyway.
+  bool full() const { return code.tooLarge(); }
+
   /// A loop of the sequencer around what is emitted up to endLoop().
   void beginLoop(Location loc, int64_t trip);
   void endLoop(Location loc);
@@ -112,6 +128,7 @@ public:
   /// Bytes that the layer at hand cannot do without moving.
   int64_t neededBytes = 0;
   TilingCache &tilings;
+  CodeSize code;
 
 private:
   void transfer(Location loc, unsigned queue, Value mem, Value buf,
@@ -157,6 +174,13 @@ std::optional<uint64_t> depthwiseCost(Operation *op, const loom_target &target,
 /// Traffic that computation hides still delays what is loaded ahead: a share of
 /// it is added to what a layer costs.
 inline constexpr uint64_t kHiddenShare = 8;
+
+/// Whether lowering finds a place for each buffer of a map or a reduction in
+/// this room.
+bool scalarFits(Operation *op, const loom_target &target, TilingCache &tilings,
+                const Room &room, llvm::function_ref<bool(Value)> here);
+/// The same of rows by index.
+bool rowsFit(loomt::RowsOp op, const Room &room);
 
 LogicalResult lowerScalar(Emitter &emitter, const Memory &memory,
                           Operation *op);

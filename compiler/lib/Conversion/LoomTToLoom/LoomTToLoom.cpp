@@ -22,9 +22,10 @@ class Lowering {
 public:
   Lowering(func::FuncOp func, const loom_target &target, TilingCache &tilings)
       : func(func), builder(func.getContext()),
-        emitter(builder, target, tilings) {}
-  /// With `resident`, what fits stays in SRAM between layers.
-  LogicalResult run(bool resident);
+        emitter(builder, target, tilings) {
+    builder.setListener(&emitter.code);
+  }
+  LogicalResult run();
 
 private:
   struct Tensor {
@@ -287,7 +288,7 @@ LogicalResult Lowering::lower(Operation &op) {
                         << "' is not an operation of loomt";
 }
 
-LogicalResult Lowering::run(bool resident) {
+LogicalResult Lowering::run() {
   materialiseResults();
   builder.setInsertionPointAfter(func);
   auto lowered = func::FuncOp::create(builder, func.getLoc(), func.getName(),
@@ -299,14 +300,15 @@ LogicalResult Lowering::run(bool resident) {
     lowered.erase();
     return failure();
   }
-  if (resident)
-    residents = chooseResidents(func, emitter.target, emitter.tilings, placed);
+  residents = chooseResidents(func, emitter.target, emitter.tilings, placed);
   placeScratch();
   bool ok = true;
   for (Operation &op : func.getBody().front())
-    ok &= succeeded(lower(op));
+    ok &= !emitter.full() && succeeded(lower(op));
   npu::HaltOp::create(builder, func.getLoc());
   func::ReturnOp::create(builder, func.getLoc());
+  if (emitter.full())
+    (void)checkCodeSize(lowered);
   if (!ok) {
     lowered.erase();
     return failure();
@@ -333,13 +335,5 @@ LogicalResult mlir::loom::convertLoomTToLoom(func::FuncOp func,
                                              const loom_target &target) {
   splitWindows(func, target);
   TilingCache tilings(target);
-  // Room for residents is estimated for some operations: what turns out not to
-  // fit beside them is compiled without.
-  {
-    ScopedDiagnosticHandler hold(func.getContext(),
-                                 [&](Diagnostic &) { return success(); });
-    if (succeeded(Lowering(func, target, tilings).run(/*resident=*/true)))
-      return success();
-  }
-  return Lowering(func, target, tilings).run(/*resident=*/false);
+  return Lowering(func, target, tilings).run();
 }

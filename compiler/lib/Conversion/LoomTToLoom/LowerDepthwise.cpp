@@ -226,6 +226,8 @@ bool Depthwise::choose(uint64_t limit) {
 
 void Depthwise::emit(const Tile &at, const Tile &size, Value weights,
                      ArrayRef<Value> bias, Value scale) {
+  if (e.full())
+    return;
   const auto [yLo, rows] = touched(at.y, size.y, s.sy, s.kh, s.dy, p.py, s.h);
   const auto [xLo, columns] =
       touched(at.x, size.x, s.sx, s.kw, s.dx, p.px, s.w);

@@ -99,6 +99,8 @@ bool Grouped::choose(uint64_t limit) {
 
 void Grouped::tile(int64_t g0, int64_t image, int64_t y0, Value weights,
                    Value bias) {
+  if (e.full())
+    return;
   const int64_t ng = std::min(tg, s.g - g0), ny = std::min(ty, s.oh - y0);
   const auto [yLo, rows] = touched(y0, ny, s.sy, s.kh, s.dy, p.py, s.h);
   const auto [xLo, columns] = touched(0, s.ow, s.sx, s.kw, s.dx, p.px, s.w);

@@ -93,6 +93,8 @@ Loops::Patch Loops::loadInput(int64_t g, const Pixels &px, const Chunk &chunk) {
 }
 
 void Loops::tile(int64_t g, const Pixels &px, int64_t n0, int64_t nn) {
+  if (e.full())
+    return;
   Box outBox = p.out;
   const int64_t corner[5] = {g, px.b0, px.y0, px.x0, n0};
   for (unsigned d = 0; d < 5; ++d)

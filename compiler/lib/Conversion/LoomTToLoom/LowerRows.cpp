@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Rows by index: the sequencer reads an index, clamps it and scales it to the
-// address of one row's load. Rows collect in SRAM and leave together.
+// Rows by index: one gather for as many as a buffer in SRAM holds. Without that
+// unit, the sequencer reads an index, clamps it and scales it to the address of
+// one row's load.
 
 #include "Emitter.h"
 
@@ -13,59 +14,105 @@ using namespace mlir::loom;
 /// The register that carries a row's offset; its value is taken at dispatch.
 static constexpr int64_t kRegister = 1;
 
+/// Buffers come in pairs; each is at most this share of a piece.
+static constexpr int64_t kShare = 4;
+
+static int64_t largestPiece(const Room &room) {
+  int64_t bytes = 0;
+  for (const Room::Piece &piece : room.pieces())
+    bytes = std::max(bytes, piece.bytes);
+  return bytes;
+}
+
+bool mlir::loom::rowsFit(loomt::RowsOp op, const Room &room) {
+  const int64_t share = largestPiece(room) / kShare;
+  const int64_t count = op.getType().getDimSize(0),
+                rowBytes =
+                    op.getType().getDimSize(1) * elementBytesOf(op.getType());
+  return rowBytes <= std::min<int64_t>(share, LOOM_CAP_DMA_BYTES) &&
+         count * 4 <= share;
+}
+
+namespace {
+/// Rows of a table, and the list in SRAM that names them.
+struct Rows {
+  Box table;
+  int64_t bytes; // of a row
+  Value list;
+  int64_t listed; // of the first index
+  int64_t step;   // from index to index
+};
+} // namespace
+
+static void gather(Emitter &e, Location loc, const Rows &rows, int64_t first,
+                   int64_t count, Value buf, int64_t at) {
+  auto number = [&](int64_t v) { return e.builder.getI64IntegerAttr(v); };
+  npu::GatherOp::create(e.builder, loc, rows.table.mem, buf, rows.list,
+                        number(rows.table.offset), number(at),
+                        number(rows.listed + first * rows.step),
+                        number(rows.table.n[0]), number(rows.table.stride[0]),
+                        number(rows.bytes), number(count), nullptr, nullptr);
+}
+
+static void loadEach(Emitter &e, Location loc, const Rows &rows, int64_t first,
+                     int64_t count, Value buf, int64_t at) {
+  auto number = [&](int64_t v) { return e.builder.getI64IntegerAttr(v); };
+  auto scalar = [&](Value from, int64_t opcode, int64_t ra, int64_t imm) {
+    npu::ScalarOp::create(e.builder, loc, from, number(opcode),
+                          number(kRegister), number(ra), number(imm));
+  };
+  for (int64_t i = 0; i < count; ++i) {
+    scalar(rows.list, LOOM_OP_LD, 0, rows.listed + (first + i) * rows.step);
+    scalar(Value(), LOOM_OP_CLAMP, kRegister, rows.table.n[0] - 1);
+    scalar(Value(), LOOM_OP_MUL, kRegister, rows.table.stride[0]);
+    e.loadAt(loc, rows.table.mem, rows.table.offset, kRegister, buf,
+             at + i * rows.bytes, rows.bytes);
+  }
+}
+
 LogicalResult mlir::loom::lowerRows(Emitter &e, const Memory &memory,
                                     loomt::RowsOp op) {
-  OpBuilder &b = e.builder;
   Location loc = op.getLoc();
   Box table = memory.box(op.getTable()), out = memory.box(op.getResult());
-  const int64_t rows = table.n[0], count = out.n[0];
+  const int64_t count = out.n[0];
   const int64_t rowBytes = out.n[1] * out.elem;
-  int64_t sram = 0;
-  for (const Room::Piece &piece : e.room.pieces())
-    sram = std::max(sram, piece.bytes);
+  const int64_t sram = largestPiece(e.room);
   if (table.n[1] > 1 && table.stride[1] != table.elem)
     return op.emitError() << "a row of the table does not lie together; "
                              "transpose the parameter";
-  if (rowBytes > sram / 4 || rowBytes > int64_t(LOOM_CAP_DMA_BYTES) ||
-      count * 4 > sram / 4)
+  if (!rowsFit(op, e.room))
     return op.emitError() << count << " indices of rows of " << rowBytes
                           << " bytes do not fit the target, which has " << sram
                           << " bytes of SRAM; choose a larger target or split "
                              "the indices";
-  const int64_t each = std::min<int64_t>(count, sram / 4 / rowBytes);
-  const int64_t bytes = count * (2 * rowBytes + 4);
+  const int64_t each = std::min<int64_t>(
+      count, std::min<int64_t>(sram / kShare, LOOM_CAP_DMA_BYTES) / rowBytes);
+  Box indices = memory.box(op.getIndices());
+  const int64_t bytes =
+      count * ((out.isHere() ? 1 : 2) * rowBytes + (indices.isHere() ? 0 : 4));
   e.layer(loc, "rows", shapeText(op.getType()), Twine(each) + " rows", "memory",
           0, bytes,
           loom_ceil_div(uint64_t(bytes) * 64,
                         loom_mem_bandwidth64(&e.target.mem[0])));
-  Ring indexRing(b, loc, 1, count * 4);
-  Ring rowRing(b, loc, count > each ? 2 : 1, each * rowBytes);
-  Box indices = memory.box(op.getIndices());
+  Ring indexRing(e.builder, loc, 1, count * 4);
+  Ring rowRing(e.builder, loc, count > each ? 2 : 1, each * rowBytes);
+  const bool gathers = e.target.features >> LOOM_FEAT_GATHER & 1;
   Value list = indices.mem;
-  if (!indices.isHere()) {
+  // A gather takes a dense list.
+  if (!indices.isHere() || (gathers && indices.stride[0] != 4)) {
     list = indexRing.next();
     e.load(loc, indices.mem, list, layoutDense(indices));
     indices.offset = 0;
     indices.stride = {4};
   }
-  npu::FenceOp::create(b, loc);
-  auto scalar = [&](Value buf, int64_t opcode, int64_t ra, int64_t imm) {
-    npu::ScalarOp::create(b, loc, buf, b.getI64IntegerAttr(opcode),
-                          b.getI64IntegerAttr(kRegister),
-                          b.getI64IntegerAttr(ra), b.getI64IntegerAttr(imm));
-  };
-  for (int64_t first = 0; first < count; first += each) {
+  if (!gathers) // the sequencer waits for the list
+    npu::FenceOp::create(e.builder, loc);
+  const Rows rows{table, rowBytes, list, indices.offset, indices.stride[0]};
+  for (int64_t first = 0; first < count && !e.full(); first += each) {
     const int64_t here = std::min(each, count - first);
     Value buf = out.isHere() ? out.mem : rowRing.next();
     const int64_t at = out.isHere() ? out.offset + first * rowBytes : 0;
-    for (int64_t i = 0; i < here; ++i) {
-      scalar(list, LOOM_OP_LD, 0,
-             indices.offset + (first + i) * indices.stride[0]);
-      scalar(Value(), LOOM_OP_CLAMP, kRegister, rows - 1);
-      scalar(Value(), LOOM_OP_MUL, kRegister, table.stride[0]);
-      e.loadAt(loc, table.mem, table.offset, kRegister, buf, at + i * rowBytes,
-               rowBytes);
-    }
+    (gathers ? gather : loadEach)(e, loc, rows, first, here, buf, at);
     if (out.isHere())
       continue;
     Box part = out;

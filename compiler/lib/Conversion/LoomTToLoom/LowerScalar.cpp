@@ -21,6 +21,7 @@ struct View {
   Box box; // over the whole domain
   bool isOut = false;
   unsigned dtype = 0;
+  bool here = false; // in SRAM already
   Ring ring;
 };
 
@@ -28,8 +29,10 @@ class Scalar {
 public:
   Scalar(Emitter &emitter, Operation *op) : e(emitter), op(op) {}
   LogicalResult run(const Memory &memory);
+  bool fits(llvm::function_ref<bool(Value)> here);
 
 private:
+  void collect(const Memory &memory);
   void coalesce();
   int64_t tileBytes(ArrayRef<int64_t> tile, SmallVectorImpl<int64_t> *each);
   bool fitsRoom();
@@ -42,7 +45,8 @@ private:
 
   Emitter &e;
   Operation *op;
-  SmallVector<int64_t> n; // the domain, reduced dimensions last
+  RankedTensorType domain;
+  SmallVector<int64_t> n; // its dimensions, reduced dimensions last
   size_t reduced = 0;
   SmallVector<int64_t> tile;
   std::vector<View> views; // the result is the last
@@ -110,7 +114,7 @@ int64_t Scalar::tileBytes(ArrayRef<int64_t> size,
   SmallVector<int64_t> zero(n.size(), 0);
   int64_t total = 0;
   for (const View &view : views) {
-    if (view.box.isHere()) {
+    if (view.here) {
       if (each)
         each->push_back(0);
       continue;
@@ -152,7 +156,7 @@ bool Scalar::chooseTile() {
   // Loads and stores go on beside the other tiles; with none, one record is
   // best.
   const bool moves =
-      llvm::any_of(views, [](const View &view) { return !view.box.isHere(); });
+      llvm::any_of(views, [](const View &view) { return !view.here; });
   const int64_t tiles = moves ? kWantedTiles : 1;
   const int64_t wanted = std::max<int64_t>(kMinTile, (all + tiles - 1) / tiles);
   auto elements = [&] {
@@ -229,9 +233,9 @@ void Scalar::emitTile(ArrayRef<int64_t> at) {
   SmallVector<Layout> layouts;
   for (View &view : views) {
     Box box = boxOf(view, at, size);
-    Layout layout = box.isHere() ? layoutHere(box) : layoutAsInMemory(box);
+    Layout layout = view.here ? layoutHere(box) : layoutAsInMemory(box);
     Value buf;
-    if (box.isHere()) {
+    if (view.here) {
       buf = box.mem;
     } else if (view.isOut) {
       buf = view.ring.next();
@@ -280,11 +284,12 @@ void Scalar::emitTile(ArrayRef<int64_t> at) {
                      b.getDenseI32ArrayAttr(uops),
                      b.getDenseI32ArrayAttr(program.imms), nullptr, nullptr);
   const View &out = views.back();
-  if (!out.box.isHere())
+  if (!out.here)
     e.store(op->getLoc(), bufs.back(), out.box.mem, layouts.back());
 }
 
-LogicalResult Scalar::run(const Memory &memory) {
+/// The domain, and a view of each operand and of the result.
+void Scalar::collect(const Memory &memory) {
   auto reduce = dyn_cast<loomt::ReduceOp>(op);
   auto map = dyn_cast<loomt::MapOp>(op);
   program = reduce ? Program(reduce.getProgram(), reduce.getImms())
@@ -294,12 +299,13 @@ LogicalResult Scalar::run(const Memory &memory) {
   };
   for (Value input : op->getOperands())
     views.push_back(
-        {memory.box(input), false, *loomt::npuType(element(input)), {}});
+        {memory.box(input), false, *loomt::npuType(element(input)), false, {}});
   Value result = op->getResult(0);
-  View out{memory.box(result), true, *loomt::npuType(element(result)), {}};
-  auto domain = op->getNumOperands()
-                    ? cast<RankedTensorType>(op->getOperand(0).getType())
-                    : cast<RankedTensorType>(result.getType());
+  View out{
+      memory.box(result), true, *loomt::npuType(element(result)), false, {}};
+  domain = op->getNumOperands()
+               ? cast<RankedTensorType>(op->getOperand(0).getType())
+               : cast<RankedTensorType>(result.getType());
   n.assign(domain.getShape().begin(), domain.getShape().end());
   if (reduce) {
     reduced = reduce.getReduced();
@@ -313,6 +319,22 @@ LogicalResult Scalar::run(const Memory &memory) {
     for (View &view : views)
       view.box.stride.push_back(0);
   }
+}
+
+/// Whether each buffer has a place if those of which `here` is true need none.
+bool Scalar::fits(llvm::function_ref<bool(Value)> here) {
+  collect(Memory());
+  for (auto [view, operand] : llvm::zip(views, op->getOperands()))
+    view.here = here(loomt::Ref::of(operand).root);
+  views.back().here = here(op->getResult(0));
+  return chooseTile();
+}
+
+LogicalResult Scalar::run(const Memory &memory) {
+  collect(memory);
+  for (View &view : views)
+    view.here = view.box.isHere();
+  const bool reduce = isa<loomt::ReduceOp>(op);
   if (!chooseTile())
     return op->emitError()
            << "'" << op->getName().getStringRef() << "' of shape "
@@ -331,7 +353,7 @@ LogicalResult Scalar::run(const Memory &memory) {
   int64_t bytes = 0;
   for (const View &view : views) {
     SmallVector<int64_t> zero(n.size(), 0);
-    if (!view.box.isHere())
+    if (!view.here)
       bytes += layoutAsInMemory(boxOf(view, zero, n)).bytes;
   }
   const uint64_t vpu = loom_ceil_div(elements * passes, e.target.vpu_lanes);
@@ -346,7 +368,7 @@ LogicalResult Scalar::run(const Memory &memory) {
   for (auto [view, size] : llvm::zip(views, each))
     view.ring = Ring(e.builder, op->getLoc(), size < 0 ? 1 : 2, std::abs(size));
   SmallVector<int64_t> at(n.size(), 0);
-  while (true) {
+  while (!e.full()) {
     emitTile(at);
     size_t d = kept();
     while (d-- > 0) {
@@ -356,8 +378,18 @@ LogicalResult Scalar::run(const Memory &memory) {
       at[d] = 0;
     }
     if (d == size_t(-1))
-      return success();
+      break;
   }
+  return success();
+}
+
+bool mlir::loom::scalarFits(Operation *op, const loom_target &target,
+                            TilingCache &tilings, const Room &room,
+                            llvm::function_ref<bool(Value)> here) {
+  OpBuilder none(op->getContext());
+  Emitter emitter(none, target, tilings);
+  emitter.room = room;
+  return Scalar(emitter, op).fits(here);
 }
 
 LogicalResult mlir::loom::lowerScalar(Emitter &emitter, const Memory &memory,

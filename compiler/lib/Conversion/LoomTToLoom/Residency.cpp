@@ -214,6 +214,8 @@ uint64_t Chooser::scalarCost(const Layer &layer, const Room &room) {
     tiles.insert(tiles.end(), 2, tile);
   };
   if (auto rows = dyn_cast<loomt::RowsOp>(layer.op)) {
+    if (!rowsFit(rows, room))
+      return kImpossible;
     add(rows.getIndices());
     add(rows.getResult());
   } else {
@@ -222,7 +224,10 @@ uint64_t Chooser::scalarCost(const Layer &layer, const Room &room) {
     add(layer.result);
   }
   llvm::sort(tiles, std::greater<>());
-  if (!dma && !room.pack(tiles))
+  // A tile that pays; then that lowering finds its own.
+  if (!dma && (!room.pack(tiles) ||
+               !scalarFits(layer.op, target, tilings, room,
+                           [&](Value root) { return offsets.contains(root); })))
     return kImpossible;
   // Rows take a share of what there is.
   if (dma && room.bytes() * kRowsShare < int64_t(target.sram_bytes))

@@ -32,8 +32,38 @@ static void setLoopTargets(func::FuncOp func) {
     if (isa<npu::EndLoopOp>(op))
       loop.setTarget(unit);
     if (npu::isRecord(&op))
-      unit += npu::encodeRecord(&op, 0).bytes.size() / LOOM_UNIT_BYTES;
+      unit += npu::unitsOf(&op);
   }
+}
+
+LogicalResult mlir::loom::checkCodeSize(func::FuncOp func) {
+  npu::LayerOp layer, largest;
+  uint64_t all = 0, units = 0, most = 0;
+  for (Operation &op : func.getBody().front()) {
+    if (auto next = dyn_cast<npu::LayerOp>(op)) {
+      layer = next;
+      units = 0;
+    }
+    if (!npu::isRecord(&op))
+      continue;
+    const uint64_t size = npu::unitsOf(&op);
+    all += size;
+    units += size;
+    if (layer && units > most) {
+      most = units;
+      largest = layer;
+    }
+  }
+  if (all <= LOOM_MAX_CODE_UNITS)
+    return success();
+  InFlightDiagnostic error =
+      emitError(largest ? largest.getLoc() : func.getLoc())
+      << "the program has more than " << LOOM_MAX_CODE_UNITS
+      << " units of code, which is the limit";
+  if (largest)
+    error << "; its largest layer so far, " << largest.getKind() << " "
+          << largest.getShape() << ", has " << most;
+  return error << ": choose a target with more SRAM, or split the model";
 }
 
 LogicalResult mlir::loom::assignSemaphores(func::FuncOp func) {
@@ -60,7 +90,7 @@ LogicalResult mlir::loom::assignSemaphores(func::FuncOp func) {
       op->setAttr("signal", words(sync.signals));
   }
   setLoopTargets(func);
-  return success();
+  return checkCodeSize(func);
 }
 
 LogicalResult mlir::loom::verifyLoom(func::FuncOp func,

@@ -330,11 +330,6 @@ LogicalResult Encoder::run(const std::string &name) {
       failed(addConstantTensors()))
     return failure();
   addRecords();
-  if (out.units > LOOM_MAX_CODE_UNITS)
-    return func.emitError() << "the program has " << out.units
-                            << " units of code; " << LOOM_MAX_CODE_UNITS
-                            << " is the limit: choose a target with more SRAM "
-                               "or split the model";
   if (failed(addLayers()))
     return failure();
   measureSram();

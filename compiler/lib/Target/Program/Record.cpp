@@ -18,22 +18,6 @@ unsigned mlir::loom::program::queueOf(uint8_t opcode) {
   return LOOM_NUM_QUEUES;
 }
 
-unsigned mlir::loom::program::dtypeBytes(unsigned dtype) {
-  switch (dtype) {
-  case LOOM_F32:
-  case LOOM_I32:
-  case LOOM_U32:
-    return 4;
-  case LOOM_BF16:
-  case LOOM_F16:
-  case LOOM_I16:
-  case LOOM_U16:
-    return 2;
-  default:
-    return 1;
-  }
-}
-
 Access mlir::loom::program::makeAccess(uint32_t space, bool write, int64_t base,
                                        int64_t inner,
                                        const std::vector<Dim> &dims) {

@@ -15,7 +15,7 @@
 // CHECK: note: stablehlo.reduce: its reducer is not one of add
 // CHECK: note: stablehlo.convolution: batch_group_count above 1 is not compiled; it arises in weight gradients
 // CHECK: note: stablehlo.uniform_quantize: quantised types are not compiled
-// CHECK: note: stablehlo.count_leading_zeros: operand 0 has element type i1, which this operation does not take; convert to f32, bf16, i8 or i32
+// CHECK: note: stablehlo.count_leading_zeros: operand 0 has element type i1, which this operation does not take; convert to i8 or i32
 #line = loc("model.py":7:3)
 #scope = loc("jit(f)/CNN/Dense_0/sort"(#line))
 func.func @main(%x: tensor<4x4xf32>, %d: tensor<?x4xf32>, %e: tensor<4xf64>, %i: tensor<2xi32>, %img: tensor<2x8x8x2xf32>, %k: tensor<3x3x2x2xf32>) {

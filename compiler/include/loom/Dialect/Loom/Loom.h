@@ -37,6 +37,9 @@ bool isRecord(Operation *op);
 /// into the header.
 program::Record encodeRecord(Operation *op, uint32_t loc);
 
+/// Units of code that the record takes.
+uint64_t unitsOf(Operation *op);
+
 } // namespace mlir::loom::npu
 
 #endif // LOOM_DIALECT_LOOM_LOOM_H

@@ -98,6 +98,20 @@ def DmaOp : Loom_Op<"dma"> {
   let hasVerifier = 1;
 }
 
+def GatherOp : Loom_Op<"gather"> {
+  let description = [{
+    `count` rows of a table, on queue LD: the one that each i32 of `list` names,
+    clamped to 0 to `rows` - 1, dense in `dst`. Rows of the table are
+    `row_stride` bytes apart.
+  }];
+  let arguments = (ins Loom_Place:$table, Loom_Place:$dst, Loom_Buf:$list,
+      I64Attr:$table_offset, I64Attr:$dst_offset, I64Attr:$list_offset,
+      I64Attr:$rows, I64Attr:$row_stride, I64Attr:$row_bytes, I64Attr:$count,
+      OptionalAttr<DenseI32ArrayAttr>:$wait,
+      OptionalAttr<DenseI32ArrayAttr>:$signal);
+  let hasVerifier = 1;
+}
+
 def MxuOp : Loom_Op<"mxu", [AttrSizedOperandSegments]> {
   let description = [{
     One macro tile. `types`: [operand (enum loom_mxu_type), out (enum loom_dtype)].

@@ -66,9 +66,6 @@ std::vector<Access> accessesOf(const Record &record);
 /// empty string, or what is wrong.
 std::string checkRecord(const Record &record);
 
-/// Bytes of an element of an NPU type.
-unsigned dtypeBytes(unsigned dtype);
-
 } // namespace mlir::loom::program
 
 #endif // LOOM_TARGET_PROGRAM_RECORD_H

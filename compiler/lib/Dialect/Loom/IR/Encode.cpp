@@ -57,6 +57,24 @@ static void encodeDma(DmaOp op, program::Record &record) {
   }
 }
 
+static void encodeGather(GatherOp op, program::Record &record) {
+  record.bytes.resize(sizeof(loom_dma));
+  auto &r = record.as<loom_dma>();
+  r.h.op = LOOM_OP_LD_GATHER;
+  setSync(r.h.wait, op.getWait());
+  setSync(r.h.signal, op.getSignal());
+  r.src = address(op.getTable(), op.getTableOffset());
+  r.dst = address(op.getDst(), op.getDstOffset());
+  r.inner_bytes = op.getRowBytes();
+  r.n[0] = r.n[1] = r.n[2] = 1;
+  r.n[3] = op.getCount();
+  r.sstride[3] = op.getRowStride();
+  r.dstride[3] = op.getRowBytes();
+  r.idx_type = LOOM_I32;
+  r.idx_or_fill = sramOffset(op.getList()) + op.getListOffset();
+  r.limit = op.getRows();
+}
+
 static void encodeEpilogue(MxuOp op, loom_epi &e) {
   e.bias = e.scale = e.residual = e.lut = LOOM_EPI_NONE;
   if (op.getBiasBuf())
@@ -193,6 +211,8 @@ program::Record npu::encodeRecord(Operation *op, uint32_t loc) {
   program::Record record;
   if (auto dma = dyn_cast<DmaOp>(op))
     encodeDma(dma, record);
+  else if (auto gather = dyn_cast<GatherOp>(op))
+    encodeGather(gather, record);
   else if (auto mxu = dyn_cast<MxuOp>(op))
     encodeMxu(mxu, record);
   else if (auto vpu = dyn_cast<VpuOp>(op))
@@ -211,4 +231,8 @@ program::Record npu::encodeRecord(Operation *op, uint32_t loc) {
   header.units = record.bytes.size() / LOOM_UNIT_BYTES;
   header.loc = loc;
   return record;
+}
+
+uint64_t npu::unitsOf(Operation *op) {
+  return encodeRecord(op, 0).bytes.size() / LOOM_UNIT_BYTES;
 }

@@ -40,7 +40,8 @@ int64_t npu::bytesOf(Type place) {
 }
 
 bool npu::isRecord(Operation *op) {
-  return isa<DmaOp, MxuOp, VpuOp, ScalarOp, LoopOp, FenceOp, HaltOp>(op);
+  return isa<DmaOp, GatherOp, MxuOp, VpuOp, ScalarOp, LoopOp, FenceOp, HaltOp>(
+      op);
 }
 
 LogicalResult SlotOp::verify() {
@@ -129,6 +130,22 @@ LogicalResult DmaOp::verify() {
                 dst);
 }
 
+LogicalResult GatherOp::verify() {
+  if (!inRange(
+          {int64_t(getRows()), int64_t(getCount()), int64_t(getRowBytes())}, 1,
+          UINT32_MAX) ||
+      !inRange({int64_t(getRowStride())}, INT32_MIN, INT32_MAX))
+    return emitOpError("a number does not fit its field of the record");
+  if (failed(shape(*this)) ||
+      failed(inside(*this, "table", getTable(), getTableOffset(), getRowBytes(),
+                    {{int64_t(getRows()), int64_t(getRowStride())}})) ||
+      failed(inside(*this, "list", getList(), getListOffset(), 4,
+                    {{int64_t(getCount()), 4}})))
+    return failure();
+  return inside(*this, "destination", getDst(), getDstOffset(), getRowBytes(),
+                {{int64_t(getCount()), int64_t(getRowBytes())}});
+}
+
 LogicalResult MxuOp::verify() {
   if (getTypes().size() != 2 || getAcc().size() != 3 || getA().size() != 6 ||
       getWindow().size() != 9 || getB().size() != 3 || getSize().size() != 3 ||
@@ -174,14 +191,14 @@ LogicalResult MxuOp::verify() {
     if (m.outer[0] != 1 || m.outer[1] != 1)
       return emitOpError("a residual goes with one repetition");
     if (failed(inside(*this, "residual", getResBuf(), r[0],
-                      program::dtypeBytes(r[1]),
+                      loom_dtype_bytes(r[1]),
                       {{m.oh, r[2]}, {m.ow, r[3]}, {m.n, r[4]}})))
       return failure();
   }
   if (!getOutBuf())
     return success();
   return inside(*this, "output", getOutBuf(), getOutStrides()[0],
-                program::dtypeBytes(m.out_type),
+                loom_dtype_bytes(m.out_type),
                 {{m.outer[0], m.o_so[0]},
                  {m.outer[1], m.o_so[1]},
                  {m.oh, m.o_sy},
@@ -205,8 +222,8 @@ LogicalResult VpuOp::verify() {
     std::vector<program::Dim> dims;
     for (unsigned d = 0; d < 6; ++d)
       dims.push_back({getCounts()[d], view[3 + d]});
-    if (failed(inside(*this, "a view", buf, view[0],
-                      program::dtypeBytes(view[1]), dims)))
+    if (failed(inside(*this, "a view", buf, view[0], loom_dtype_bytes(view[1]),
+                      dims)))
       return failure();
   }
   return success();

@@ -12,6 +12,7 @@
 #include "loom_isa.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/IR/TypeUtilities.h"
 #include "llvm/ADT/MapVector.h"
 
 namespace mlir::loom::stablehlo {
@@ -54,6 +55,20 @@ unsigned typeBit(Type type) {
   if (type.isSignlessInteger(1))
     return kI1;
   return 0;
+}
+
+/// "f32, bf16 or i8" of those types; what a program may be converted to.
+std::string typesText(unsigned types) {
+  static const std::pair<unsigned, StringLiteral> names[] = {
+      {kF32, "f32"}, {kBF16, "bf16"}, {kI8, "i8"}, {kI32, "i32"}, {kI1, "i1"}};
+  std::string result;
+  for (auto [bit, name] : names) {
+    if (!(types & bit))
+      continue;
+    types &= ~bit;
+    result += (result.empty() ? "" : types & kAny ? ", " : " or ") + name.str();
+  }
+  return result;
 }
 
 //===----------------------------------------------------------------------===//
@@ -108,6 +123,11 @@ template <typename OpT> std::optional<Refusal> checkReducer(Operation *op) {
                    "argmax and the like: return the logits and pick on the "
                    "host"};
   Operation *body = simpleReducer(reduce.getBody());
+  if (body && isa<AddOp, MulOp>(body) &&
+      typeBit(getElementTypeOrSelf(body->getResult(0).getType())) == kI1)
+    return Refusal{"its reducer computes with booleans",
+                   "use 'or' for a sum and 'and' for a product, or convert to "
+                   "i32"};
   if (body && isa<AddOp, MaxOp, MinOp, MulOp, AndOp, OrOp, XorOp>(body))
     return std::nullopt;
   return Refusal{"its reducer is not one of add, maximum, minimum, multiply, "
@@ -141,6 +161,13 @@ std::optional<Refusal> checkDot(Operation *op) {
   if (dot.getAlgorithm())
     return Refusal{"a dot_general with an explicit algorithm is not compiled",
                    "leave the precision argument at its default"};
+  return std::nullopt;
+}
+
+std::optional<Refusal> checkCompare(Operation *op) {
+  if (cast<CompareOp>(op).getCompareType() == ComparisonType::TOTALORDER)
+    return Refusal{"a comparison in total order is not compiled",
+                   "compare as floats, or the bits as integers"};
   return std::nullopt;
 }
 
@@ -190,14 +217,14 @@ constexpr uint64_t kTrans = 1ull << LOOM_FEAT_TRANS;
 
 const SupportRow kSupported[] = {
     {"stablehlo.abs", kNumber, kNumber},
-    {"stablehlo.add", kAny, kAny},
+    {"stablehlo.add", kNumber, kNumber},
     {"stablehlo.and", kBits, kBits},
     {"stablehlo.atan2", kFloat, kFloat, nullptr, kTrans},
     {"stablehlo.broadcast_in_dim", kAny, kAny},
     {"stablehlo.cbrt", kFloat, kFloat, nullptr, kTrans},
     {"stablehlo.ceil", kFloat, kFloat},
     {"stablehlo.clamp", kNumber, kNumber},
-    {"stablehlo.compare", kAny, kI1},
+    {"stablehlo.compare", kAny, kI1, checkCompare},
     {"stablehlo.composite", kFloat, kFloat, checkComposite, kTrans},
     {"stablehlo.concatenate", kAny, kAny},
     {"stablehlo.constant", 0, kAny},
@@ -220,7 +247,7 @@ const SupportRow kSupported[] = {
     {"stablehlo.logistic", kFloat, kFloat, nullptr, kTrans},
     {"stablehlo.maximum", kAny, kAny},
     {"stablehlo.minimum", kAny, kAny},
-    {"stablehlo.multiply", kAny, kAny},
+    {"stablehlo.multiply", kNumber, kNumber},
     {"stablehlo.negate", kNumber, kNumber},
     {"stablehlo.not", kBits, kBits},
     {"stablehlo.or", kBits, kBits},
@@ -234,9 +261,9 @@ const SupportRow kSupported[] = {
     {"stablehlo.round_nearest_even", kFloat, kFloat},
     {"stablehlo.rsqrt", kFloat, kFloat},
     {"stablehlo.select", kAny, kAny},
-    {"stablehlo.shift_left", kInt, kInt},
-    {"stablehlo.shift_right_arithmetic", kInt, kInt},
-    {"stablehlo.shift_right_logical", kInt, kInt},
+    {"stablehlo.shift_left", kI32, kI32},
+    {"stablehlo.shift_right_arithmetic", kI32, kI32},
+    {"stablehlo.shift_right_logical", kI32, kI32},
     {"stablehlo.sign", kNumber, kNumber},
     {"stablehlo.sine", kFloat, kFloat, nullptr, kTrans},
     {"stablehlo.slice", kAny, kAny},
@@ -374,7 +401,7 @@ private:
   bool checkDeviceLoop(Operation *op);
   bool checkType(Operation *op, Type type, unsigned allowed, const Twine &what);
   void add(Location loc, StringRef operation, const Twine &reason,
-           StringRef remedy);
+           const Twine &remedy);
 
   const uint64_t features;
   llvm::MapVector<std::string, Unsupported, std::map<std::string, unsigned>>
@@ -384,7 +411,7 @@ private:
 } // namespace
 
 void LegalityChecker::add(Location loc, StringRef operation,
-                          const Twine &reason, StringRef remedy) {
+                          const Twine &reason, const Twine &remedy) {
   Unsupported item{
       loc,          sourceLine(loc), modulePath(loc), operation.str(),
       reason.str(), remedy.str()};
@@ -418,7 +445,7 @@ bool LegalityChecker::checkType(Operation *op, Type type, unsigned allowed,
       what + " has element type " + text(tensor.getElementType()) +
           (bit ? ", which this operation does not take"
                : ", which is not compiled"),
-      "convert to f32, bf16, i8 or i32");
+      "convert to " + typesText(bit ? allowed : kNumber));
   return false;
 }
 
