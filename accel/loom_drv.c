@@ -54,6 +54,7 @@
 #include "loom_gem.h"
 #include "loom_inst.h"
 #include "loom_prog.h"
+#include "loom_shmem.h"
 
 struct workqueue_struct *loom_cleanup_wq;
 
@@ -407,9 +408,18 @@ static int __init loom_init(void)
 	loom_cleanup_wq = alloc_workqueue("loom-cleanup", WQ_UNBOUND, 0);
 	if (!loom_cleanup_wq)
 		return -ENOMEM;
+	ret = loom_shmem_init();
+	if (ret)
+		goto err_workqueue;
 	ret = pci_register_driver(&loom_pci_driver);
 	if (ret)
-		destroy_workqueue(loom_cleanup_wq);
+		goto err_shmem;
+	return 0;
+
+err_shmem:
+	loom_shmem_exit();
+err_workqueue:
+	destroy_workqueue(loom_cleanup_wq);
 	return ret;
 }
 
@@ -418,6 +428,7 @@ static void __exit loom_exit(void)
 	pci_unregister_driver(&loom_pci_driver);
 	destroy_workqueue(loom_cleanup_wq);
 	rcu_barrier();
+	loom_shmem_exit();
 }
 
 module_init(loom_init);

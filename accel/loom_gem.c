@@ -21,6 +21,7 @@
 #include "loom_drv.h"
 #include "loom_gem.h"
 #include "loom_region.h"
+#include "loom_shmem.h"
 
 /* --- the device's mapping --- */
 
@@ -231,10 +232,16 @@ struct loom_bo *loom_bo_create(struct loom_device *ldev, u64 size, u32 flags,
 {
 	struct drm_gem_shmem_object *shmem;
 	struct loom_bo *bo;
+	int ret;
 
 	shmem = drm_gem_shmem_create(&ldev->drm, size);
 	if (IS_ERR(shmem))
 		return ERR_CAST(shmem);
+	ret = loom_shmem_use_huge_pages(&shmem->base);
+	if (ret) {
+		drm_gem_object_put(&shmem->base);
+		return ERR_PTR(ret);
+	}
 	bo = to_loom_bo(&shmem->base);
 	bo->flags = flags;
 	if (ctx) {

@@ -57,8 +57,8 @@ class Measure:
                 "holds": self.holds, "losses": list(self.losses)}
 
 
-def paired(name: str, ours: list[float], other: list[float], goal: float,
-           sense: str, show: Callable[[float], str]) -> Measure:
+def paired(name: str, ours: list[float], other: list[float],
+           goal: float | None, sense: str, show: Callable[[float], str]) -> Measure:
     """The median of the ratios of pairs that ran next to each other."""
     ratios = [a / b for a, b in zip(ours, other, strict=True)]
     q1, middle, q3 = statistics.quantiles(ratios, n=4, method="inclusive")

@@ -6,11 +6,15 @@
  */
 #include <string.h>
 
+#include "apart.h"
 #include "kernels.h"
 #include "machine.h"
 
 #define SIDE_SRC 0
 #define SIDE_DST 1
+enum { MAX_PARTS = 4 }; /* of a copy that threads share */
+
+#define PARALLEL_BYTES (1u << 16) /* fewer stay on the calling thread */
 #define FAR ((int64_t)1 << 62) /* farther than any memory; strides cannot lead back from there */
 
 static bool is_gather(const struct loom_dma *r)
@@ -383,7 +387,8 @@ static int copy_rows(struct copy *c, int64_t soff, int64_t doff)
 	return fault;
 }
 
-static int copy_all(struct copy *c)
+/* All rows, one after the other. */
+static int copy_in_order(struct copy *c)
 {
 	const struct rows *w = &c->rows;
 	uint64_t i[3];
@@ -402,6 +407,52 @@ static int copy_all(struct copy *c)
 				fault = copy_rows(c, soff, doff);
 			}
 	return fault;
+}
+
+/* A copy whose rows threads share. */
+struct shared {
+	const struct copy *c;
+	unsigned dim, parts; /* dim 4: the bytes of the only row */
+};
+
+static void copy_part(void *arg, unsigned part)
+{
+	const struct shared *s = arg;
+	const uint64_t n = s->dim == 4 ? s->c->rows.len : s->c->rows.n[s->dim];
+	const uint64_t first = n * part / s->parts, end = n * (part + 1) / s->parts;
+	struct copy c = *s->c;
+
+	if (s->dim == 4) {
+		c.src.off += (int64_t)first;
+		c.dst.off += (int64_t)first;
+		c.src.at += first;
+		c.dst.at += first;
+		c.rows.len = end - first;
+	} else {
+		c.src.off += (int64_t)first * c.rows.ss[s->dim];
+		c.dst.off += (int64_t)first * c.rows.ds[s->dim];
+		c.src.at += (int64_t)first * c.rows.ss[s->dim];
+		c.dst.at += (int64_t)first * c.rows.ds[s->dim];
+		c.rows.n[s->dim] = end - first;
+	}
+	copy_in_order(&c); /* what is directly accessible cannot fail */
+}
+
+static int copy_all(struct copy *c)
+{
+	const struct rows *w = &c->rows;
+	struct shared s = { c, 0, MAX_PARTS };
+
+	while (s.dim < 4 && w->n[s.dim] == 1)
+		s.dim++;
+	if (!c->apart || !c->src.at || !c->dst.at || !c->x->host || !c->x->host->parallel_for ||
+	    w->n[0] * w->n[1] * w->n[2] * w->n[3] * w->len < PARALLEL_BYTES ||
+	    !loom_places_apart(4, w->n, w->ds, (int64_t)w->len))
+		return copy_in_order(c);
+	if (s.dim < 4 && s.parts > w->n[s.dim])
+		s.parts = (unsigned)w->n[s.dim];
+	c->x->host->parallel_for(c->x->opaque, s.parts, copy_part, &s);
+	return LOOM_FAULT_NONE;
 }
 
 static void open_side(const struct loom_exec *x, struct side *s, bool write)

@@ -8,6 +8,7 @@
  * An INT8 result is requantised about zero, joined with the residual about zero, and only then moved by zp.
  */
 #include <string.h>
+#include "apart.h"
 #include "kernels.h"
 #include "loom_num.h"
 #include "mxu.h"
@@ -16,18 +17,6 @@
 enum { ROWS = 64 }; /* pixels that a thread takes at a time */
 
 #define PARALLEL_VALUES 65536 /* fewer stay on the calling thread */
-
-struct drain {
-	const struct loom_exec *x;
-	const struct loom_mxu *m;
-	const struct loom_epi *e; /* NULL: none */
-	const uint32_t *bias; /* copies; NULL: none */
-	const uint32_t *scale; /* f32, or pairs of multiplier and shift */
-	const int8_t *lut;
-	int64_t out, residual; /* addresses; residual -1: none */
-	uint64_t pixels; /* of all outer repetitions */
-	bool plain; /* rows leave as they are */
-};
 
 /* ---- check --------------------------------------------------------------------------------------------- */
 
@@ -134,7 +123,7 @@ void loom_epi_bias(const struct loom_exec *x, const struct loom_dispatched *r)
 		memcpy(acc, x->sram + loom_mxu_epi(r)->bias, (size_t)m->n * 4);
 }
 
-static void float_steps(const struct drain *d, uint32_t *v, const uint8_t *residual, uint32_t first, uint32_t n)
+static void float_steps(const struct loom_drain *d, uint32_t *v, const uint8_t *residual, uint32_t first, uint32_t n)
 {
 	const struct loom_epi *e = d->e;
 	const struct loom_epi_row row = {
@@ -178,7 +167,7 @@ static int32_t add_residual(const struct loom_epi *e, int32_t v, int32_t residua
 	return loom_num_requant_double((int32_t)sum, e->mo, e->so);
 }
 
-static void integer_steps(const struct drain *d, uint32_t *v, const uint8_t *residual, uint32_t first, uint32_t n)
+static void integer_steps(const struct loom_drain *d, uint32_t *v, const uint8_t *residual, uint32_t first, uint32_t n)
 {
 	const struct loom_epi *e = d->e;
 	const bool pairs = d->scale && e->rq != LOOM_RQ_F32;
@@ -207,7 +196,7 @@ static void integer_steps(const struct drain *d, uint32_t *v, const uint8_t *res
 }
 
 /* Stores n results in the OUT type; accumulators and steps leave canonical NaNs. */
-static void store(const struct drain *d, const uint32_t *v, uint8_t *out, uint32_t n)
+static void store(const struct loom_drain *d, const uint32_t *v, uint8_t *out, uint32_t n)
 {
 	const ptrdiff_t step = d->m->o_sn;
 
@@ -218,7 +207,7 @@ static void store(const struct drain *d, const uint32_t *v, uint8_t *out, uint32
 			out[i * step] = (uint8_t)loom_num_sat8((int32_t)v[i]);
 }
 
-static void drain_pixel(const struct drain *d, const uint32_t *acc, uint8_t *out, const uint8_t *residual)
+static void drain_pixel(const struct loom_drain *d, const uint32_t *acc, uint8_t *out, const uint8_t *residual)
 {
 	uint32_t v[LOOM_EPI_CHUNK];
 
@@ -239,7 +228,7 @@ static void drain_pixel(const struct drain *d, const uint32_t *acc, uint8_t *out
 }
 
 /* Pixels [first, end) of all, in row-major order of (outer 0, outer 1, row, column). */
-static void drain_pixels(const struct drain *d, uint64_t first, uint64_t end)
+void loom_epi_drain_pixels(const struct loom_drain *d, uint64_t first, uint64_t end)
 {
 	const struct loom_mxu *m = d->m;
 	const uint64_t pixels = (uint64_t)m->oh * m->ow;
@@ -256,30 +245,29 @@ static void drain_pixels(const struct drain *d, uint64_t first, uint64_t end)
 
 static void drain_part(void *arg, unsigned part)
 {
-	const struct drain *d = arg;
+	const struct loom_drain *d = arg;
 	const uint64_t first = (uint64_t)part * ROWS, end = first + ROWS;
 
-	drain_pixels(d, first, end < d->pixels ? end : d->pixels);
+	loom_epi_drain_pixels(d, first, end < d->pixels ? end : d->pixels);
 }
 
 /*
- * Whether no pixel reads or writes what another writes, so that their order does not show: each dimension of OUT
- * steps over all that lies within it, and the residual lies in OUT's own places or beside all of them.
+ * Whether no pixel reads or writes what another writes, so that their order does not show: OUT gives each value bytes
+ * of its own, and the residual lies in OUT's own places or beside all of them.
  */
-static bool pixels_apart(const struct drain *d)
+bool loom_epi_pixels_apart(const struct loom_drain *d)
 {
 	const struct loom_mxu *m = d->m;
 	const struct loom_epi *e = d->e;
 	const uint32_t bytes = loom_dtype_bytes(m->out_type);
-	const int64_t n[5] = { m->outer[0], m->outer[1], m->oh, m->ow, m->n };
+	const uint64_t n[5] = { m->outer[0], m->outer[1], m->oh, m->ow, m->n };
 	const int64_t s[5] = { m->o_so[0], m->o_so[1], m->o_sy, m->o_sx, m->o_sn };
-	int64_t extent = bytes, low, high;
+	int64_t out_low = d->out, out_high = d->out + bytes, low, high;
 
-	for (int i = 4; i >= 0; i--) {
-		if (n[i] > 1 && s[i] < extent)
-			return false;
-		extent += (n[i] - 1) * s[i];
-	}
+	if (!loom_places_apart(5, n, s, bytes))
+		return false;
+	for (int i = 0; i < 5; i++)
+		*(s[i] < 0 ? &out_low : &out_high) += (int64_t)(n[i] - 1) * s[i];
 	if (d->residual < 0)
 		return true;
 	if (d->residual == d->out && loom_dtype_bytes(e->res_type) == bytes && e->r_sy == m->o_sy &&
@@ -287,18 +275,17 @@ static bool pixels_apart(const struct drain *d)
 		return true;
 	low = high = d->residual;
 	for (int i = 0; i < 3; i++) {
-		const int64_t reach = (n[i + 2] - 1) * (i == 0 ? e->r_sy : i == 1 ? e->r_sx : e->r_sn);
+		const int64_t reach = (int64_t)(n[i + 2] - 1) * (i == 0 ? e->r_sy : i == 1 ? e->r_sx : e->r_sn);
 
 		*(reach < 0 ? &low : &high) += reach;
 	}
-	return high + 4 <= d->out || low >= d->out + extent;
+	return high + 4 <= out_low || low >= out_high;
 }
 
 /* Copies bias, scales and table, which OUT may overlap. */
-static void fetch_lists(struct drain *d)
+static void fetch_lists(struct loom_drain *d, uint8_t *at)
 {
 	const struct loom_epi *e = d->e;
-	uint8_t *at = d->x->scratch;
 	const size_t n = d->m->n, scale_bytes = n * (e->rq == LOOM_RQ_F32 ? 4 : 8);
 
 	if (e->bias != LOOM_EPI_NONE && d->m->acc != LOOM_ACC_BIAS) {
@@ -313,27 +300,34 @@ static void fetch_lists(struct drain *d)
 		d->lut = memcpy(at, d->x->sram + e->lut, 256);
 }
 
-void loom_epi_drain(const struct loom_exec *x, const struct loom_dispatched *r)
+void loom_epi_drain_begin(const struct loom_exec *x, const struct loom_dispatched *r, uint8_t *lists,
+			  struct loom_drain *d)
 {
 	const struct loom_mxu *m = &r->mxu;
-	struct drain d;
 
-	d.x = x;
-	d.m = m;
-	d.e = loom_mxu_epi(r);
-	d.plain = !d.e && m->o_sn == 4 && (m->out_type == LOOM_F32 || m->out_type == LOOM_I32);
-	d.bias = d.scale = NULL;
-	d.lut = NULL;
-	d.out = loom_unit_address(m->out_base, r->base[2]);
-	d.residual = -1;
-	d.pixels = (uint64_t)m->outer[0] * m->outer[1] * m->oh * m->ow;
-	if (d.e)
-		fetch_lists(&d);
-	if (d.e && d.e->residual != LOOM_EPI_NONE)
-		d.residual = loom_unit_address(d.e->residual, r->base[3]);
-	if (x->host && x->host->parallel_for && d.pixels * m->n >= PARALLEL_VALUES && d.pixels > ROWS &&
-	    pixels_apart(&d))
+	*d = (struct loom_drain){
+		.x = x,
+		.m = m,
+		.e = loom_mxu_epi(r),
+		.plain = !loom_mxu_epi(r) && m->o_sn == 4 && (m->out_type == LOOM_F32 || m->out_type == LOOM_I32),
+		.out = loom_unit_address(m->out_base, r->base[2]),
+		.residual = -1,
+		.pixels = (uint64_t)m->outer[0] * m->outer[1] * m->oh * m->ow,
+	};
+	if (d->e)
+		fetch_lists(d, lists);
+	if (d->e && d->e->residual != LOOM_EPI_NONE)
+		d->residual = loom_unit_address(d->e->residual, r->base[3]);
+}
+
+void loom_epi_drain(const struct loom_exec *x, const struct loom_dispatched *r)
+{
+	struct loom_drain d;
+
+	loom_epi_drain_begin(x, r, x->scratch, &d);
+	if (x->host && x->host->parallel_for && d.pixels * r->mxu.n >= PARALLEL_VALUES && d.pixels > ROWS &&
+	    loom_epi_pixels_apart(&d))
 		x->host->parallel_for(x->opaque, (unsigned)((d.pixels + ROWS - 1) / ROWS), drain_part, &d);
 	else
-		drain_pixels(&d, 0, d.pixels);
+		loom_epi_drain_pixels(&d, 0, d.pixels);
 }

@@ -8,9 +8,11 @@
  * A is read through row pointers: in place where its channels lie side by side in f32, from a packed and widened
  * copy otherwise. Padding is a pointer to a row of padding.
  *
- * A, B and the bias are read as a whole before OUT is written: results leave in one pass at the end (epi.c).
+ * A, B and the bias are read as a whole before OUT is written: results leave in one pass at the end (epi.c). Where OUT
+ * lies beside all of them, a thread sends off its pixels as soon as it has them.
  */
 #include <string.h>
+#include "footprint.h"
 #include "kernels.h"
 #include "mxu.h"
 #include "unit_check.h"
@@ -19,7 +21,8 @@ enum {
 	BLOCK_M = 96, /* rows in one call of a micro-kernel */
 	BLOCK_N = 384, /* columns of B packed at once */
 	BLOCK_K = 256, /* packed 4-byte elements along k: f32, or pairs of int16 */
-	GRAIN = 24, /* pixels that stay together: whole tiles of 6 and of 8 */
+	PART_TILES = 4, /* tiles of a micro-kernel, at least, in a range of pixels that a thread takes */
+	WIDE = 64, /* columns that go through a micro-kernel in tiles of 6 rows; fewer in tiles of 8 */
 	MAX_TAPS = 16, /* taps of A read in place in one call */
 	MAX_PARTS = 8, /* ranges of pixels that threads may share; */
 	PACKED_PARTS = 4, /* fewer, where each packs B for itself */
@@ -36,7 +39,11 @@ _Static_assert(MAX_PARTS * (PACKED_B + PACKED_A) <= LOOM_EXEC_MIN_SCRATCH, "fits
 struct shared {
 	const struct loom_exec *x;
 	const struct loom_dispatched *r;
+	uint32_t tile; /* pixels that stay together */
+	uint64_t tiles; /* of one outer repetition */
 	uint32_t parts;
+	bool drains; /* a thread drains its pixels when it has computed them */
+	struct loom_drain drain;
 };
 
 /* A range of pixels of one outer repetition, and where it has got to. */
@@ -181,6 +188,23 @@ static void pair_row(uint32_t *dst, const uint8_t *first, const uint8_t *second,
 				 (uint32_t)(int8_t)second[(ptrdiff_t)j * step] << 16;
 }
 
+/*
+ * Packs a B whose columns are contiguous f32: a line of each column at a time, since rows would touch a line for each
+ * element.
+ */
+static void pack_columns(const struct block *k, const uint8_t *src, uint32_t *dst, ptrdiff_t pitch)
+{
+	enum { ABREAST = 16 };
+
+	for (uint32_t c = 0; c < k->len; c += ABREAST) {
+		const uint32_t rows = k->len - c < ABREAST ? k->len - c : ABREAST;
+
+		for (uint32_t j = 0; j < k->cols; j++)
+			for (uint32_t i = 0; i < rows; i++)
+				dst[(c + i) * pitch + j] = load32(src + (ptrdiff_t)j * k->m->b_sn + (size_t)(c + i) * 4);
+	}
+}
+
 /* B as rows of k: in place if a row is contiguous f32, else packed, widened and paired. */
 static void pack_b(struct block *k)
 {
@@ -196,6 +220,10 @@ static void pack_b(struct block *k)
 	}
 	k->b_rows = dst;
 	k->b_pitch = pitch;
+	if (m->type == LOOM_MXU_F32 && m->b_sk == 4) {
+		pack_columns(k, src, dst, pitch);
+		return;
+	}
 	for (uint32_t i = 0; i < k->len; i++, src += m->b_sk, dst += pitch) {
 		if (m->type == LOOM_MXU_F32) {
 			widen_f32(dst, src, m->b_sn, k->cols);
@@ -409,36 +437,73 @@ static void run_part(void *arg, unsigned part)
 	const struct shared *s = arg;
 	const struct loom_mxu *m = &s->r->mxu;
 	const uint64_t pixels = (uint64_t)m->oh * m->ow;
-	const uint64_t units = (pixels + GRAIN - 1) / GRAIN, all = units * m->outer[0] * m->outer[1];
+	const uint64_t all = s->tiles * m->outer[0] * m->outer[1];
 	const uint64_t last = all * (part + 1) / s->parts;
 
-	for (uint64_t u = all * part / s->parts; u < last;) {
-		const uint64_t outer = u / units, rest = units - u % units;
-		const uint64_t count = last - u < rest ? last - u : rest;
-		const uint64_t first = u % units * GRAIN, end = first + count * GRAIN;
+	for (uint64_t t = all * part / s->parts; t < last;) {
+		const uint64_t outer = t / s->tiles, rest = s->tiles - t % s->tiles;
+		const uint64_t count = last - t < rest ? last - t : rest;
+		const uint64_t first = t % s->tiles * s->tile;
+		uint64_t end = first + count * s->tile;
 
-		run_outer(s, part, (uint32_t)outer, (uint32_t)first, (uint32_t)(end < pixels ? end : pixels));
-		u += count;
+		if (end > pixels)
+			end = pixels;
+		run_outer(s, part, (uint32_t)outer, (uint32_t)first, (uint32_t)end);
+		if (s->drains)
+			loom_epi_drain_pixels(&s->drain, outer * pixels + first, outer * pixels + end);
+		t += count;
 	}
+}
+
+/* Whether OUT lies beside all that the record reads; its residual is left to loom_epi_pixels_apart(). */
+static bool out_apart(const struct loom_dispatched *r)
+{
+	struct loom_dispatched q = *r;
+	struct loom_box box[LOOM_MAX_BOXES];
+	unsigned n;
+
+	if (q.mxu.flags & LOOM_MXU_EPI)
+		((struct loom_epi *)(void *)(q.bytes + sizeof(struct loom_mxu)))->residual = LOOM_EPI_NONE;
+	n = loom_footprint(&q, box);
+	for (unsigned i = 0; i < n; i++)
+		for (unsigned j = 0; j < n; j++)
+			if (box[i].write && !box[j].write && box[i].space == LOOM_SLOT_SRAM &&
+			    loom_boxes_meet(&box[i], &box[j]))
+				return false;
+	return true;
+}
+
+/* How threads share a record: into ranges of tiles, a power of two of them, so that two threads get as much each. */
+static struct shared share(const struct loom_exec *x, const struct loom_dispatched *r)
+{
+	const struct loom_mxu *m = &r->mxu;
+	const uint64_t pixels = (uint64_t)m->oh * m->ow, repetitions = (uint64_t)m->outer[0] * m->outer[1];
+	const uint64_t macs = repetitions * pixels * m->n * m->kh * m->kw * (m->mode == LOOM_MXU_DW ? 1 : m->kc);
+	const uint32_t most = in_place(m) || m->mode == LOOM_MXU_DW ? MAX_PARTS : PACKED_PARTS;
+	struct shared s = { .x = x, .r = r, .tile = m->n >= WIDE ? 6 : 8, .parts = 1 };
+
+	s.tiles = (pixels + s.tile - 1) / s.tile;
+	if (x->host && x->host->parallel_for && macs >= PARALLEL_MACS)
+		while (s.parts < most && s.tiles * repetitions >= 2 * s.parts * PART_TILES)
+			s.parts *= 2;
+	if (s.parts > 1 && m->flags & LOOM_MXU_DRAIN && out_apart(r)) {
+		loom_epi_drain_begin(x, r, x->scratch + MAX_PARTS * (PACKED_B + PACKED_A), &s.drain);
+		s.drains = loom_epi_pixels_apart(&s.drain);
+	}
+	return s;
 }
 
 void loom_mxu_exec(const struct loom_exec *x, const struct loom_dispatched *r)
 {
 	const struct loom_mxu *m = &r->mxu;
-	const uint64_t pixels = (uint64_t)m->outer[0] * m->outer[1] * m->oh * m->ow;
-	const uint64_t macs = pixels * m->n * m->kh * m->kw * (m->mode == LOOM_MXU_DW ? 1 : m->kc);
-	struct shared s = { x, r, 1 };
+	struct shared s = share(x, r);
 
 	if (m->acc == LOOM_ACC_BIAS)
 		loom_epi_bias(x, r);
-	if (x->host && x->host->parallel_for && macs >= PARALLEL_MACS && pixels >= 2 * GRAIN) {
-		s.parts = in_place(m) || m->mode == LOOM_MXU_DW ? MAX_PARTS : PACKED_PARTS;
-		if (s.parts > pixels / GRAIN)
-			s.parts = (uint32_t)(pixels / GRAIN);
+	if (s.parts > 1)
 		x->host->parallel_for(x->opaque, s.parts, run_part, &s);
-	} else {
+	else
 		run_part(&s, 0);
-	}
-	if (m->flags & LOOM_MXU_DRAIN)
+	if (m->flags & LOOM_MXU_DRAIN && !s.drains)
 		loom_epi_drain(x, r);
 }

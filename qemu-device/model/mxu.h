@@ -34,10 +34,29 @@ enum { LOOM_MXU_DW_SCRATCH = 256 * 256 * 4 + 2 * 256 * 4 };
  */
 void loom_mxu_depthwise(const struct loom_exec *x, const struct loom_mxu *m, const uint8_t *a, const uint8_t *b,
 			uint32_t *acc, uint32_t first, uint32_t end, uint8_t *scratch);
+/* Accumulators of a record on their way out. */
+struct loom_drain {
+	const struct loom_exec *x;
+	const struct loom_mxu *m;
+	const struct loom_epi *e; /* NULL: none */
+	const uint32_t *bias; /* copies; NULL: none */
+	const uint32_t *scale; /* f32, or pairs of multiplier and shift */
+	const int8_t *lut;
+	int64_t out, residual; /* addresses; residual -1: none */
+	uint64_t pixels; /* of all outer repetitions */
+	bool plain; /* rows leave as they are */
+};
+
 int loom_epi_check(const struct loom_exec *x, const struct loom_dispatched *r, struct loom_refusal *why);
 /* Fills all accumulators of the record with the bias of their column. */
 void loom_epi_bias(const struct loom_exec *x, const struct loom_dispatched *r);
-/* Converts the accumulators and writes OUT. */
+/* Converts all accumulators and writes OUT. */
 void loom_epi_drain(const struct loom_exec *x, const struct loom_dispatched *r);
+/* The same in pieces: pixels [first, end) of all, in row-major order of (outer 0, outer 1, row, column). */
+void loom_epi_drain_begin(const struct loom_exec *x, const struct loom_dispatched *r, uint8_t *lists,
+			  struct loom_drain *d);
+void loom_epi_drain_pixels(const struct loom_drain *d, uint64_t first, uint64_t end);
+/* Whether the order of pixels cannot show. lists of drain_begin() has room for three words a column and a table. */
+bool loom_epi_pixels_apart(const struct loom_drain *d);
 
 #endif

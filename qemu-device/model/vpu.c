@@ -11,6 +11,7 @@
  *  - with reducers otherwise: 256 outputs at a time in row-major order; for these, element 0 of each, then element
  *    1 of each, and so on; then their results are written.
  * A scan walks like a reduction, and writes a chunk's values when the chain comes to its reducer.
+ * Threads share outputs where no order shows (vpu_apart.c).
  * Within a chunk every micro-operation is done for all elements before the next begins. So a view that is read and
  * written at the same addresses by the same elements works in place.
  */
@@ -18,7 +19,24 @@
 #include "unit_check.h"
 #include "vpu.h"
 
-_Static_assert(sizeof(struct loom_vpu_run) <= LOOM_EXEC_MIN_SCRATCH, "fits the smallest scratch memory");
+enum { MAX_PARTS = 8 }; /* ranges of outputs that threads may share */
+
+#define PART_WORK (1u << 14) /* micro-operations on elements, at least, of each part */
+
+_Static_assert(MAX_PARTS * sizeof(struct loom_vpu_run) <= LOOM_EXEC_MIN_SCRATCH, "fits the smallest scratch memory");
+
+/*
+ * A record, and how it is shared. Outputs are the elements of the dimensions that are not reduced; without a reducer
+ * every element is one.
+ */
+struct shared {
+	const struct loom_exec *x;
+	const struct loom_dispatched *r;
+	uint64_t outputs, each; /* and elements of each */
+	bool by_lanes; /* lanes are outputs, and units are chunks of them; else each output is a unit */
+	uint64_t units;
+	uint32_t parts;
+};
 
 static bool has_iota(const struct loom_vpu *v)
 {
@@ -170,20 +188,21 @@ static bool leaves_partials(const struct loom_vpu_run *k)
 	return false;
 }
 
-/* Lanes are outputs (or, without reducers, elements): walks what is not reduced. */
-static void run_by_lanes(struct loom_vpu_run *k, const struct loom_dispatched *r, uint8_t mask, uint64_t elements)
+/* Lanes are outputs: walks what is not reduced. */
+static void run_by_lanes(struct loom_vpu_run *k, const struct shared *s, uint64_t first, uint64_t end)
 {
+	const uint8_t mask = k->v->mask;
+
 	walk_begin(k, mask, false);
-	elements /= k->walk.elements;
-	if (elements < LOOM_VPU_PARTIALS && !leaves_partials(k))
-		k->partials = (uint32_t)elements;
-	for (uint64_t first = 0; first < k->walk.elements; first += LOOM_VPU_CHUNK) {
-		list_runs(k, first);
-		move_to(k, r, mask, true, 0);
+	if (s->each < LOOM_VPU_PARTIALS && !leaves_partials(k))
+		k->partials = (uint32_t)s->each;
+	for (uint64_t unit = first; unit < end; unit++) {
+		list_runs(k, unit * LOOM_VPU_CHUNK);
+		move_to(k, s->r, mask, true, 0);
 		reducers(k, loom_reduce_begin);
-		for (uint64_t i = 0; i < elements; i++) {
+		for (uint64_t i = 0; i < s->each; i++) {
 			if (i)
-				move_to(k, r, mask, true, i);
+				move_to(k, s->r, mask, true, i);
 			run_chain(k, (uint32_t)i);
 		}
 		reducers(k, loom_reduce_end);
@@ -191,28 +210,31 @@ static void run_by_lanes(struct loom_vpu_run *k, const struct loom_dispatched *r
 }
 
 /* Lanes are elements of one output: walks what is reduced. */
-static void run_by_outputs(struct loom_vpu_run *k, const struct loom_dispatched *r, uint8_t mask, uint64_t elements)
+static void run_by_outputs(struct loom_vpu_run *k, const struct shared *s, uint64_t first, uint64_t end)
 {
+	const uint8_t mask = k->v->mask;
+
 	walk_begin(k, mask, true);
-	elements /= k->walk.elements;
-	for (uint64_t i = 0; i < elements; i++) {
-		move_to(k, r, mask, false, i);
+	for (uint64_t i = first; i < end; i++) {
+		move_to(k, s->r, mask, false, i);
 		reducers(k, loom_reduce_begin);
-		for (uint64_t first = 0; first < k->walk.elements; first += LOOM_VPU_CHUNK) {
-			list_runs(k, first);
-			run_chain(k, (uint32_t)first);
+		for (uint64_t element = 0; element < k->walk.elements; element += LOOM_VPU_CHUNK) {
+			list_runs(k, element);
+			run_chain(k, (uint32_t)element);
 		}
 		reducers(k, loom_reduce_end);
 	}
 }
 
-static void begin(struct loom_vpu_run *k, const struct loom_exec *x, const struct loom_vpu *v)
+static void begin(struct loom_vpu_run *k, const struct shared *s)
 {
+	const struct loom_vpu *v = &s->r->vpu;
 	const uint32_t *ops = loom_vpu_ops(v);
 
-	k->x = x;
+	k->x = s->x;
 	k->v = v;
 	k->views = loom_vpu_views(v);
+	k->by_lanes = s->by_lanes;
 	k->nreducers = 0;
 	k->partials = LOOM_VPU_PARTIALS;
 	for (unsigned i = 0; i < v->nops; i++)
@@ -227,22 +249,49 @@ static void begin(struct loom_vpu_run *k, const struct loom_exec *x, const struc
 			k->regs[LOOM_VPU_NUM_VREGS + i][lane] = loom_vpu_imms(v)[i];
 }
 
-void loom_vpu_exec(const struct loom_exec *x, const struct loom_dispatched *r)
+static void run_part(void *arg, unsigned part)
 {
-	struct loom_vpu_run *k = (struct loom_vpu_run *)(void *)x->scratch;
-	const struct loom_vpu *v = &r->vpu;
-	unsigned inner = LOOM_VPU_DIMS - 1;
-	uint64_t elements = 1;
+	const struct shared *s = arg;
+	struct loom_vpu_run *k = (struct loom_vpu_run *)(void *)s->x->scratch + part;
+	const uint64_t first = s->units * part / s->parts, end = s->units * (part + 1) / s->parts;
 
-	begin(k, x, v);
+	begin(k, s);
+	if (s->by_lanes)
+		run_by_lanes(k, s, first, end);
+	else
+		run_by_outputs(k, s, first, end);
+}
+
+static struct shared share(const struct loom_exec *x, const struct loom_dispatched *r)
+{
+	const struct loom_vpu *v = &r->vpu;
+	struct shared s = { .x = x, .r = r, .outputs = 1, .each = 1, .parts = 1 };
+	unsigned inner = LOOM_VPU_DIMS - 1;
+	uint64_t parts;
+
 	for (unsigned d = 0; d < LOOM_VPU_DIMS; d++) {
-		elements *= v->n[d];
+		*(v->mask >> d & 1 ? &s.each : &s.outputs) *= v->n[d];
 		if (v->n[d] > 1)
 			inner = d;
 	}
-	k->by_lanes = !(v->mask >> inner & 1);
-	if (k->by_lanes)
-		run_by_lanes(k, r, v->mask, elements);
+	s.by_lanes = !(v->mask >> inner & 1);
+	s.units = s.by_lanes ? (s.outputs + LOOM_VPU_CHUNK - 1) / LOOM_VPU_CHUNK : s.outputs;
+	parts = s.outputs * s.each * v->nops / PART_WORK;
+	if (parts > MAX_PARTS)
+		parts = MAX_PARTS;
+	if (parts > s.units)
+		parts = s.units;
+	if (parts > 1 && x->host && x->host->parallel_for && loom_vpu_outputs_apart(r))
+		s.parts = (uint32_t)parts;
+	return s;
+}
+
+void loom_vpu_exec(const struct loom_exec *x, const struct loom_dispatched *r)
+{
+	struct shared s = share(x, r);
+
+	if (s.parts > 1)
+		x->host->parallel_for(x->opaque, s.parts, run_part, &s);
 	else
-		run_by_outputs(k, r, v->mask, elements);
+		run_part(&s, 0);
 }

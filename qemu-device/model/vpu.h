@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later OR MIT */
-/* Between the vector unit's walk (vpu.c), its check (vpu_check.c), its operations (vpu_ops.c), loads and stores
+/* Between the vector unit's walk (vpu.c), its check (vpu_check.c), what is
+ * independent (vpu_apart.c), its operations (vpu_ops.c), loads and stores
  * (vpu_mem.c) and reducers (vpu_reduce.c).
  */
 #ifndef LOOM_VPU_H
@@ -100,6 +101,9 @@ struct loom_vpu_run {
 	X(RAND, p &x)                                                                                                  \
 	X(ROR, p | x)                                                                                                  \
 	X(RXOR, p ^ x)
+
+/* Whether no output reads or writes what another writes, so that their order does not show; see vpu_apart.c. */
+bool loom_vpu_outputs_apart(const struct loom_dispatched *r);
 
 /* d = op(a, b, c) over n lanes, a multiple of 16, for all operations but loads, stores, IOTA and reducers. */
 void loom_vpu_alu(const struct loom_exec *x, uint32_t op, uint32_t *d, const uint32_t *a, const uint32_t *b,

@@ -17,6 +17,7 @@
 #include "qemu/main-loop.h"
 #include "qemu/thread.h"
 #include "qemu/timer.h"
+#include "qemu/units.h"
 #include "system/runstate.h"
 #include "qom/object.h"
 #include "loom_dev.h"
@@ -36,11 +37,13 @@ typedef struct LoomMap {
 } LoomMap;
 
 #define LOOM_MAP_WAYS 4096
+#define LOOM_WINDOW_BYTES (2 * MiB)
 #define LOOM_MAP_MAX (256 * 1024)
 
 typedef struct LoomMaps {
     GArray *all; /* LoomMap: everything to unmap */
     uint32_t way[LOOM_MAP_WAYS]; /* by page number: index into all, plus 1 */
+    uint32_t window[LOOM_MAP_WAYS]; /* the same by window number */
 } LoomMaps;
 
 typedef struct LoomPool LoomPool;

@@ -50,10 +50,9 @@ int loom_dma_write(void *opaque, uint64_t addr, const void *buf, uint64_t len)
                        DMA_DIRECTION_FROM_DEVICE);
 }
 
-static LoomMap *loom_map_find(LoomMaps *maps, uint64_t addr, uint64_t len,
-                              bool write)
+static LoomMap *loom_map_find(LoomMaps *maps, uint32_t i, uint64_t addr,
+                              uint64_t len, bool write)
 {
-    uint32_t i = maps->way[(addr >> LOOM_PAGE_SHIFT) % LOOM_MAP_WAYS];
     LoomMap *m;
 
     if (!i) {
@@ -67,35 +66,63 @@ static LoomMap *loom_map_find(LoomMaps *maps, uint64_t addr, uint64_t len,
     return m;
 }
 
+/* A mapping that begins at base and reaches over addr + len; NULL: none. */
+static LoomMap *loom_map_new(LoomState *s, uint64_t base, uint64_t size,
+                             uint64_t addr, uint64_t len, bool write)
+{
+    AddressSpace *as = pci_get_address_space(PCI_DEVICE(s));
+    GArray *all = s->maps.all;
+    LoomMap m = { .addr = base, .len = size, .write = write };
+
+    if (all->len >= LOOM_MAP_MAX) {
+        return NULL;
+    }
+    m.host = address_space_map(as, base, &m.len, write, loom_dma_attrs(s));
+    if (!m.host) {
+        return NULL;
+    }
+    if (m.len < addr - base || m.len - (addr - base) < len) {
+        address_space_unmap(as, m.host, m.len, write, 0);
+        return NULL;
+    }
+    g_array_append_val(all, m);
+    return &g_array_index(all, LoomMap, all->len - 1);
+}
+
 /*
  * Mappings live until loom_dma_unmap_all(): at most LOOM_MAP_MAX of them, so
  * that a guest cannot make QEMU hold more; past that the caller copies.
+ *
+ * A read maps the whole window that its page lies in, since a guest's pages
+ * are scattered over RAM that is one piece. A write maps its page alone: all
+ * that is unmapped after a write counts as changed.
  */
 void *loom_dma_map(void *opaque, uint64_t addr, uint64_t len, bool write)
 {
     LoomState *s = opaque;
     LoomMaps *maps = &s->maps;
-    AddressSpace *as = pci_get_address_space(PCI_DEVICE(s));
-    LoomMap *found = loom_map_find(maps, addr, len, write);
-    LoomMap m = { .addr = addr, .len = len, .write = write };
+    uint64_t base = addr & ~(LOOM_WINDOW_BYTES - 1);
+    uint32_t *page = &maps->way[(addr >> LOOM_PAGE_SHIFT) % LOOM_MAP_WAYS];
+    uint32_t *window = &maps->window[addr / LOOM_WINDOW_BYTES % LOOM_MAP_WAYS];
+    LoomMap *m = loom_map_find(maps, *page, addr, len, write);
 
-    if (found) {
-        return (uint8_t *)found->host + (addr - found->addr);
+    if (!m && !write) {
+        m = loom_map_find(maps, *window, addr, len, false);
     }
-    if (maps->all->len >= LOOM_MAP_MAX) {
-        return NULL;
+    if (!m && !write) {
+        m = loom_map_new(s, base, LOOM_WINDOW_BYTES, addr, len, false);
+        if (m) {
+            *window = maps->all->len;
+        }
     }
-    m.host = address_space_map(as, addr, &m.len, write, loom_dma_attrs(s));
-    if (!m.host) {
-        return NULL;
+    if (!m) {
+        m = loom_map_new(s, addr, len, addr, len, write);
+        if (!m) {
+            return NULL;
+        }
+        *page = maps->all->len;
     }
-    if (m.len < len) {
-        address_space_unmap(as, m.host, m.len, write, 0);
-        return NULL;
-    }
-    g_array_append_val(maps->all, m);
-    maps->way[(addr >> LOOM_PAGE_SHIFT) % LOOM_MAP_WAYS] = maps->all->len;
-    return m.host;
+    return (uint8_t *)m->host + (addr - m->addr);
 }
 
 void loom_dma_unmap_all(void *opaque)
@@ -111,6 +138,7 @@ void loom_dma_unmap_all(void *opaque)
         LoomMap *m = &g_array_index(maps->all, LoomMap, i);
 
         maps->way[(m->addr >> LOOM_PAGE_SHIFT) % LOOM_MAP_WAYS] = 0;
+        maps->window[m->addr / LOOM_WINDOW_BYTES % LOOM_MAP_WAYS] = 0;
         address_space_unmap(as, m->host, m->len, m->write, m->len);
     }
     g_array_set_size(maps->all, 0);

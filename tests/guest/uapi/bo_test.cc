@@ -55,6 +55,29 @@ TEST(Bo, SizeIsRoundedUpAndContentZero) {
   munmap(p, c.size);
 }
 
+// kB of shmem in huge pages.
+long huge_kb() {
+  const std::string info = read_file("/proc/meminfo");
+  return std::stol(info.substr(info.find("ShmemHugePages:") + 15));
+}
+
+TEST(Bo, LargeBuffersAreOfHugePages) {
+  if (access("/sys/kernel/mm/transparent_hugepage", F_OK))
+    GTEST_SKIP() << "this kernel has no huge pages";
+  Device dev;
+  const long before = huge_kb();
+  const auto touch = [&](std::uint64_t bytes) {
+    auto *p = static_cast<char *>(dev.map(dev.bo(bytes), bytes));
+    for (std::uint64_t i = 0; i < bytes; i += 4096)
+      p[i] = 1;
+    munmap(p, bytes);
+  };
+  touch(1 << 20);
+  EXPECT_EQ(huge_kb(), before);
+  touch(8 << 20);
+  EXPECT_EQ(huge_kb(), before + 8192);
+}
+
 TEST(Bo, MmapOffset) {
   Device dev;
   drm_loom_bo_mmap_offset m{dev.bo(4096), 1, 0};
