@@ -9,6 +9,7 @@ import random
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 from . import checks, e2e, guest, host, kernel, qemu, runners, setup, tests, util
@@ -88,8 +89,8 @@ def random_programs(seed: int) -> tuple[Report, dict[str, Any]]:
 
 @suite("zoo", "uapi", "compiler", "umd", "qemu-device", "accel", "tests/e2e")
 def zoo(seed: int) -> tuple[Report, dict[str, Any]]:
-    """Every model in f32 and bf16 on every target; digits, ResNet-50 and
-    BERT-base at their real size in the guest."""
+    """Every model in f32 and bf16, small and at its real size; digits,
+    ResNet-50 and BERT-base in the guest. Writes docs/results/models.md."""
     qemu.build()
     kernel.build_module(kernel.debian())
     host.build(host.HOST)
@@ -97,7 +98,13 @@ def zoo(seed: int) -> tuple[Report, dict[str, Any]]:
     rows = json.loads(e2e.DEEP.rows.read_text())
     return report, {
         "targets": list(e2e.TARGETS), "in_the_guest": list(e2e.REAL_IN_GUEST),
-        "models": len({r["model"] for r in rows if " broken" not in r["model"]})}
+        "models": len({r["model"] for r in rows if " broken" not in r["model"]}),
+        "real_size": [r for r in rows if "real_size" in r
+                      and " broken" not in r["model"]]}
+
+
+# What makes a page of a suite's result.
+PAGES: dict[str, Callable[[Path], None]] = {"zoo": e2e.write_tables}
 
 
 @suite("elementary", "uapi/loom_num.h", "uapi/loom_num_elementary.h",
@@ -198,6 +205,8 @@ def run_suite(name: str) -> int:
     report, counts = SUITES[name](seed)
     seconds = time.monotonic() - start
     record(name, seed, seconds, report, counts)
+    if name in PAGES:
+        PAGES[name](RESULTS / f"{name}.json")
     for failure in report.failed[:40]:
         say("fail  " + failure)
     return checks.close(report)

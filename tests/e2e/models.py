@@ -8,14 +8,16 @@ OUT/<model>/ receives
     bundle/              for loomc
     inputs/<path>.npy    one input of each, never constant
     expected/<path>.npy  JAX's answer on the CPU, in the model's own type
-    meta.json            {model, seed, targets, entry, inputs, outputs}; targets: those it is
-                         made for, dtype: the element type (bf16 is stored as uint16 bits)
+    meta.json            {model, seed, targets, refused, entry, inputs, outputs}; targets: those it
+                         is made for, refused: those that are too small for it, dtype: the element
+                         type (bf16 is stored as uint16 bits)
 """
 
 from __future__ import annotations
 
 import argparse
 import dataclasses
+import inspect
 import json
 import os
 import shutil
@@ -45,6 +47,7 @@ from loom.paths import join
 SEED = 20260101
 TARGETS = ("npu8", "npu16", "npu64")
 MORE_TARGETS = ("npu128", "odd")  # the zoo's
+REAL_TARGETS = (*TARGETS, "npu128")
 
 
 @dataclass(frozen=True)
@@ -58,7 +61,7 @@ class Case:
     params: Any
     inputs: Mapping[str, Any]
     targets: tuple[str, ...] = TARGETS
-    notes: Mapping[str, Any] = field(default_factory=dict)
+    notes: dict[str, Any] = field(default_factory=dict)
 
     def run(self) -> Any:
         """JAX's own answer."""
@@ -176,10 +179,11 @@ def in_bf16(tree: Any) -> Any:
     return jax.tree.map(cast, tree)
 
 
-def of_zoo(name: str, bf16: bool = False, sizes: Mapping[str, Any] = zoo.SMALL) -> Case:
-    """A network of zoo.py at its size for checks, with random weights."""
+def of_zoo(make: Callable[..., tuple[Any, zoo.Inputs]], bf16: bool = False) -> Case:
+    """A network of zoo.py with random weights."""
     rng = np.random.default_rng(SEED + 4)
-    module, inputs = sizes[name](rng)
+    typed = bf16 and "dtype" in inspect.signature(make).parameters
+    module, inputs = make(rng, dtype=jnp.bfloat16) if typed else make(rng)
     if bf16 and hasattr(module, "dtype"):
         module = module.clone(dtype=jnp.bfloat16)
     if not isinstance(module, nn.Module):
@@ -192,6 +196,16 @@ def of_zoo(name: str, bf16: bool = False, sizes: Mapping[str, Any] = zoo.SMALL) 
         weights, inputs = in_bf16(weights), in_bf16(tuple(jnp.asarray(x) for x in inputs))
     given = {f"x{i}": x for i, x in enumerate(inputs)}
     return Case(call, weights, given, TARGETS + MORE_TARGETS)
+
+
+def real_size(network: zoo.Real, bf16: bool) -> Case:
+    dtype = "bf16" if bf16 else "f32"
+    small = [target for target, what in network.refused if what == dtype]
+    return dataclasses.replace(
+        of_zoo(network.make, bf16),
+        targets=tuple(t for t in REAL_TARGETS if t not in small),
+        notes={"real_size": network.title, "dtype": dtype, "refused": small},
+    )
 
 
 def drawn(shapes: Any, rng: np.random.Generator) -> Any:
@@ -230,7 +244,7 @@ def big_matmul(target: str) -> Case:
 
 def cases(digits_cache: Path | None, deep: bool = False) -> dict[str, Callable[[], Case]]:
     """Every model by name; nothing is built before it is called. deep: the zoo in bf16, too, and
-    two networks at their real size."""
+    at its real size."""
     memo: list[Trained] = []
 
     def trained() -> Trained:
@@ -245,17 +259,18 @@ def cases(digits_cache: Path | None, deep: bool = False) -> dict[str, Callable[[
         "cnn_batchnorm": cnn_batchnorm,
         "int8_matmul": int8_matmul,
     }
-    for name in zoo.SMALL:
-        table[name] = lambda n=name: of_zoo(n)
+    for name, make in zoo.SMALL.items():
+        table[name] = lambda m=make: of_zoo(m)
     for target in TARGETS:
         table[f"big_matmul_{target}"] = lambda t=target: big_matmul(t)
-    for name in zoo.SMALL if deep else ():
+    if not deep:
+        return table
+    for name, make in zoo.SMALL.items():
         if not name.endswith("_bf16") and f"{name}_bf16" not in zoo.SMALL:
-            table[f"{name}_bf16"] = lambda n=name: of_zoo(n, bf16=True)
-    for name in zoo.REAL if deep else ():
-        table[name] = lambda n=name: dataclasses.replace(
-            of_zoo(n, sizes=zoo.REAL), targets=("npu16",), notes={"real_size": True}
-        )
+            table[f"{name}_bf16"] = lambda m=make: of_zoo(m, bf16=True)
+    for name, network in zoo.REAL.items():
+        for bf16 in (False, True):
+            table[name + "_bf16" * bf16] = lambda n=network, b=bf16: real_size(n, b)
     return table
 
 
@@ -273,12 +288,16 @@ def export_case(name: str, case: Case, out: Path) -> None:
         join("result", keys): leaf
         for keys, leaf in jax.tree_util.tree_flatten_with_path(case.run())[0]
     }
+    if name.endswith("_bf16") and {t.dtype for t in entry.outputs} != {"bf16"}:
+        raise AssertionError(f"{name}: outputs are of {[t.dtype for t in entry.outputs]}")
     for path, value in values.items():
         if np.unique(np.asarray(value, np.float64)).size < 2:
             raise AssertionError(f"{name}: input {path} is constant")
         save_tensor(where / "inputs", path, np.asarray(value))
     for path, value in answers.items():
         save_tensor(where / "expected", path, np.asarray(value))
+    if "real_size" in case.notes and case.notes["dtype"] == "bf16":
+        case.notes["jax_to_itself"] = jax_to_itself(case, answers)
     meta = {
         "model": name,
         "seed": SEED,
@@ -289,6 +308,21 @@ def export_case(name: str, case: Case, out: Path) -> None:
         **case.notes,
     }
     (where / "meta.json").write_text(json.dumps(meta, indent=1) + "\n")
+
+
+def jax_to_itself(case: Case, answers: Mapping[str, Any]) -> float:
+    """How far JAX's two answers in bf16, compiled and operation by operation, lie apart: what
+    rounding alone does to a network of this depth."""
+
+    def wide(value: Any) -> np.ndarray:
+        return np.asarray(value, np.float32)
+
+    with jax.disable_jit():
+        others = jax.tree.leaves(case.run())
+    return max(
+        float(np.abs(wide(one) - wide(other)).max() / np.abs(wide(one)).max())
+        for one, other in zip(answers.values(), others, strict=True)
+    )
 
 
 def _row(tensor: loom.Tensor) -> dict[str, Any]:

@@ -2,17 +2,19 @@
 """Compile and run every exported model on every target, and compare with JAX.
 
     python tests/e2e/run.py --bin DIR --models OUT [--work DIR] [--model NAME]... [--target T]...
-                            [--backend sim] [--json FILE]
+                            [--backend sim] [--json FILE] [--keep NAME]...
 
 --bin holds `loomc` and `loom`; --models is what models.py wrote. One line a check; after the
-models each one's largest weight is negated and the comparison has to fail. Ends with
-`N passed, N failed, N skipped`; exits 1 if one failed or none ran.
+models each one's largest weight is negated and the comparison has to fail. A target that is too
+small for a model has to refuse it. Of models at their real size the programs are deleted again but
+for those of --keep. Ends with `N passed, N failed, N skipped`; exits 1 if one failed or none ran.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -41,7 +43,11 @@ def device_of(target: str) -> str:
 
 
 class Failed(Exception):
-    """A check that did not pass; the text is its line."""
+    """A check that did not pass; the text is its line, row what was measured all the same."""
+
+    def __init__(self, text: str, row: dict[str, Any] | None = None):
+        super().__init__(text)
+        self.row = row or {}
 
 
 @dataclass(frozen=True)
@@ -51,10 +57,9 @@ class Tools:
     work: Path
 
 
-def call(command: list[Any]) -> str:
-    """Standard output of a command; Failed with its last words where it does not exit 0."""
+def ended(command: list[Any]) -> subprocess.CompletedProcess[str]:
     try:
-        done = subprocess.run(
+        return subprocess.run(
             [str(c) for c in command],
             capture_output=True,
             encoding="utf-8",
@@ -63,6 +68,11 @@ def call(command: list[Any]) -> str:
         )
     except subprocess.TimeoutExpired as e:
         raise Failed(f"{Path(command[0]).name}: no end after {TIME_LIMIT} s") from e
+
+
+def call(command: list[Any]) -> str:
+    """Standard output of a command; Failed with its last words where it does not exit 0."""
+    done = ended(command)
     if done.returncode != 0:
         words = (done.stderr.strip() or done.stdout.strip() or "said nothing").splitlines()
         how = f"signal {-done.returncode}" if done.returncode < 0 else f"exit {done.returncode}"
@@ -70,13 +80,37 @@ def call(command: list[Any]) -> str:
     return done.stdout
 
 
-def compile_model(tools: Tools, bundle: Path, target: str, name: str) -> Path:
+def compile_model(tools: Tools, bundle: Path, target: str, name: str) -> tuple[Path, dict]:
+    """The program, and what loomc tells of it."""
     program = tools.work / f"{name}-{target}.loom"
     program.unlink(missing_ok=True)
-    call([tools.loomc, bundle, "--target", TARGET_FILES.get(target, target), "-o", program])
+    file = TARGET_FILES.get(target, target)
+    told = call([tools.loomc, bundle, "--target", file, "-o", program, "--json"])
     if not program.is_file():
         raise Failed(f"loomc: exit 0, but {program} is not there")
-    return program
+    return program, json.loads(told)
+
+
+REFUSAL = re.compile(r"\w+\.py:\d+:\d+: .*(choose a (larger )?target|split the model)")
+
+
+def check_refused(tools: Tools, model: Path, target: str, backend: str) -> dict[str, Any]:
+    """A target that is too small: no file, and words that name the place and a way out."""
+    meta = json.loads((model / "meta.json").read_text())
+    program = tools.work / f"{meta['model']}-{target}.loom"
+    program.unlink(missing_ok=True)
+    done = ended([tools.loomc, model / "bundle", "--target", target, "-o", program])
+    words = done.stderr.strip().splitlines() or ["said nothing"]
+    if done.returncode != 1 or program.exists():
+        raise Failed(f"loomc: exit {done.returncode}, but {target} is too small: {words[0]}")
+    if not REFUSAL.search(words[0]):
+        raise Failed(f"loomc: its refusal does not name layer and remedy: {words[0]}")
+    return {
+        "model": meta["model"],
+        "target": target,
+        "backend": backend,
+        "refused": words[0].partition("error: ")[2],
+    }
 
 
 def input_options(model: Path) -> list[Any]:
@@ -146,19 +180,16 @@ def check_model(tools: Tools, model: Path, target: str, backend: str) -> dict[st
     """Compile, run, compare; raises Failed, returns what to print."""
     start = time.monotonic()
     meta = json.loads((model / "meta.json").read_text())
-    program = compile_model(tools, model / "bundle", target, meta["model"])
+    program, plan = compile_model(tools, model / "bundle", target, meta["model"])
     compiled = time.monotonic()
     report, outputs = run_model(tools, model, program, device_of(target))
     ran = time.monotonic()
     check_report(report, meta)
     check_layers(tools, program, report["cycles"])
     check_assembler(tools, program)
-    if meta["model"] == "lstm":
+    if "lstm" in meta["model"]:
         check_loop(tools, program)
     verdicts = compare_model(model, outputs)
-    wrong = [f"{path}: {v.text}" for path, v in verdicts.items() if not v.same]
-    if wrong:
-        raise Failed("; ".join(wrong))
     row = {
         "model": meta["model"],
         "target": target,
@@ -168,10 +199,26 @@ def check_model(tools: Tools, model: Path, target: str, backend: str) -> dict[st
         "utilisation": report.get("utilisation"),
         "compile_seconds": round(compiled - start, 3),
         "run_seconds": round(ran - compiled, 3),
+        "bytes": sum(layer["bytes"] for layer in plan["layers"]),
+        **{key: plan[key] for key in PLANNED},
     }
+    if "real_size" in meta:
+        row["bandwidth"] = round(row["bytes"] / bandwidth(tools, program) / row["cycles"], 4)
+    wrong = [f"{path}: {v.text}" for path, v in verdicts.items() if not v.same]
+    if wrong:
+        raise Failed("; ".join(wrong), row)
     if "labels" in meta:
         row["accuracy"] = check_accuracy(model, meta, outputs)
     return row
+
+
+PLANNED = ("roofline", "code_bytes", "sram_peak", "sram_live_bound")
+
+
+def bandwidth(tools: Tools, program: Path) -> float:
+    """Bytes a cycle that the memory of the program's target sustains."""
+    told = json.loads(call([tools.loom, "info", program, "--json"]))["target"]["memory"][0]
+    return min(told["bytes_per_cycle"], told["outstanding"] * 64 / max(told["latency"], 1))
 
 
 def check_accuracy(model: Path, meta: dict, outputs: Path) -> float:
@@ -195,8 +242,8 @@ def _visible(params: list[dict[str, Any]]) -> str:
     return next((n for n in names if not hidden & set(n.split("/"))), names[0])
 
 
-def break_one_weight(bundle: Path, copy: Path) -> str:
-    """Copy a bundle with its largest weight negated; returns which one that was."""
+def break_one_weight(bundle: Path, copy: Path, whole: bool = False) -> str:
+    """Copy a bundle with its largest weight negated, or a whole layer's; returns which."""
     shutil.rmtree(copy, ignore_errors=True)
     shutil.copytree(bundle, copy)
     file = copy / "params.safetensors"
@@ -209,7 +256,10 @@ def break_one_weight(bundle: Path, copy: Path) -> str:
     begin, end = (8 + header_bytes + o for o in info["data_offsets"])
     kinds = {"F32": np.float32, "BF16": np.uint16, "I8": np.int8}
     values = np.frombuffer(bytes(raw[begin:end]), kinds[info["dtype"]]).copy()
-    if info["dtype"] == "BF16":
+    if whole:
+        at = ":"
+        values = values ^ 0x8000 if info["dtype"] == "BF16" else -values
+    elif info["dtype"] == "BF16":
         at = int((values & 0x7FFF).argmax())  # bits order as magnitudes do
         values[at] ^= 0x8000
     elif info["dtype"] == "I8":
@@ -260,24 +310,39 @@ def check_named(tools: Tools, model: Path, good: Path, broken: Path, weight: str
 def check_broken(tools: Tools, model: Path, target: str, backend: str) -> dict[str, Any]:
     """One wrong weight has to be seen, or the comparison proves nothing."""
     meta = json.loads((model / "meta.json").read_text())
-    copy = tools.work / "broken" / meta["model"]
-    which = break_one_weight(model / "bundle", copy)
-    program = compile_model(tools, copy, target, meta["model"] + "-broken")
-    _, outputs = run_model(tools, model, program, device_of(target))
-    verdicts = compare_model(model, outputs)
-    shutil.rmtree(copy)
-    check_named(tools, model, tools.work / f"{meta['model']}-{target}.loom", program, which)
-    if all(v.same for v in verdicts.values()):
+    # In a real network one weight of a million may be lost in rounding; a whole layer is not.
+    real, bf16 = "real_size" in meta, meta.get("dtype") == "bf16"
+    for whole in (False, True) if real and not bf16 else (real,):
+        which, worst, seen = broken(tools, model, target, whole)
+        if seen:
+            break
+    else:
         raise Failed(f"{which} negated, and the comparison did not see it")
     return {
         "model": f"{meta['model']} broken",
         "target": target,
         "backend": backend,
-        "error": max(v.error for v in verdicts.values()),
+        "weight": which,
+        "error": worst,
     }
 
 
+def broken(tools: Tools, model: Path, target: str, whole: bool) -> tuple[str, float, bool]:
+    """What was negated, the error, whether the comparison saw it; `loom compare` always does."""
+    name = json.loads((model / "meta.json").read_text())["model"]
+    copy = tools.work / "broken" / name
+    which = break_one_weight(model / "bundle", copy, whole)
+    program, _ = compile_model(tools, copy, target, name + "-broken")
+    _, outputs = run_model(tools, model, program, device_of(target))
+    verdicts = compare_model(model, outputs).values()
+    shutil.rmtree(copy)
+    check_named(tools, model, tools.work / f"{name}-{target}.loom", program, which)
+    return which, max(v.error for v in verdicts), not all(v.same for v in verdicts)
+
+
 def show(row: dict[str, Any]) -> str:
+    if "refused" in row:
+        return f"ok     {row['model']:24} {row['target']:6} refused: {row['refused']}"
     text = f"ok     {row['model']:24} {row['target']:6} {row['backend']:4} error {row['error']:.1e}"
     if "cycles" in row:
         use = row["utilisation"]
@@ -298,6 +363,12 @@ def main() -> int:
     parser.add_argument("--backend", choices=BACKENDS, default="sim")
     parser.add_argument("--no-broken", action="store_true", help="leave the broken weights out")
     parser.add_argument("--json", type=Path, help="write all rows here")
+    parser.add_argument(
+        "--keep",
+        action="append",
+        default=[],
+        help="keep the programs of this model of real size; repeatable",
+    )
     options = parser.parse_args()
     names = options.model or sorted(p.parent.name for p in options.models.glob("*/meta.json"))
     if not names:
@@ -312,25 +383,42 @@ def main() -> int:
         return run_all(tools, options, names)
 
 
+def drop_programs(tools: Tools, name: str) -> None:
+    """Together those of the real sizes would take some ten gigabytes."""
+    for file in tools.work.glob(f"{name}-*"):
+        file.unlink()
+    for folder in (tools.work / "outputs").glob(f"{name}-*"):
+        shutil.rmtree(folder)
+
+
+DESCRIBED = ("real_size", "dtype", "jax_to_itself")
+
+
 def run_all(tools: Tools, options: argparse.Namespace, names: list[str]) -> int:
     rows, failed = [], 0
     for name in names:
         model = options.models / name
         meta = json.loads((model / "meta.json").read_text())
         targets = [t for t in options.target or TARGETS if t in meta["targets"]]
+        described = {key: meta[key] for key in DESCRIBED if key in meta}
         checks = [(check_model, t) for t in targets]
         if BREAK_TARGET in targets and not options.no_broken:
             checks.append((check_broken, BREAK_TARGET))
+        small = [t for t in options.target or TARGETS if t in meta.get("refused", ())]
+        checks += [(check_refused, t) for t in small]
         for check, target in checks:
             try:
-                row = check(tools, model, target, options.backend)
+                row = {**described, **check(tools, model, target, options.backend)}
                 rows.append({**row, "passed": True})
                 print(show(row), flush=True)
             except Failed as e:
                 failed += 1
                 label = name + (" broken" if check is check_broken else "")
-                rows.append({"model": label, "target": target, "passed": False, "why": str(e)})
+                told = {"model": label, "target": target, "passed": False, "why": str(e)}
+                rows.append({**described, **e.row, **told})
                 print(f"FAILED {label:24} {target:6} {options.backend:4} {e}", flush=True)
+        if "real_size" in meta and name not in options.keep:
+            drop_programs(tools, name)
     if options.json:
         options.json.write_text(json.dumps(rows, indent=1) + "\n")
     print(f"{len(rows) - failed} passed, {failed} failed, 0 skipped")

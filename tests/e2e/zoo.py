@@ -8,6 +8,7 @@ defaults of the classes are the real sizes.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -95,12 +96,15 @@ class MobileNet(nn.Module):
 class UNet(nn.Module):
     """Down, up by transposed convolutions, with skips."""
 
-    widths: tuple[int, ...] = (16, 32, 64)
+    widths: tuple[int, ...] = (64, 128, 256, 512)
+    convs: int = 2  # a level
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
         def block(y: jax.Array, width: int) -> jax.Array:
-            return nn.silu(nn.GroupNorm(num_groups=8)(nn.Conv(width, (3, 3))(y)))
+            for _ in range(self.convs):
+                y = nn.silu(nn.GroupNorm(num_groups=8)(nn.Conv(width, (3, 3))(y)))
+            return y
 
         skips = []
         for width in self.widths:
@@ -199,12 +203,15 @@ class GPT(nn.Module):
 
 
 class NnxBlock(nnx.Module):
-    def __init__(self, width: int, heads: int, rngs: nnx.Rngs):
-        self.norm1 = nnx.LayerNorm(width, rngs=rngs)
-        self.norm2 = nnx.LayerNorm(width, rngs=rngs)
-        self.attention = nnx.MultiHeadAttention(heads, width, decode=False, rngs=rngs)
-        self.up = nnx.Linear(width, 4 * width, rngs=rngs)
-        self.down = nnx.Linear(4 * width, width, rngs=rngs)
+    def __init__(self, width: int, heads: int, dtype: Any, rngs: nnx.Rngs):
+        linear = partial(nnx.Linear, dtype=dtype, rngs=rngs)
+        self.norm1 = nnx.LayerNorm(width, dtype=dtype, rngs=rngs)
+        self.norm2 = nnx.LayerNorm(width, dtype=dtype, rngs=rngs)
+        self.attention = nnx.MultiHeadAttention(
+            heads, width, decode=False, dtype=dtype, rngs=rngs
+        )
+        self.up = linear(width, 4 * width)
+        self.down = linear(4 * width, width)
 
     def __call__(self, x: jax.Array) -> jax.Array:
         x = x + self.attention(self.norm1(x))
@@ -212,10 +219,12 @@ class NnxBlock(nnx.Module):
 
 
 class NnxTransformer(nnx.Module):
-    def __init__(self, vocabulary: int, width: int, heads: int, layers: int, rngs: nnx.Rngs):
-        self.embed = nnx.Embed(vocabulary, width, rngs=rngs)
-        self.blocks = nnx.List([NnxBlock(width, heads, rngs) for _ in range(layers)])
-        self.out = nnx.Linear(width, vocabulary, rngs=rngs)
+    def __init__(
+        self, vocabulary: int, width: int, heads: int, layers: int, dtype: Any, rngs: nnx.Rngs
+    ):
+        self.embed = nnx.Embed(vocabulary, width, dtype=dtype, rngs=rngs)
+        self.blocks = nnx.List([NnxBlock(width, heads, dtype, rngs) for _ in range(layers)])
+        self.out = nnx.Linear(width, vocabulary, dtype=dtype, rngs=rngs)
 
     def __call__(self, ids: jax.Array) -> jax.Array:
         x = self.embed(ids)
@@ -226,10 +235,10 @@ class NnxTransformer(nnx.Module):
 
 # --- recurrent, generative ------------------------------------------------------------------------
 class LSTM(nn.Module):
-    """Tokens to the next token's logits."""
+    """Characters to the next one's logits."""
 
     vocabulary: int = 100
-    width: int = 64
+    width: int = 512
     dtype: Any = jnp.float32  # of the carry, too
 
     @nn.compact
@@ -242,7 +251,7 @@ class LSTM(nn.Module):
 class Decoder(nn.Module):
     """A VAE's decoder: latents to images, by transposed convolutions."""
 
-    width: int = 32
+    width: int = 64
     side: int = 7
 
     @nn.compact
@@ -272,7 +281,7 @@ def mobilenet(rng: np.random.Generator) -> tuple[Any, Inputs]:
 
 
 def unet(rng: np.random.Generator) -> tuple[Any, Inputs]:
-    return UNet((8, 16)), (_image(rng, 1, 16),)
+    return UNet((8, 16), 1), (_image(rng, 1, 16),)
 
 
 def vit(rng: np.random.Generator) -> tuple[Any, Inputs]:
@@ -290,8 +299,8 @@ def gpt(rng: np.random.Generator) -> tuple[Any, Inputs]:
     return GPT(60, 32, 2, 2, 16), (_ids(rng, 1, 12, 60),)
 
 
-def nnx_transformer(rng: np.random.Generator) -> tuple[Any, Inputs]:
-    module = NnxTransformer(60, 32, 2, 1, nnx.Rngs(int(rng.integers(1 << 30))))
+def nnx_transformer(rng: np.random.Generator, dtype: Any = jnp.float32) -> tuple[Any, Inputs]:
+    module = NnxTransformer(60, 32, 2, 1, dtype, nnx.Rngs(int(rng.integers(1 << 30))))
     return module, (_ids(rng, 1, 12, 60),)
 
 
@@ -318,8 +327,20 @@ SMALL: dict[str, Callable[[np.random.Generator], tuple[Any, Inputs]]] = {
 
 
 # --- real sizes -----------------------------------------------------------------------------------
-def resnet50(rng: np.random.Generator) -> tuple[Any, Inputs]:
-    return ResNet(), (_image(rng, 1, 224),)
+def resnet50(rng: np.random.Generator, dtype: Any = jnp.float32) -> tuple[Any, Inputs]:
+    return ResNet(dtype=dtype), (_image(rng, 1, 224),)
+
+
+def mobilenet_v2(rng: np.random.Generator) -> tuple[Any, Inputs]:
+    return MobileNet(), (_image(rng, 1, 224),)
+
+
+def real_unet(rng: np.random.Generator, side: int) -> tuple[Any, Inputs]:
+    return UNet(), (_image(rng, 1, side),)
+
+
+def vit_b16(rng: np.random.Generator) -> tuple[Any, Inputs]:
+    return ViT(), (_image(rng, 1, 224),)
 
 
 def bert_base(rng: np.random.Generator) -> tuple[Any, Inputs]:
@@ -329,7 +350,43 @@ def bert_base(rng: np.random.Generator) -> tuple[Any, Inputs]:
     return Bert(), (_ids(rng, 1, 128, 30522), types, mask)
 
 
-REAL: dict[str, Callable[[np.random.Generator], tuple[Any, Inputs]]] = {
-    "resnet50": resnet50,
-    "bert_base": bert_base,
+def gpt2_small(rng: np.random.Generator) -> tuple[Any, Inputs]:
+    return GPT(), (_ids(rng, 1, 128, 50257),)
+
+
+def nnx_base(rng: np.random.Generator, dtype: Any = jnp.float32) -> tuple[Any, Inputs]:
+    module = NnxTransformer(32000, 512, 8, 6, dtype, nnx.Rngs(int(rng.integers(1 << 30))))
+    return module, (_ids(rng, 1, 128, 32000),)
+
+
+def char_lstm(rng: np.random.Generator, width: int) -> tuple[Any, Inputs]:
+    return LSTM(width=width), (_ids(rng, 1, 32, 100),)
+
+
+def vae_mnist(rng: np.random.Generator) -> tuple[Any, Inputs]:
+    return Decoder(), (rng.standard_normal((16, 20), np.float32),)
+
+
+@dataclass(frozen=True)
+class Real:
+    """A network at its real size; refused: targets that are too small for it, with its type."""
+
+    title: str
+    make: Callable[..., tuple[Any, Inputs]]
+    refused: tuple[tuple[str, str], ...] = ()
+
+
+NPU8 = (("npu8", "f32"), ("npu8", "bf16"))
+REAL: dict[str, Real] = {
+    "resnet50": Real("ResNet-50, 224 x 224", resnet50),
+    "mobilenet_v2": Real("MobileNetV2, 224 x 224", mobilenet_v2),
+    "unet_64": Real("U-Net, 64 to 1024 wide, 64 x 64", partial(real_unet, side=64), NPU8),
+    "unet_256": Real("U-Net, 64 to 1024 wide, 256 x 256", partial(real_unet, side=256)),
+    "vit_b16": Real("ViT-B/16, 224 x 224", vit_b16, NPU8),
+    "bert_base": Real("BERT-base, 128 tokens", bert_base, NPU8[:1]),
+    "gpt2_small": Real("GPT-2 small, prefill of 128", gpt2_small, NPU8),
+    "nnx_base": Real("nnx transformer, 6 layers, 512 wide, 128 tokens", nnx_base, NPU8[:1]),
+    "lstm_256": Real("LSTM 256 wide, 32 steps", partial(char_lstm, width=256)),
+    "lstm_512": Real("LSTM 512 wide, 32 steps", partial(char_lstm, width=512)),
+    "vae_mnist": Real("VAE decoder, 28 x 28, batch 16", vae_mnist),
 }
