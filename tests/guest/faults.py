@@ -99,8 +99,10 @@ def storm(guest: Guest, kind: str, count: int) -> str:
     expect(result, "hits", count, count)
     expect(result, "resets", resets, resets)
     expect(result, "killed", resets, resets)
+    # An interrupt that a busy host delivers late counts as lost as well; one
+    # that is counted twice would show as twice as many.
     expect(result, "irqs_lost", count if kind == "lost-irq" else 0,
-           count if kind == "lost-irq" else 1 << 30)
+           2 * count - 1 if kind == "lost-irq" else 1 << 30)
     return f"{result['jobs_right']} jobs right beside {count} faults"
 
 
