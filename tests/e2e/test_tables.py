@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """The tables of docs/results/models.md: every number is a row's, and nothing is left out."""
 
+import json
 import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import pytest
+from paths import ROOT
 from run import REFUSAL
 from tables import BEGIN, END, replaced, tables
 
@@ -60,6 +62,12 @@ def test_only_what_is_between_the_marks_is_replaced():
     assert replaced(page, "new") == f"before\n{BEGIN}\nnew\n{END}\nafter\n"
     with pytest.raises(ValueError, match="no <!-- tables"):
         replaced("before", "new")
+
+
+def test_the_page_has_the_numbers_of_the_last_run():
+    folder = ROOT / "docs" / "results"
+    page = (folder / "models.md").read_text()
+    assert replaced(page, tables(json.loads((folder / "zoo.json").read_text()))) == page
 
 
 @pytest.mark.parametrize(
