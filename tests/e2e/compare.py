@@ -2,7 +2,8 @@
 """Is Loom's tensor the same as JAX's? One rule for every model and backend.
 
     f32   max |loom - jax| <= 1e-4 max |jax|
-    bf16  max |loom - jax| <= 2e-2 max |jax|   (JAX run in bf16)
+    bf16  max |loom - jax| <= 2e-2 max |jax|   (JAX run in bf16; a deep network in which JAX's own
+          answers, compiled and operation by operation, differ by more may differ 1.25 times as much)
     ints  equal
     all   equal shapes; NaN, +inf and -inf in the same places
 
@@ -25,6 +26,7 @@ import numpy as np
 from paths import load_tensor, output_file, tensor_file
 
 TOLERANCE = {"f32": 1e-4, "bf16": 2e-2}
+SLACK = 1.25  # times what JAX differs from itself, where that was measured and is more
 INTEGERS = ("i32", "u32", "i16", "u16", "i8", "u8", "i1")
 
 
@@ -37,7 +39,9 @@ class Verdict:
     text: str
 
 
-def compare(loom: np.ndarray, jax: np.ndarray, dtype: str) -> Verdict:
+def compare(
+    loom: np.ndarray, jax: np.ndarray, dtype: str, jax_to_itself: float = 0.0
+) -> Verdict:
     """Apply the rule for element type `dtype`; bf16 arrays come widened to f32."""
     if loom.shape != jax.shape:
         return Verdict(False, float("inf"), f"shape {list(loom.shape)}, expected {list(jax.shape)}")
@@ -47,7 +51,10 @@ def compare(loom: np.ndarray, jax: np.ndarray, dtype: str) -> Verdict:
         raise ValueError(f"no tolerance for element type {dtype!r}; there is {list(TOLERANCE)}")
     if loom.dtype.kind != "f" or jax.dtype.kind != "f":
         return Verdict(False, float("inf"), f"{loom.dtype} against {jax.dtype}, expected floats")
-    return _floats(loom.astype(np.float64), jax.astype(np.float64), TOLERANCE[dtype])
+    tolerance = TOLERANCE[dtype]
+    if dtype == "bf16":
+        tolerance = max(tolerance, SLACK * jax_to_itself)
+    return _floats(loom.astype(np.float64), jax.astype(np.float64), tolerance)
 
 
 def _integers(loom: np.ndarray, jax: np.ndarray) -> Verdict:
@@ -96,7 +103,12 @@ def compare_model(model: Path, outputs: Path) -> dict[str, Verdict]:
             verdicts[row["path"]] = Verdict(False, float("inf"), f"{file} was not written")
             continue
         expected = load_tensor(tensor_file(model / "expected", row["path"]), row["dtype"])
-        verdicts[row["path"]] = compare(load_tensor(file, row["dtype"]), expected, row["dtype"])
+        verdicts[row["path"]] = compare(
+            load_tensor(file, row["dtype"]),
+            expected,
+            row["dtype"],
+            meta.get("jax_to_itself", 0.0),
+        )
     return verdicts
 
 

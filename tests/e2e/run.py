@@ -402,8 +402,8 @@ def run_all(tools: Tools, options: argparse.Namespace, names: list[str]) -> int:
         targets = [t for t in options.target or TARGETS if t in meta["targets"]]
         described = {key: meta[key] for key in DESCRIBED if key in meta}
         checks = [(check_model, t) for t in targets]
-        if BREAK_TARGET in targets and not options.no_broken:
-            checks.append((check_broken, BREAK_TARGET))
+        if targets and not options.no_broken:
+            checks.append((check_broken, BREAK_TARGET if BREAK_TARGET in targets else targets[0]))
         small = [t for t in options.target or TARGETS if t in meta.get("refused", ())]
         checks += [(check_refused, t) for t in small]
         for check, target in checks:

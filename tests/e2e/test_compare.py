@@ -33,6 +33,14 @@ def test_floats_are_held_to_the_largest_element(dtype, limit):
     assert beyond.error == pytest.approx(limit * 1.1, rel=1e-3)
 
 
+def test_bf16_may_differ_as_much_as_jax_from_itself():
+    off = off_by(2.4e-2)
+    assert not compare(off, BASE, "bf16").same
+    assert not compare(off, BASE, "bf16", jax_to_itself=1.8e-2).same
+    assert compare(off, BASE, "bf16", jax_to_itself=2.0e-2).same
+    assert not compare(off, BASE, "f32", jax_to_itself=1.0).same
+
+
 @pytest.mark.parametrize("special", [np.nan, np.inf, -np.inf])
 def test_specials_stay_in_their_places(special):
     one = BASE.copy()

@@ -68,7 +68,9 @@ void Scalar::coalesce() {
       continue;
     const bool sameKind =
         !size.empty() && (isReduced == (size.size() > keptDims));
-    bool merge = sameKind && size.back() * n[d] <= INT32_MAX;
+    // A reduced dimension is not tiled, so it has to stay within a record's.
+    bool merge =
+        sameKind && size.back() * n[d] <= (isReduced ? kMaxCount : INT32_MAX);
     for (size_t v = 0; merge && v < views.size(); ++v)
       merge = strides[v].back() == views[v].box.stride[d] * n[d];
     if (merge) {

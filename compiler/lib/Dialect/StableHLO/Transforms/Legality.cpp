@@ -156,10 +156,30 @@ std::optional<Refusal> checkComposite(Operation *op) {
   return Refusal{"its decomposition was kept", "inline composites first"};
 }
 
+/// Whether an algorithm asks for what a product does anyway: operands in their
+/// own type, one pass, sums in f32. jax.nn.dot_product_attention writes it out.
+bool isNativeAlgorithm(DotGeneralOp dot) {
+  auto fields = cast<DictionaryAttr>(*dot.getAlgorithm());
+  auto is = [&](StringRef name, Type type) {
+    auto attr = fields.getAs<TypeAttr>(name);
+    return attr && attr.getValue() == type;
+  };
+  auto isOne = [&](StringRef name) {
+    auto attr = fields.getAs<IntegerAttr>(name);
+    return attr && attr.getInt() == 1;
+  };
+  return is("lhs_precision_type", getElementTypeOrSelf(dot.getLhs())) &&
+         is("rhs_precision_type", getElementTypeOrSelf(dot.getRhs())) &&
+         is("accumulation_type", Float32Type::get(dot.getContext())) &&
+         isOne("lhs_component_count") && isOne("rhs_component_count") &&
+         isOne("num_primitive_operations");
+}
+
 std::optional<Refusal> checkDot(Operation *op) {
   auto dot = cast<DotGeneralOp>(op);
-  if (dot.getAlgorithm())
-    return Refusal{"a dot_general with an explicit algorithm is not compiled",
+  if (dot.getAlgorithm() && !isNativeAlgorithm(dot))
+    return Refusal{"a dot_general with an algorithm other than its operands' "
+                   "type, one pass and sums in f32 is not compiled",
                    "leave the precision argument at its default"};
   return std::nullopt;
 }
