@@ -323,7 +323,7 @@ struct loom_cpu_dot {
 /*
  * Operands and arithmetic as DOT's, k being (window, channel) row-major. Spatial dimension j of the window goes along
  * dimension dim[j] of the output: the input's place there is (o x stride + w x dilation - pad) / in_dilation; where that
- * is not whole or not below size the input is 0, and is multiplied.
+ * is not whole or not below size the input is pad_value, and is multiplied.
  */
 struct loom_cpu_conv {
 	__u32 n_spatial; /* 1 to 4 */
@@ -339,6 +339,7 @@ struct loom_cpu_conv {
 	__s64 right[4]; /* bytes from element to element of the window */
 	__s64 left_channel; /* bytes from channel to channel */
 	__s64 right_channel;
+	__u64 pad_value; /* as a register holds the input's type */
 };
 
 #endif

@@ -49,7 +49,7 @@ static void take_channel(struct loom_cpu_run *r, __s64 right, __u32 lanes)
 
 	for (__u32 i = 0; i < lanes; i++)
 		s->best[i] = s->at[i] + left;
-	loom_cpu_load_at(r, &r->in[0], s->best, s->valid, 0, lanes, &s->arg[0]);
+	loom_cpu_load_at(r, &r->in[0], s->best, s->valid, p->pad_value, lanes, &s->arg[0]);
 	loom_cpu_load(r, &r->in[1], right + (__s64)r->c->k * p->right_channel, &s->arg[1]);
 	multiply(r, lanes);
 }
