@@ -27,6 +27,7 @@
 #define LOOM_CPU_MAX_ELEMENTS (1ull << 32) /* in an operand's box */
 #define LOOM_CPU_MAX_EXTENT (1u << 24) /* of a window's strides, dilations and padding */
 #define LOOM_CPU_MAX_WEIGHT 1024u /* of the scalar programs of an operation together */
+#define LOOM_CPU_MAX_FOLD_WEIGHT 64u /* of REDUCE's and WINDOW's program: one quantum runs it 16 times */
 #define LOOM_CPU_MAX_COST (1ull << 56) /* of a segment */
 #define LOOM_CPU_MAX_OPS 65536u /* operations in a segment */
 
@@ -57,8 +58,9 @@ enum loom_cpu_structure {
 
 /*
  * Cost, which bounds an operation's time whatever its data are: quanta x 64 x (8 + weight). weight is the sum of the
- * weights of its scalar operations, or 1 if it has none: 64 for FREM, 16 for class T, 4 for FDIV, FSQRT, FRSQRT, FREDP,
- * IDIV, UDIV, IREM, UREM, 1 for the VPU's others; those of the companions are in their table. With c(n) = n / 64 rounded up, quanta are
+ * weights of its scalar operations, or 1 if it has none: 384 for FREM, 48 for POW, 32 for ATAN2, SIN, COS, 16 for
+ * the others of class T, 4 for FDIV, FSQRT, FRSQRT, FREDP, IDIV, UDIV, IREM, UREM, 1 for the VPU's others; those of the
+ * companions are in their table. With c(n) = n / 64 rounded up, quanta are
  *   MAP, GATHER, SCATTER   c(elements of operand 0)
  *   COPY                   the sum of c(elements) over its pairs
  *   REDUCE                 16 outputs or more: c(outputs) x (reduced elements + 1); else outputs x (c(reduced elements) + 1)
@@ -136,7 +138,7 @@ struct loom_cpu_scalar_op {
 	X(0x117, FMIN64, 2, D, 1, "f64: minimum; NaN wins, -0 < +0")                                                   \
 	X(0x118, FMAX64, 2, D, 1, "f64: maximum; NaN wins, -0 < +0")                                                   \
 	X(0x119, FDIV64, 2, D, 4, "f64: a / b")                                                                        \
-	X(0x11a, FREM64, 2, D, 256, "f64: remainder with a's sign, exact (C fmod)")                                    \
+	X(0x11a, FREM64, 2, D, 960, "f64: remainder with a's sign, exact (C fmod)")                                    \
 	X(0x11b, FSQRT64, 1, D, 4, "f64: square root, correctly rounded")                                              \
 	X(0x11c, FRSQRT64, 1, D, 8, "f64: 1 / sqrt(a): two roundings")                                                 \
 	X(0x11d, FFLOOR64, 1, D, 2, "f64: floor")                                                                      \

@@ -261,10 +261,8 @@ static bool check_header(struct loom_cpu_check *c, const struct loom_cpu_op *op,
 
 static bool check_weight(struct loom_cpu_check *c, const struct loom_cpu_op *op)
 {
-	__u32 weight = 0;
+	const __u32 weight = loom_cpu_weight(op);
 
-	for (__u32 i = 0; i < op->n_scalar_ops; i++)
-		weight += loom_cpu_scalar_info(loom_cpu_scalars(op)[i].op).weight;
 	if (weight > LOOM_CPU_MAX_WEIGHT)
 		return loom_cpu_refuse(c, LOOM_CPU_TOO_MUCH, "scalar program's weight is above 1024", weight);
 	return true;

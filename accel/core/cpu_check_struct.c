@@ -106,6 +106,9 @@ static bool check_combining(struct loom_cpu_check *c, const struct loom_cpu_op *
 		if (inits && o[count + i].rank)
 			return loom_cpu_bad(c, "initial value's rank is not 0", o[count + i].rank);
 	}
+	if (inits && loom_cpu_weight(op) > LOOM_CPU_MAX_FOLD_WEIGHT)
+		return loom_cpu_refuse(c, LOOM_CPU_TOO_MUCH, "combining program's weight is above 64",
+				       loom_cpu_weight(op));
 	return combiner ? check_combiner(c, op, combiner, count) : check_region(c, op, o, count);
 }
 

@@ -130,10 +130,7 @@ __u64 loom_cpu_quanta(const struct loom_cpu_op *op)
 
 __u64 loom_cpu_cost(const struct loom_cpu_op *op)
 {
-	const struct loom_cpu_scalar_op *s = loom_cpu_scalars(op);
-	__u64 weight = op->n_scalar_ops ? 0 : 1;
+	const __u32 weight = op->n_scalar_ops ? loom_cpu_weight(op) : 1;
 
-	for (__u32 i = 0; i < op->n_scalar_ops; i++)
-		weight += loom_cpu_scalar_info(s[i].op).weight;
-	return times(loom_cpu_quanta(op), LOOM_CPU_LANES * (8 + weight));
+	return times(loom_cpu_quanta(op), LOOM_CPU_LANES * (8 + (__u64)weight));
 }

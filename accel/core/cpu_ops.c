@@ -33,7 +33,15 @@ static struct loom_cpu_scalar_info vpu_info(__u32 op)
 		info.operands = 0;
 		break;
 	case LOOM_UOP_FREM:
-		info.weight = 64;
+		info.weight = 384; /* a step for each bit of the quotient */
+		break;
+	case LOOM_UOP_POW:
+		info.weight = 48;
+		break;
+	case LOOM_UOP_ATAN2:
+	case LOOM_UOP_SIN:
+	case LOOM_UOP_COS:
+		info.weight = 32;
 		break;
 	case LOOM_UOP_FDIV:
 	case LOOM_UOP_FSQRT:
@@ -72,6 +80,15 @@ struct loom_cpu_scalar_info loom_cpu_scalar_info(__u32 op)
 		return (struct loom_cpu_combiner_info){ LOOM_CPU_##op,                                                 \
 							(num) < 0x200 ? LOOM_CPU_FORM_F64 : LOOM_CPU_FORM_I64, \
 							identity };
+
+__u32 loom_cpu_weight(const struct loom_cpu_op *op)
+{
+	__u32 weight = 0;
+
+	for (__u32 i = 0; i < op->n_scalar_ops; i++)
+		weight += loom_cpu_scalar_info(loom_cpu_scalars(op)[i].op).weight;
+	return weight;
+}
 
 struct loom_cpu_combiner_info loom_cpu_combiner_info(__u32 combiner)
 {

@@ -33,6 +33,9 @@ struct loom_cpu_combiner_info {
 
 struct loom_cpu_combiner_info loom_cpu_combiner_info(__u32 combiner);
 
+/* Of the scalar operations of an operation, together. */
+__u32 loom_cpu_weight(const struct loom_cpu_op *op);
+
 static inline __u32 loom_cpu_form(__u32 dtype)
 {
 	if (dtype <= LOOM_F16)
