@@ -17,7 +17,6 @@ using namespace loom::test;
 constexpr uint64_t max_quanta = 3000;
 constexpr uint32_t slot_bytes = 2048, read_only = 0, both = 1, write_only = 2;
 
-
 dims small_dims(input &in) {
   dims n(in.below(4));
   for (uint32_t &d : n)
@@ -54,8 +53,8 @@ void any_program(input &in, operation &m, const std::vector<bool> &args,
   const uint32_t count = in.below(6);
   for (uint32_t i = 0; i < count; i++) {
     const bool is_wide = in.below(2);
-    const uint32_t op = is_wide ? wide[in.below(std::size(wide))]
-                                : 3 + in.below(0x8c);
+    const uint32_t op =
+        is_wide ? wide[in.below(std::size(wide))] : 3 + in.below(0x8c);
     if (op == LOOM_UOP_IOTA)
       continue;
     const uint32_t have = std::max<uint32_t>(1, uint32_t(args.size()));
@@ -77,7 +76,9 @@ void any_program(input &in, operation &m, const std::vector<bool> &args,
 
 bool is_wide(const loom_cpu_operand &o) { return o.dtype >= LOOM_F64; }
 
-uint32_t any_type(input &in) { return in.below(64) ? in.below(13) : in.below(256); }
+uint32_t any_type(input &in) {
+  return in.below(64) ? in.below(13) : in.below(256);
+}
 
 uint32_t same_form(input &in, uint32_t dtype) {
   const uint32_t first = dtype < 3 ? 0 : dtype < 10 ? 3 : dtype == 10 ? 10 : 11;
@@ -260,8 +261,8 @@ void make_map(input &in, operation &m) {
   for (uint32_t i = in.below(4); i-- > 0;)
     m.in.push_back(any_operand(in, read_only, any_type(in), n));
   for (uint32_t i = 1 + in.below(3); i-- > 0;)
-    m.out.push_back(any_operand(in, in.below(2) ? both : write_only,
-                                any_type(in), n));
+    m.out.push_back(
+        any_operand(in, in.below(2) ? both : write_only, any_type(in), n));
   for (const auto &o : m.in)
     args.push_back(is_wide(o));
   for (const auto &o : m.out)
@@ -313,7 +314,9 @@ operation any_operation(input &in) {
 }
 
 // The cost that would do, if the fields are sound enough to count it.
-uint64_t stated_cost(input &in) { return in.below(16) ? 1ull << 40 : in.below(99); }
+uint64_t stated_cost(input &in) {
+  return in.below(16) ? 1ull << 40 : in.below(99);
+}
 
 void build(input &in, world &w) {
   w.slot(slot_bytes, LOOM_RIGHT_READ);

@@ -31,8 +31,7 @@ operation sound(uint32_t structure) {
     m.in = {f(0), one};
     m.out = {f(2)};
     m.ops = binary(LOOM_UOP_FADD);
-    m.set(loom_cpu_window{
-        {2, 2}, {1, 1}, {1, 1}, {1, 1}, {0, 0}, 0, 1, {}});
+    m.set(loom_cpu_window{{2, 2}, {1, 1}, {1, 1}, {1, 1}, {0, 0}, 0, 1, {}});
     break;
   case LOOM_CPU_SELECT_SCATTER:
     m.in = {f(0), f(0), one};
@@ -113,8 +112,12 @@ template <typename T> T &params(operation &m) {
   return *reinterpret_cast<T *>(m.params.data());
 }
 
-#define BREAK(...) [](operation & m) { __VA_ARGS__; }
-#define PARAM(type, ...) [](operation & m) { auto &p = params<type>(m); __VA_ARGS__; }
+#define BREAK(...) [](operation &m) { __VA_ARGS__; }
+#define PARAM(type, ...)                                                       \
+  [](operation &m) {                                                           \
+    auto &p = params<type>(m);                                                 \
+    __VA_ARGS__;                                                               \
+  }
 
 const std::vector<refusal> &refusals() {
   constexpr auto unsupported = LOOM_CPU_UNSUPPORTED;
@@ -129,10 +132,17 @@ const std::vector<refusal> &refusals() {
   using dot = loom_cpu_dot;
   using conv = loom_cpu_conv;
   enum : uint32_t {
-    MAP = LOOM_CPU_MAP, REDUCE = LOOM_CPU_REDUCE, WINDOW = LOOM_CPU_WINDOW,
-    SELECT = LOOM_CPU_SELECT_SCATTER, GATHER = LOOM_CPU_GATHER,
-    SCATTER = LOOM_CPU_SCATTER, SORT = LOOM_CPU_SORT, COPY = LOOM_CPU_COPY,
-    SCAN = LOOM_CPU_SCAN, DOT = LOOM_CPU_DOT, CONV = LOOM_CPU_CONV,
+    MAP = LOOM_CPU_MAP,
+    REDUCE = LOOM_CPU_REDUCE,
+    WINDOW = LOOM_CPU_WINDOW,
+    SELECT = LOOM_CPU_SELECT_SCATTER,
+    GATHER = LOOM_CPU_GATHER,
+    SCATTER = LOOM_CPU_SCATTER,
+    SORT = LOOM_CPU_SORT,
+    COPY = LOOM_CPU_COPY,
+    SCAN = LOOM_CPU_SCAN,
+    DOT = LOOM_CPU_DOT,
+    CONV = LOOM_CPU_CONV,
   };
   static const std::vector<refusal> all = {
       // The operation as such.
@@ -245,8 +255,7 @@ const std::vector<refusal> &refusals() {
       {"CVT of an element type that is none of the engine's", MAP,
        BREAK(m.ops[2] = uop(LOOM_CPU_CVT, 2, 0, 99, LOOM_F32))},
       {"STORE of a result that does not exist", MAP, BREAK(m.ops[3].dst = 1)},
-      {"STORE of a result that does not exist", MAP,
-       BREAK(m.ops[3].dst = 255)},
+      {"STORE of a result that does not exist", MAP, BREAK(m.ops[3].dst = 255)},
       {"result is stored twice", MAP, BREAK(m.ops.push_back(m.ops[3]))},
       {"STORE of an immediate: move it to a register first", MAP,
        BREAK(m.ops[3].a = LOOM_CPU_IMM(0))},
@@ -285,8 +294,7 @@ const std::vector<refusal> &refusals() {
       {"operands' dims differ", SELECT, BREAK(m.out[0].dims[1] = 7)},
       {"operands' dims differ", DOT, BREAK(m.in[0].dims[1] = 7)},
       {"operands' dims differ", CONV, BREAK(m.in[1].dims[1] = 7)},
-      {"operands' element types differ", COPY,
-       BREAK(m.in[0].dtype = LOOM_I32)},
+      {"operands' element types differ", COPY, BREAK(m.in[0].dtype = LOOM_I32)},
       {"operands' element types differ", GATHER,
        BREAK(m.out[0].dtype = LOOM_BF16)},
       {"operands' element types differ", SORT,
@@ -329,10 +337,8 @@ const std::vector<refusal> &refusals() {
        PARAM(sort, p.rsvd[2] = 1)},
       {"unused or reserved parameter is not 0", SCAN, PARAM(scan, p.rsvd = 1)},
       {"unused or reserved parameter is not 0", DOT, PARAM(dot, p.rsvd = 1)},
-      {"unused or reserved parameter is not 0", DOT,
-       PARAM(dot, p.dims[1] = 1)},
-      {"unused or reserved parameter is not 0", DOT,
-       PARAM(dot, p.left[1] = 1)},
+      {"unused or reserved parameter is not 0", DOT, PARAM(dot, p.dims[1] = 1)},
+      {"unused or reserved parameter is not 0", DOT, PARAM(dot, p.left[1] = 1)},
       {"unused or reserved parameter is not 0", DOT,
        PARAM(dot, p.right[7] = 1)},
       {"unused or reserved parameter is not 0", CONV,

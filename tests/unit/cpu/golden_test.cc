@@ -76,8 +76,8 @@ void check_scalars(const key &k, const std::vector<line> &lines) {
     std::vector<uint64_t> in;
     for (const line &l : lines)
       in.push_back(l.v[i]);
-    const uint32_t type = i && op == LOOM_CPU_SELECT64 ? uint32_t(LOOM_U64)
-                                                       : dtype(k.source);
+    const uint32_t type =
+        i && op == LOOM_CPU_SELECT64 ? uint32_t(LOOM_U64) : dtype(k.source);
     m.in.push_back(operand(w.slot_of(in), type, {n}, {8}));
     m.ops.push_back(load(i, i));
   }
@@ -87,8 +87,7 @@ void check_scalars(const key &k, const std::vector<line> &lines) {
   if (op == LOOM_CPU_CVT)
     m.ops.push_back(uop(op, 0, 0, dtype(k.source), target));
   else
-    m.ops.push_back(
-        uop(op, 0, 0, operands > 1 ? 1 : 0, operands > 2 ? 2 : 0));
+    m.ops.push_back(uop(op, 0, 0, operands > 1 ? 1 : 0, operands > 2 ? 2 : 0));
   m.ops.push_back(store(0, 0));
   w.add(m);
   ASSERT_NE(w.run(), 0u) << k.op << ": " << w.error.what;
@@ -353,14 +352,14 @@ void check_select_scatter(const record &r) {
             dense(first, r.type, {})};
   t.m.out = {dense(out, r.type, {5, 7})};
   // Keep the selected unless the next is greater, which is !(next <= selected).
-  const uint32_t op = r.type <= LOOM_F16     ? uint32_t(LOOM_UOP_FLE)
-                      : r.type == LOOM_F64   ? uint32_t(LOOM_CPU_FLE64)
-                      : r.type >= LOOM_I64   ? 0x200u
-                                             : 0u;
-  const uint32_t le = op == 0 || op == 0x200
-                          ? op + (is_signed(r.type) ? LOOM_UOP_ILE
-                                                    : LOOM_UOP_ULE)
-                          : op;
+  const uint32_t op = r.type <= LOOM_F16   ? uint32_t(LOOM_UOP_FLE)
+                      : r.type == LOOM_F64 ? uint32_t(LOOM_CPU_FLE64)
+                      : r.type >= LOOM_I64 ? 0x200u
+                                           : 0u;
+  const uint32_t le =
+      op == 0 || op == 0x200
+          ? op + (is_signed(r.type) ? LOOM_UOP_ILE : LOOM_UOP_ULE)
+          : op;
   t.m.ops = {load(0, 1), load(1, 0), uop(le, 2, 0, 1), store(0, 2)};
   t.m.set(loom_cpu_select_scatter{{2, 3}, {1, 2}, {1, 0}, 4, 0});
   for (const auto &u : binary(scalar_of(r.type, 0)))
@@ -412,11 +411,11 @@ void check_conv(const record &r) {
 
 TEST(cpu_golden, structures) {
   const std::map<std::string, void (*)(const record &)> checks = {
-      {"reduce", check_reduce},   {"scan", check_scan},
-      {"window", check_window},   {"copy", check_copy},
-      {"gather", check_gather},   {"scatter", check_scatter},
-      {"sort", check_sort},       {"select_scatter", check_select_scatter},
-      {"dot", check_dot},         {"conv", check_conv}};
+      {"reduce", check_reduce}, {"scan", check_scan},
+      {"window", check_window}, {"copy", check_copy},
+      {"gather", check_gather}, {"scatter", check_scatter},
+      {"sort", check_sort},     {"select_scatter", check_select_scatter},
+      {"dot", check_dot},       {"conv", check_conv}};
   std::map<std::string, std::set<uint32_t>> types;
   for (const record &r : read_structures()) {
     checks.at(r.name)(r);

@@ -104,14 +104,8 @@ void make_window(world &w) {
   m.structure = LOOM_CPU_WINDOW;
   m.in = {dense(w.slot_of(random_ints(9 * 14, -50, 50, 4)), LOOM_I32, {9, 14})};
   m.out = {dense(w.slot(5 * 7 * 4), LOOM_I32, {5, 7})};
-  m.set(loom_cpu_window{{3, 3},
-                        {2, 2},
-                        {1, 2},
-                        {1, 1},
-                        {1, 2},
-                        LOOM_UOP_RADD_I,
-                        1,
-                        {}});
+  m.set(loom_cpu_window{
+      {3, 3}, {2, 2}, {1, 2}, {1, 1}, {1, 2}, LOOM_UOP_RADD_I, 1, {}});
   w.add(m);
 }
 
@@ -148,8 +142,8 @@ void make_scatter(world &w) {
   m.in = {dense(w.slot_of(random_floats(300, 8)), LOOM_F32, {100, 3}),
           operand(w.slot_of(random_ints(100, -2, 11, 9)), LOOM_I32, {100, 3},
                   {4, 0})};
-  m.out = {operand(w.slot_of(random_floats(30, 10)), LOOM_F32, {100, 3},
-                   {0, 4})};
+  m.out = {
+      operand(w.slot_of(random_floats(30, 10)), LOOM_F32, {100, 3}, {0, 4})};
   m.ops = binary(LOOM_UOP_FADD);
   m.set(loom_cpu_scatter{1, 0, {9}, {12}});
   w.add(m);
@@ -171,8 +165,8 @@ void make_sort(world &w, uint32_t n) {
 void make_scan(world &w) {
   operation m;
   m.structure = LOOM_CPU_SCAN;
-  m.in = {dense(w.slot_of(random_floats(5 * 20 * 2, 12)), LOOM_F32,
-                {5, 20, 2})};
+  m.in = {
+      dense(w.slot_of(random_floats(5 * 20 * 2, 12)), LOOM_F32, {5, 20, 2})};
   m.out = {dense(w.slot(800), LOOM_F32, {5, 20, 2})};
   m.set(loom_cpu_scan{1, LOOM_UOP_RADD_F, 1, 0});
   w.add(m);
@@ -239,7 +233,8 @@ TEST(cpu_steps, every_quantum_gives_the_same_bits) {
     ASSERT_EQ(whole.run(), 1u) << name << ": " << whole.error.what;
     const auto *op = reinterpret_cast<const loom_cpu_op *>(whole.code.data());
     const uint64_t quanta = loom_cpu_quanta(op);
-    for (uint32_t n = 1; n < 20 || n <= quanta + 1; n = n < 20 ? n + 1 : n * 2) {
+    for (uint32_t n = 1; n < 20 || n <= quanta + 1;
+         n = n < 20 ? n + 1 : n * 2) {
       world pieces;
       make(pieces);
       EXPECT_EQ(pieces.run(n), (quanta + n - 1) / n) << name;
@@ -310,7 +305,9 @@ template <typename T> void gather_by(uint32_t type, std::vector<T> index) {
   ASSERT_NE(w.run(), 0u) << w.error.what;
   const auto out = w.get<uint32_t>(2);
   for (uint32_t i = 0; i < n; i++)
-    EXPECT_EQ(out[i], index[i] < T(0) ? 0u : index[i] > T(99) ? 99u : index[i])
+    EXPECT_EQ(out[i], index[i] < T(0)    ? 0u
+                      : index[i] > T(99) ? 99u
+                                         : index[i])
         << +index[i];
 }
 
@@ -331,7 +328,8 @@ TEST(cpu_structures, scatter_in_order) {
     world w;
     make_scatter(w);
     auto *p = reinterpret_cast<loom_cpu_scatter *>(
-        w.code.data() + (sizeof(loom_cpu_op) + 3 * sizeof(loom_cpu_operand)) / 8);
+        w.code.data() +
+        (sizeof(loom_cpu_op) + 3 * sizeof(loom_cpu_operand)) / 8);
     p->flags = clamp ? LOOM_CPU_SCATTER_CLAMP : 0;
     auto want = w.get<float>(2);
     const auto updates = w.get<float>(0);
@@ -371,7 +369,8 @@ TEST(cpu_structures, sort_with_a_mad_order) {
   make_sort(w, 300);
   auto *op = reinterpret_cast<loom_cpu_op *>(w.code.data());
   auto *ops = reinterpret_cast<loom_cpu_scalar_op *>(
-      reinterpret_cast<uint8_t *>(w.code.data()) + op->bytes) - 4;
+                  reinterpret_cast<uint8_t *>(w.code.data()) + op->bytes) -
+              4;
   ops[2] = uop(LOOM_UOP_INE, 2, 0, 1);
   ASSERT_NE(w.run(3), 0u) << w.error.what;
 }

@@ -81,8 +81,8 @@ void check_lines(const key &k, const std::vector<line> &lines) {
   world w;
   operation m;
   for (int i = 0; i < operands; i++)
-    m.in.push_back(operand(w.slot_of(in[i]), i ? uint32_t(LOOM_U32) : source,
-                           {n}, {8}));
+    m.in.push_back(
+        operand(w.slot_of(in[i]), i ? uint32_t(LOOM_U32) : source, {n}, {8}));
   if (operands > 1 && plain == LOOM_F32 && k.op != "FREDP")
     for (int i = 1; i < operands; i++)
       m.in[i].dtype = uint8_t(source);
