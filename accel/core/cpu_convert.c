@@ -45,6 +45,7 @@ static inline void put64(__u8 *at, __u64 v)
 /* Lanes and elements are apart. With the step a constant, the compiler makes vectors of it. */
 #define LOAD(bytes, lanes, expr)                                                                                       \
 	if (step == (bytes)) {                                                                                         \
+		LOOM_CPU_VECTORISE                                                                                     \
 		for (__u32 i = 0; i < n; i++) {                                                                        \
 			const __u8 *p = at + (__u64)i * (bytes);                                                       \
                                                                                                                        \
@@ -87,6 +88,7 @@ void loom_cpu_load_run(const __u8 *at, __s64 step, __u32 dtype, union loom_cpu_r
 
 #define STORE(bytes, lanes, statement)                                                                                 \
 	if (step == (bytes)) {                                                                                         \
+		LOOM_CPU_VECTORISE                                                                                     \
 		for (__u32 i = 0; i < n; i++) {                                                                        \
 			__u8 *p = at + (__u64)i * (bytes);                                                             \
                                                                                                                        \

@@ -6,15 +6,9 @@
 #include "cpu_run.h"
 #include "loom_num.h"
 
-#if defined(__clang__)
-#define VECTORISE /* it compares the addresses at run time */
-#else
-#define VECTORISE _Pragma("GCC ivdep") /* registers are the same or apart */
-#endif
-
 #define EACH(name, expr)                                                                                               \
 	case LOOM_UOP_##name:                                                                                          \
-		VECTORISE                                                                                              \
+		LOOM_CPU_VECTORISE                                                                                     \
 		for (__u32 i = 0; i < n; i++)                                                                          \
 			d[i] = (expr);                                                                                 \
 		break;

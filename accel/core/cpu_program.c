@@ -50,37 +50,46 @@ void loom_cpu_scalar(__u32 op, union loom_cpu_reg *d, const union loom_cpu_reg *
 		loom_cpu_int64(op, d, a, b, c, n);
 }
 
+/* Where registers' values lie: in arguments, until something else is written to the register. */
+struct values {
+	const union loom_cpu_reg *at[LOOM_CPU_NUM_REGS];
+};
+
 /* A register, or an immediate in the width that is read. */
-static const union loom_cpu_reg *source(const struct loom_cpu_run *r, __u32 reg, bool wide)
+static const union loom_cpu_reg *source(const struct loom_cpu_run *r, const struct values *v, __u32 reg, bool wide)
 {
 	if (reg < LOOM_CPU_NUM_REGS)
-		return &r->s->reg[reg];
+		return v->at[reg];
 	return &r->s->imm[reg - LOOM_CPU_NUM_REGS + (wide ? LOOM_CPU_MAX_IMMS : 0)];
+}
+
+/* One that writes a register. Fields that it does not use name register 0, whatever that is. */
+static void compute(struct loom_cpu_run *r, const struct loom_cpu_scalar_op *u, struct values *v, __u32 lanes)
+{
+	const bool wide = u->op >= 0x100;
+	union loom_cpu_reg *d = &r->s->reg[u->dst];
+
+	if (u->op == LOOM_UOP_IOTA)
+		iota(r, u->a, d);
+	else if (u->op == LOOM_CPU_CVT)
+		loom_cpu_convert(u->b, u->c, d, source(r, v, u->a, loom_cpu_is_wide(u->b)), lanes);
+	else
+		loom_cpu_scalar(u->op, d, source(r, v, u->a, wide && u->op != LOOM_CPU_SELECT64),
+				source(r, v, u->b, wide), source(r, v, u->c, wide), lanes);
+	v->at[u->dst] = d;
 }
 
 void loom_cpu_program(struct loom_cpu_run *r, const struct loom_cpu_scalar_op *ops, __u32 n, __u32 lanes)
 {
-	union loom_cpu_reg *reg = r->s->reg;
+	struct values v;
 
+	v.at[0] = &r->s->reg[0];
 	for (const struct loom_cpu_scalar_op *u = ops; u < ops + n; u++) {
-		const bool wide = u->op >= 0x100;
-
-		switch (u->op) {
-		case LOOM_UOP_LOAD:
-			reg[u->dst] = r->s->arg[u->a];
-			break;
-		case LOOM_UOP_STORE:
-			r->s->res[u->dst] = reg[u->a];
-			break;
-		case LOOM_UOP_IOTA:
-			iota(r, u->a, &reg[u->dst]);
-			break;
-		case LOOM_CPU_CVT:
-			loom_cpu_convert(u->b, u->c, &reg[u->dst], source(r, u->a, loom_cpu_is_wide(u->b)), lanes);
-			break;
-		default:
-			loom_cpu_scalar(u->op, &reg[u->dst], source(r, u->a, wide && u->op != LOOM_CPU_SELECT64),
-					source(r, u->b, wide), source(r, u->c, wide), lanes);
-		}
+		if (u->op == LOOM_UOP_LOAD)
+			v.at[u->dst] = &r->s->arg[u->a];
+		else if (u->op == LOOM_UOP_STORE)
+			r->s->res[u->dst] = *v.at[u->a];
+		else
+			compute(r, u, &v, lanes);
 	}
 }

@@ -14,6 +14,12 @@
 #include <string.h>
 #endif
 
+#if defined(__clang__)
+#define LOOM_CPU_VECTORISE /* it compares the addresses at run time */
+#else
+#define LOOM_CPU_VECTORISE _Pragma("GCC ivdep") /* registers are the same or apart, elements are apart from both */
+#endif
+
 /* One value a lane; the check knows which half of the union it is. */
 union loom_cpu_reg {
 	__u32 w[LOOM_CPU_LANES];
