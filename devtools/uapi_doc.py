@@ -162,6 +162,8 @@ XMACRO_HEADS = {
     "LOOM_TARGETS": ("name", "rows", "columns", "SRAM KiB", "accumulators KiB", "bytes a cycle",
                      "latency", "outstanding", "lanes"),
     "LOOM_CPU_STRUCTURES": ("number", "name", "meaning"),
+    "LOOM_CPU_SCALARS": ("op", "name", "operands", "class", "weight", "meaning"),
+    "LOOM_CPU_REDUCERS": ("number", "name", "scalar operation", "identity", "meaning"),
 }
 
 

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * CPU operations: what the kernel's CPU engine (accel/core) runs where the NPU has no unit. About a dozen bounded
- * structures, times one verified straight-line scalar program: the VPU's micro-operations and their 64-bit
- * companions.
+ * CPU operations: what the CPU engine (accel/core) runs where the NPU has no unit. A dozen bounded structures, times
+ * one verified straight-line scalar program.
  *
- * A CPU segment is a run of 8-byte rows in section CPU_CODE: struct loom_cpu_op, its operands, its structure's
- * parameters, its scalar program, in this order. This release defines the encoding; an engine that does not run
- * a structure refuses its segment with EOPNOTSUPP and names it.
+ * A CPU segment is a run of 8-byte rows in section CPU_CODE, all little-endian. It is a list of operations; each is
+ * struct loom_cpu_op, its operands (inputs first), its structure's parameters, its scalar operations and its
+ * immediates (8 bytes each), in this order and without gaps. Operations run one after the other, whole.
+ *
+ * Arithmetic is that of loom_num.h: an operation on f32, bf16, f16 or 32-bit integers gives the bits that the NPU
+ * gives. Every float that is stored is canonical if it is a NaN. An engine refuses an operation that it does not run
+ * with EOPNOTSUPP and names it.
  */
 #ifndef LOOM_CPU_OPS_H
 #define LOOM_CPU_OPS_H
@@ -16,7 +19,17 @@
 
 #define LOOM_CPU_MAX_OPERANDS 16u
 #define LOOM_CPU_MAX_SCALAR_OPS 64u
+#define LOOM_CPU_MAX_IMMS 16u
 #define LOOM_CPU_MAX_RANK 8u
+#define LOOM_CPU_MAX_COUNT 4u /* arrays that one REDUCE, WINDOW, SCAN or SORT takes together */
+#define LOOM_CPU_NUM_REGS 64u
+#define LOOM_CPU_LANES 64u /* elements that go through a scalar program together: at most these in a quantum */
+#define LOOM_CPU_MAX_ELEMENTS (1ull << 32) /* in an operand's box */
+#define LOOM_CPU_MAX_EXTENT (1u << 24) /* of a window's strides, dilations and padding */
+#define LOOM_CPU_MAX_WEIGHT 1024u /* of the scalar programs of an operation together */
+#define LOOM_CPU_MAX_FOLD_WEIGHT 64u /* of REDUCE's and WINDOW's program: one quantum runs it 16 times */
+#define LOOM_CPU_MAX_COST (1ull << 56) /* of a segment */
+#define LOOM_CPU_MAX_OPS 65536u /* operations in a segment */
 
 /* Structures: X(number, name, text). */
 #define LOOM_CPU_STRUCTURES(X)                                                                                         \
@@ -24,9 +37,9 @@
 	X(2, REDUCE, "combine along dimensions")                                                                       \
 	X(3, WINDOW, "combine over sliding windows")                                                                   \
 	X(4, SELECT_SCATTER, "scatter a source to the selected element of each window")                                \
-	X(5, GATHER, "slices at given indices, clamped")                                                               \
-	X(6, SCATTER, "combine updates at given indices, out of bounds dropped")                                       \
-	X(7, SORT, "stable sort along a dimension, and top-k")                                                         \
+	X(5, GATHER, "elements at given indices, clamped")                                                             \
+	X(6, SCATTER, "combine updates at given indices; out of bounds dropped, or clamped")                           \
+	X(7, SORT, "stable sort along a dimension")                                                                    \
 	X(8, COPY, "copy, pad, concatenate, reverse: strided boxes")                                                   \
 	X(9, SCAN, "cumulative combine along a dimension")                                                             \
 	X(10, DOT, "batched matrix product")                                                                           \
@@ -43,33 +56,292 @@ enum loom_cpu_structure {
 	LOOM_NUM_CPU_STRUCTURES = 16,
 };
 
+/*
+ * Cost, which bounds an operation's time whatever its data are: quanta x 64 x (8 + weight). weight is the sum of the
+ * weights of its scalar operations, or 1 if it has none: 384 for FREM, 48 for POW, 32 for ATAN2, SIN, COS, 16 for
+ * the others of class T, 4 for FDIV, FSQRT, FRSQRT, FREDP, IDIV, UDIV, IREM, UREM, 1 for the VPU's others; those of the
+ * companions are in their table. With c(n) = n / 64 rounded up, quanta are
+ *   MAP, GATHER, SCATTER   c(elements of operand 0)
+ *   COPY                   the sum of c(elements) over its pairs
+ *   REDUCE                 16 outputs or more: c(outputs) x (reduced elements + 1); else outputs x (c(reduced elements) + 1)
+ *   WINDOW                 c(outputs) x (elements of a window + 1)
+ *   SELECT_SCATTER         c(elements of the output) + c(elements of the source) x (elements of a window + 1)
+ *   SCAN                   c(lines) x length of a line
+ *   SORT                   lines x c(n) x (1 + 2 + ... + l + 1), n the length of a line, l = log2(n) rounded up
+ *   DOT                    c(outputs) x (products of an output / 16, rounded up)
+ *   CONV                   c(outputs) x elements of a window x (channels / 16, rounded up)
+ * An operation states a cost that is not below this; those of a segment add up to at most its budget.
+ */
 struct loom_cpu_op {
 	__u16 structure; /* enum loom_cpu_structure */
-	__u16 n_operands; /* 1 to 16, inputs first */
-	__u16 n_inputs; /* at most n_operands */
+	__u8 n_operands; /* 1 to 16, inputs first */
+	__u8 n_inputs; /* less than n_operands */
 	__u16 n_scalar_ops; /* 0 to 64 */
+	__u16 n_imms; /* 0 to 16 */
 	__u32 bytes; /* of the whole operation, multiple of 8 */
 	__u32 loc; /* index into the program's source table */
 	__u64 cost; /* upper bound in cost units; the deadline and the modelled cycles follow from it */
 };
 
-/* An operand: a strided box in a slot. */
+/*
+ * An operand: a strided box in a slot. Element (i[0], ..., i[rank - 1]) lies at offset + sum(i[d] x strides[d]);
+ * stride 0 repeats, a negative one goes backwards, no alignment is needed. complex64 is a pair of F32 operands,
+ * BYTES is no operand. Where an output overlaps an input other than element for element, what is read is
+ * unspecified, but nothing outside the boxes is touched.
+ */
 struct loom_cpu_operand {
 	__u32 slot;
-	__u8 dtype; /* enum loom_dtype */
+	__u8 dtype; /* enum loom_dtype, F32 to U64 */
 	__u8 rank; /* at most 8 */
 	__u16 rsvd; /* must be 0 */
 	__u64 offset; /* bytes from the slot's start */
-	__u32 dims[8];
-	__s64 strides[8]; /* bytes */
+	__u32 dims[8]; /* the first rank at least 1, the rest 0 */
+	__s64 strides[8]; /* bytes; the first rank are used, the rest 0 */
 };
 
-/* A scalar operation on 64-bit registers; the VPU's micro-operation numbers, 0x100 added for f64, 0x200 for 64-bit integers. */
+/*
+ * A scalar operation. A register holds a value of 32 bits (f32 for the types F32, BF16 and F16; an integer for I32
+ * to I1, sign- or zero-extended) or of 64 (F64, I64, U64). Operations 1 to 0x8b are the VPU's micro-operations and
+ * mean the same; LUT8 and the reducers are none. LOAD takes argument a, STORE makes result dst. IOTA is for MAP
+ * alone. Arguments and results have the register's form of their operand's type; a result is converted to it as the
+ * VPU stores. Nothing is rounded to bf16 or f16 between but by FBF16, FF16, CVT.
+ *   MAP       argument i: operand i;  result i: operand n_inputs + i
+ *   REDUCE, WINDOW, SCAN, SCATTER: n arguments what has been combined, then n elements; n results
+ *   SORT      n arguments of the left, n of the right element; result 0 an I1: left goes before right
+ *   SELECT_SCATTER  n_select operations: the selected and the next element, result 0 an I1: keep the selected;
+ *             the others: what has been combined, and an element of the source; result 0
+ */
 struct loom_cpu_scalar_op {
-	__u16 op;
-	__u8 dst; /* register, 0 to 63 */
-	__u8 a, b, c; /* registers; LOAD, STORE: operand number in a */
+	__u16 op; /* enum loom_uop, or a companion: 0x100 added for f64, 0x200 for 64-bit integers */
+	__u8 dst; /* register 0 to 63; STORE: result */
+	__u8 a; /* register 0 to 63, or 64 + an immediate's number, but for STORE; LOAD: argument; IOTA: dimension */
+	__u8 b; /* register or immediate; CVT: enum loom_dtype */
+	__u8 c; /* register or immediate; CVT: enum loom_dtype */
 	__u16 rsvd; /* must be 0 */
+};
+
+#define LOOM_CPU_IMM(i) (64u + (i)) /* a, b, c: immediate i; operations of 32 bits take its lower half */
+
+/*
+ * Companions: X(number, name, operands, class, weight, text). class: D 64-bit operands and result, S the same but for
+ * a, P 64-bit operands and a result of 0 or 1 in 32 bits, V as the types say. CVT: floats round to nearest even, once; integers become bf16 and
+ * f16 by way of f32, as on the VPU; float to integer goes toward zero and saturates, NaN gives 0; integers wrap; to I1:
+ * not equal to 0.
+ */
+#define LOOM_CPU_SCALARS(X)                                                                                            \
+	X(0x110, FADD64, 2, D, 1, "f64: a + b")                                                                        \
+	X(0x111, FSUB64, 2, D, 1, "f64: a - b")                                                                        \
+	X(0x112, FMUL64, 2, D, 1, "f64: a * b")                                                                        \
+	X(0x114, FNEG64, 1, D, 1, "f64: -a")                                                                           \
+	X(0x115, FABS64, 1, D, 1, "f64: |a|")                                                                          \
+	X(0x116, FSIGN64, 1, D, 1, "f64: -1, -0, +0 or 1; NaN for NaN")                                                \
+	X(0x117, FMIN64, 2, D, 1, "f64: minimum; NaN wins, -0 < +0")                                                   \
+	X(0x118, FMAX64, 2, D, 1, "f64: maximum; NaN wins, -0 < +0")                                                   \
+	X(0x119, FDIV64, 2, D, 4, "f64: a / b")                                                                        \
+	X(0x11a, FREM64, 2, D, 960, "f64: remainder with a's sign, exact (C fmod)")                                    \
+	X(0x11b, FSQRT64, 1, D, 4, "f64: square root, correctly rounded")                                              \
+	X(0x11c, FRSQRT64, 1, D, 8, "f64: 1 / sqrt(a): two roundings")                                                 \
+	X(0x11d, FFLOOR64, 1, D, 2, "f64: floor")                                                                      \
+	X(0x11e, FCEIL64, 1, D, 2, "f64: ceiling")                                                                     \
+	X(0x11f, FRNE64, 1, D, 2, "f64: nearest integer, ties to even")                                                \
+	X(0x120, FRAZ64, 1, D, 2, "f64: nearest integer, ties away from zero")                                         \
+	X(0x121, FTRUNC64, 1, D, 2, "f64: toward zero")                                                                \
+	X(0x122, FFINITE64, 1, P, 1, "f64: 1 if a is finite")                                                          \
+	X(0x130, FEQ64, 2, P, 1, "f64: a == b")                                                                        \
+	X(0x131, FNE64, 2, P, 1, "f64: a != b (1 with a NaN)")                                                         \
+	X(0x132, FLT64, 2, P, 1, "f64: a < b")                                                                         \
+	X(0x133, FLE64, 2, P, 1, "f64: a <= b")                                                                        \
+	X(0x134, FGT64, 2, P, 1, "f64: a > b")                                                                         \
+	X(0x135, FGE64, 2, P, 1, "f64: a >= b")                                                                        \
+	X(0x240, IADD64, 2, D, 1, "a + b, wrapping")                                                                   \
+	X(0x241, ISUB64, 2, D, 1, "a - b, wrapping")                                                                   \
+	X(0x242, IMUL64, 2, D, 1, "a * b, wrapping")                                                                   \
+	X(0x243, IMULH64, 2, D, 2, "high half of the signed product")                                                  \
+	X(0x244, UMULH64, 2, D, 2, "high half of the unsigned product")                                                \
+	X(0x245, IDIV64, 2, D, 16, "signed, toward zero; x / 0 = -1, INT64_MIN / -1 = INT64_MIN")                      \
+	X(0x246, UDIV64, 2, D, 16, "unsigned; x / 0 = 2^64 - 1")                                                       \
+	X(0x247, IREM64, 2, D, 16, "signed, a's sign; x % 0 = x, INT64_MIN % -1 = 0")                                  \
+	X(0x248, UREM64, 2, D, 16, "unsigned; x % 0 = x")                                                              \
+	X(0x249, IMIN64, 2, D, 1, "signed minimum")                                                                    \
+	X(0x24a, IMAX64, 2, D, 1, "signed maximum")                                                                    \
+	X(0x24b, UMIN64, 2, D, 1, "unsigned minimum")                                                                  \
+	X(0x24c, UMAX64, 2, D, 1, "unsigned maximum")                                                                  \
+	X(0x24d, INEG64, 1, D, 1, "-a, wrapping")                                                                      \
+	X(0x24e, IABS64, 1, D, 1, "|a|, wrapping")                                                                     \
+	X(0x24f, ISIGN64, 1, D, 1, "-1, 0 or 1")                                                                       \
+	X(0x250, AND64, 2, D, 1, "a & b")                                                                              \
+	X(0x251, OR64, 2, D, 1, "a | b")                                                                               \
+	X(0x252, XOR64, 2, D, 1, "a ^ b")                                                                              \
+	X(0x253, NOT64, 1, D, 1, "~a")                                                                                 \
+	X(0x254, SHL64, 2, D, 1, "a << b; 0 if b > 63 unsigned")                                                       \
+	X(0x255, SHR64, 2, D, 1, "logical a >> b; 0 if b > 63 unsigned")                                               \
+	X(0x256, SAR64, 2, D, 1, "arithmetic a >> min(b, 63)")                                                         \
+	X(0x257, ROTL64, 2, D, 1, "rotate left by b & 63")                                                             \
+	X(0x258, CLZ64, 1, D, 1, "leading zeros; 64 for 0")                                                            \
+	X(0x259, POPC64, 1, D, 1, "ones")                                                                              \
+	X(0x260, IEQ64, 2, P, 1, "a == b")                                                                             \
+	X(0x261, INE64, 2, P, 1, "a != b")                                                                             \
+	X(0x262, ILT64, 2, P, 1, "signed a < b")                                                                       \
+	X(0x263, ILE64, 2, P, 1, "signed a <= b")                                                                      \
+	X(0x264, ULT64, 2, P, 1, "unsigned a < b")                                                                     \
+	X(0x265, ULE64, 2, P, 1, "unsigned a <= b")                                                                    \
+	X(0x203, MOV64, 1, D, 1, "dst = a")                                                                            \
+	X(0x205, SELECT64, 3, S, 1, "dst = a != 0 ? b : c, a of 32 bits")                                              \
+	X(0x300, CVT, 1, V, 4, "a of element type b as element type c, b and c being enum loom_dtype")
+
+enum loom_cpu_scalar {
+#define LOOM_CPU_ENUM(num, name, operands, cls, weight, text) LOOM_CPU_##name = num,
+	LOOM_CPU_SCALARS(LOOM_CPU_ENUM)
+#undef LOOM_CPU_ENUM
+};
+
+/*
+ * Combiners: RADD_F to RXOR of the VPU, and these: X(number, name, scalar operation, identity, text). A combiner stands
+ * for a scalar program of one operation; then there is none, no initial value, and one array.
+ */
+#define LOOM_CPU_REDUCERS(X)                                                                                           \
+	X(0x170, RADD_F64, FADD64, 0ull, "sum, f64")                                                                   \
+	X(0x171, RMUL_F64, FMUL64, 0x3ff0000000000000ull, "product, f64")                                              \
+	X(0x172, RMIN_F64, FMIN64, 0x7ff0000000000000ull, "minimum, f64; NaN wins")                                    \
+	X(0x173, RMAX_F64, FMAX64, 0xfff0000000000000ull, "maximum, f64; NaN wins")                                    \
+	X(0x274, RADD_I64, IADD64, 0ull, "sum, wrapping")                                                              \
+	X(0x275, RMUL_I64, IMUL64, 1ull, "product, wrapping")                                                          \
+	X(0x276, RMIN_I64, IMIN64, 0x7fffffffffffffffull, "signed minimum")                                            \
+	X(0x277, RMAX_I64, IMAX64, 0x8000000000000000ull, "signed maximum")                                            \
+	X(0x278, RMIN_U64, UMIN64, 0xffffffffffffffffull, "unsigned minimum")                                          \
+	X(0x279, RMAX_U64, UMAX64, 0ull, "unsigned maximum")                                                           \
+	X(0x27a, RAND64, AND64, 0xffffffffffffffffull, "bitwise and")                                                  \
+	X(0x27b, ROR64, OR64, 0ull, "bitwise or")                                                                      \
+	X(0x27c, RXOR64, XOR64, 0ull, "bitwise exclusive or")
+
+enum loom_cpu_reducer {
+#define LOOM_CPU_ENUM(num, name, op, identity, text) LOOM_CPU_##name = num,
+	LOOM_CPU_REDUCERS(LOOM_CPU_ENUM)
+#undef LOOM_CPU_ENUM
+};
+
+/* Parameters, by structure. MAP and COPY have none. COPY: input i goes to output i, pair after pair, same dims and type. */
+
+/*
+ * n = count inputs, then with a program n initial values of rank 0, then n outputs: dims as the inputs', but 1 where
+ * reduced. Element i of an output, row-major, goes into partial i mod 16, ascending; partials p and p + 8, then
+ * p + 4, 2, 1 are combined, as in loom_num.h. With a combiner partials begin at its identity. With a program each
+ * begins with its first element, those without an element are left out, and at the end the initial value is
+ * combined with the result.
+ */
+struct loom_cpu_reduce {
+	__u32 dims; /* bit d: dimension d is reduced; not 0 */
+	__u16 combiner; /* enum loom_uop or loom_cpu_reducer; 0: the scalar program */
+	__u8 count; /* 1 to 4 */
+	__u8 rsvd; /* must be 0 */
+};
+
+/*
+ * Operands as REDUCE's, all of one rank (but the initial values). Output position o sees, for each w below size,
+ * input position (o x stride + w x dilation - pad) / in_dilation, where that is whole and in bounds; else the
+ * initial value, or the combiner's identity. Order as REDUCE's, i being w row-major.
+ */
+struct loom_cpu_window {
+	__u32 size[8]; /* first rank at least 1, the rest 0; so are the next three */
+	__u32 stride[8];
+	__u32 dilation[8];
+	__u32 in_dilation[8];
+	__s32 pad[8]; /* low padding; may be negative */
+	__u16 combiner; /* as in struct loom_cpu_reduce */
+	__u8 count; /* 1 to 4 */
+	__u8 rsvd[5]; /* must be 0 */
+};
+
+/*
+ * Inputs: array, source, initial value of rank 0; output: dims as the array's. The output becomes the initial value;
+ * then, for each element of the source, row-major, the window's elements in bounds, row-major: the first is selected,
+ * each other takes its place where the first program says 0. The source's element is combined into the selected
+ * place. A window without an element in bounds is passed over. Array and source have one type and rank.
+ */
+struct loom_cpu_select_scatter {
+	__u32 size[8];
+	__u32 stride[8];
+	__s32 pad[8];
+	__u32 n_select; /* scalar operations of the first program */
+	__u32 rsvd; /* must be 0 */
+};
+
+/*
+ * Inputs: source, n_index index arrays; output. All have the same dims, strides saying what moves. Element i of the
+ * output is that of the source at its place + sum(clamp(index[j], 0, limit[j]) x stride[j]). Index arrays are of
+ * integer types, each value is read once.
+ */
+struct loom_cpu_gather {
+	__u32 n_index; /* 1 to 8 */
+	__u32 rsvd; /* must be 0 */
+	__u32 limit[8]; /* the first n_index are used, the rest 0 */
+	__s64 stride[8]; /* bytes; the first n_index are used, the rest 0 */
+};
+
+#define LOOM_CPU_SCATTER_CLAMP 0x1u /* flags: indices are clamped; else an update with one out of bounds is dropped */
+
+/*
+ * Inputs: updates, n_index index arrays; output: the array that is updated, read and written; places as GATHER's
+ * source. Updates are combined one after the other, row-major, whatever places they share.
+ */
+struct loom_cpu_scatter {
+	__u32 n_index; /* 1 to 8 */
+	__u32 flags; /* LOOM_CPU_SCATTER_* */
+	__u32 limit[8];
+	__s64 stride[8]; /* bytes */
+};
+
+/*
+ * n = count inputs, n outputs of the same dims, then a workspace: U32, rank 1, dense, 2 x the length of a line. The program
+ * must be a strict weak order; if it is not, the result is some arrangement of elements.
+ */
+struct loom_cpu_sort {
+	__u32 dim;
+	__u8 count; /* 1 to 4 */
+	__u8 rsvd[3]; /* must be 0 */
+};
+
+/* n = count inputs, n outputs of the same dims. An output is what has been combined up to and with its element. */
+struct loom_cpu_scan {
+	__u32 dim;
+	__u16 combiner; /* as in struct loom_cpu_reduce: begins at the identity; a program with the first element */
+	__u8 count; /* 1 to 4 */
+	__u8 rsvd; /* must be 0 */
+};
+
+/*
+ * Inputs: left, right; output; all of the output's dims, strides 0 where an input does not move. An output is the sum
+ * of left x right over k row-major in dims, ascending, one accumulator, from 0. Floats F32, BF16, F16: fused
+ * multiply-add in f32. F64: product, then sum, each rounded. Integers of up to 32 bits: modulo 2^32; of 64: 2^64.
+ */
+struct loom_cpu_dot {
+	__u32 n_dims; /* contracted dimensions, 1 to 8 */
+	__u32 rsvd; /* must be 0 */
+	__u32 dims[8]; /* the first n_dims at least 1, the rest 0 */
+	__s64 left[8]; /* bytes; the rest 0 */
+	__s64 right[8]; /* bytes; the rest 0 */
+};
+
+/*
+ * Operands and arithmetic as DOT's, k being (window, channel) row-major. Spatial dimension j of the window goes along
+ * dimension dim[j] of the output: the input's place there is (o x stride + w x dilation - pad) / in_dilation; where that
+ * is not whole or not below size the input is pad_value, and is multiplied.
+ */
+struct loom_cpu_conv {
+	__u32 n_spatial; /* 1 to 4 */
+	__u32 channels; /* contracted for each element of the window, at least 1 */
+	__u32 dim[4]; /* of the output; the first n_spatial are used, the rest 0; so are the next six */
+	__u32 size[4]; /* of the input */
+	__u32 window[4];
+	__u32 stride[4];
+	__u32 dilation[4]; /* of the window */
+	__u32 in_dilation[4]; /* of the input */
+	__s32 pad[4]; /* low padding; may be negative */
+	__s64 left[4]; /* bytes from place to place of the input */
+	__s64 right[4]; /* bytes from element to element of the window */
+	__s64 left_channel; /* bytes from channel to channel */
+	__s64 right_channel;
+	__u64 pad_value; /* as a register holds the input's type */
 };
 
 #endif

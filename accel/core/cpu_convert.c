@@ -1,0 +1,249 @@
+// SPDX-License-Identifier: GPL-2.0-or-later OR MIT
+/* Elements in memory as lanes and back, and conversions between types. This file computes with floats. */
+#include "cpu_num64.h"
+#include "cpu_run.h"
+
+static inline __u16 get16(const __u8 *at)
+{
+	__u16 v;
+
+	memcpy(&v, at, sizeof(v));
+	return v;
+}
+
+static inline __u32 get32(const __u8 *at)
+{
+	__u32 v;
+
+	memcpy(&v, at, sizeof(v));
+	return v;
+}
+
+static inline __u64 get64(const __u8 *at)
+{
+	__u64 v;
+
+	memcpy(&v, at, sizeof(v));
+	return v;
+}
+
+static inline void put16(__u8 *at, __u16 v)
+{
+	memcpy(at, &v, sizeof(v));
+}
+
+static inline void put32(__u8 *at, __u32 v)
+{
+	memcpy(at, &v, sizeof(v));
+}
+
+static inline void put64(__u8 *at, __u64 v)
+{
+	memcpy(at, &v, sizeof(v));
+}
+
+/* Lanes and elements are apart. With the step a constant, the compiler makes vectors of it. */
+#define LOAD(bytes, lanes, expr)                                                                                       \
+	if (step == (bytes)) {                                                                                         \
+		LOOM_CPU_VECTORISE                                                                                     \
+		for (__u32 i = 0; i < n; i++) {                                                                        \
+			const __u8 *p = at + (__u64)i * (bytes);                                                       \
+                                                                                                                       \
+			d->lanes[lane + i] = (expr);                                                                   \
+		}                                                                                                      \
+	} else {                                                                                                       \
+		for (__u32 i = 0; i < n; i++) {                                                                        \
+			const __u8 *p = at + (__s64)i * step;                                                          \
+                                                                                                                       \
+			d->lanes[lane + i] = (expr);                                                                   \
+		}                                                                                                      \
+	}                                                                                                              \
+	break
+
+void loom_cpu_load_run(const __u8 *at, __s64 step, __u32 dtype, union loom_cpu_reg *d, __u32 lane, __u32 n)
+{
+	switch (dtype) {
+	case LOOM_F32:
+	case LOOM_I32:
+	case LOOM_U32:
+		LOAD(4, w, get32(p));
+	case LOOM_BF16:
+		LOAD(2, w, loom_num_from_bf16(get16(p)));
+	case LOOM_F16:
+		LOAD(2, w, loom_num_from_f16(get16(p)));
+	case LOOM_I16:
+		LOAD(2, w, (__u32)(__s16)get16(p));
+	case LOOM_U16:
+		LOAD(2, w, get16(p));
+	case LOOM_I8:
+		LOAD(1, w, (__u32)(__s8)*p);
+	case LOOM_U8:
+		LOAD(1, w, *p);
+	case LOOM_I1:
+		LOAD(1, w, *p != 0);
+	default:
+		LOAD(8, d, get64(p));
+	}
+}
+
+#define STORE(bytes, lanes, statement)                                                                                 \
+	if (step == (bytes)) {                                                                                         \
+		LOOM_CPU_VECTORISE                                                                                     \
+		for (__u32 i = 0; i < n; i++) {                                                                        \
+			__u8 *p = at + (__u64)i * (bytes);                                                             \
+                                                                                                                       \
+			statement;                                                                                     \
+		}                                                                                                      \
+	} else {                                                                                                       \
+		for (__u32 i = 0; i < n; i++) {                                                                        \
+			__u8 *p = at + (__s64)i * step;                                                                \
+                                                                                                                       \
+			statement;                                                                                     \
+		}                                                                                                      \
+	}                                                                                                              \
+	break
+
+#define W (a->w[lane + i])
+#define D (a->d[lane + i])
+
+void loom_cpu_store_run(__u8 *at, __s64 step, __u32 dtype, const union loom_cpu_reg *a, __u32 lane, __u32 n)
+{
+	switch (dtype) {
+	case LOOM_F32:
+		STORE(4, w, put32(p, loom_num_canonical(W)));
+	case LOOM_I32:
+	case LOOM_U32:
+		STORE(4, w, put32(p, W));
+	case LOOM_BF16:
+		STORE(2, w, put16(p, loom_num_to_bf16(W)));
+	case LOOM_F16:
+		STORE(2, w, put16(p, loom_num_to_f16(W)));
+	case LOOM_I16:
+	case LOOM_U16:
+		STORE(2, w, put16(p, (__u16)W));
+	case LOOM_I8:
+	case LOOM_U8:
+		STORE(1, w, *p = (__u8)W);
+	case LOOM_I1:
+		STORE(1, w, *p = W != 0);
+	case LOOM_F64:
+		STORE(8, d, put64(p, loom_num_canonical64(D)));
+	default:
+		STORE(8, d, put64(p, D));
+	}
+}
+
+/* ---- conversions --------------------------------------------------------------------------------------- */
+
+/* A float saturates at the limits of the type it becomes. */
+static __u32 narrow_from_f64(__u32 to, __u64 a)
+{
+	static const __s64 lo[] = { -0x80000000ll, 0, -0x8000, 0, -0x80, 0 };
+	static const __s64 hi[] = { 0x7fffffff, 0xffffffffll, 0x7fff, 0xffff, 0x7f, 0xff };
+	const __s64 v = (__s64)loom_num_f64_to_i64(a);
+	const __u32 t = to - LOOM_I32;
+
+	return (__u32)(v < lo[t] ? lo[t] : v > hi[t] ? hi[t] : v);
+}
+
+/* An integer wraps. */
+static __u32 narrow_integer(__u32 to, __u64 a)
+{
+	switch (to) {
+	case LOOM_I16:
+		return (__u32)(__s16)a;
+	case LOOM_U16:
+		return (__u16)a;
+	case LOOM_I8:
+		return (__u32)(__s8)a;
+	case LOOM_U8:
+		return (__u8)a;
+	default:
+		return (__u32)a;
+	}
+}
+
+static __u32 round_to(__u32 to, __u32 a)
+{
+	switch (to) {
+	case LOOM_BF16:
+		return loom_num_from_bf16(loom_num_to_bf16(a));
+	case LOOM_F16:
+		return loom_num_from_f16(loom_num_to_f16(a));
+	default:
+		return loom_num_canonical(a);
+	}
+}
+
+static __u64 from_f64(__u32 to, __u64 a)
+{
+	switch (to) {
+	case LOOM_F32:
+		return loom_num_f64_to_f32(a);
+	case LOOM_BF16:
+	case LOOM_F16:
+		return round_to(to, loom_num_f64_to_odd(a));
+	case LOOM_I1:
+		return a << 1 != 0;
+	case LOOM_F64:
+		return loom_num_canonical64(a);
+	case LOOM_I64:
+		return loom_num_f64_to_i64(a);
+	case LOOM_U64:
+		return loom_num_f64_to_u64(a);
+	default:
+		return narrow_from_f64(to, a);
+	}
+}
+
+/* From an integer type, extended to 64 bits by its sign. */
+static __u64 from_integer(__u32 to, __u64 a, bool is_u64)
+{
+	switch (to) {
+	case LOOM_F32:
+	case LOOM_BF16:
+	case LOOM_F16:
+		return round_to(to, is_u64 ? loom_num_u64_to_f32(a) : loom_num_i64_to_f32(a));
+	case LOOM_F64:
+		return is_u64 ? loom_num_u64_to_f64(a) : loom_num_i64_to_f64(a);
+	case LOOM_I64:
+	case LOOM_U64:
+		return a;
+	case LOOM_I1:
+		return a != 0;
+	default:
+		return narrow_integer(to, a);
+	}
+}
+
+static __u64 converted(__u32 from, __u32 to, const union loom_cpu_reg *a, __u32 i)
+{
+	switch (from) {
+	case LOOM_F32:
+	case LOOM_BF16:
+	case LOOM_F16:
+		return to <= LOOM_F16 ? round_to(to, a->w[i]) : from_f64(to, loom_num_f32_to_f64(a->w[i]));
+	case LOOM_F64:
+		return from_f64(to, a->d[i]);
+	case LOOM_I64:
+	case LOOM_U64:
+		return from_integer(to, a->d[i], from == LOOM_U64);
+	case LOOM_I32:
+	case LOOM_I16:
+	case LOOM_I8:
+		return from_integer(to, (__u64)(__s32)a->w[i], false);
+	default:
+		return from_integer(to, a->w[i], false);
+	}
+}
+
+void loom_cpu_convert(__u32 from, __u32 to, union loom_cpu_reg *d, const union loom_cpu_reg *a, __u32 n)
+{
+	/* Lanes that become wider go from the last on, so that d may be a. */
+	if (loom_cpu_is_wide(to))
+		for (__u32 i = n; i-- > 0;)
+			d->d[i] = converted(from, to, a, i);
+	else
+		for (__u32 i = 0; i < n; i++)
+			d->w[i] = (__u32)converted(from, to, a, i);
+}

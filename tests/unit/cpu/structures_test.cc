@@ -1,0 +1,400 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+// One segment of every structure, run in steps of every size: the same bits,
+// and exactly the quanta that its cost was made of. Then what golden vectors do
+// not show: indices out of bounds, updates that meet, what lies around boxes.
+#include "segment.h"
+#include <algorithm>
+#include <functional>
+#include <gtest/gtest.h>
+#include <numeric>
+#include <random>
+
+namespace loom::test {
+namespace {
+
+template <typename T> std::vector<T> counted(size_t n, T first = 0) {
+  std::vector<T> v(n);
+  std::iota(v.begin(), v.end(), first);
+  return v;
+}
+
+std::vector<float> random_floats(size_t n, uint32_t seed) {
+  std::mt19937 rng(seed);
+  std::uniform_real_distribution<float> d(-4, 4);
+  std::vector<float> v(n);
+  for (float &x : v)
+    x = d(rng);
+  return v;
+}
+
+std::vector<int32_t> random_ints(size_t n, int32_t lo, int32_t hi,
+                                 uint32_t seed) {
+  std::mt19937 rng(seed);
+  std::vector<int32_t> v(n);
+  for (int32_t &x : v)
+    x = std::uniform_int_distribution<int32_t>(lo, hi)(rng);
+  return v;
+}
+
+using maker = std::function<void(world &)>;
+
+void make_map(world &w) {
+  operation m;
+  m.in = {dense(w.slot_of(random_floats(7 * 33, 1)), LOOM_F32, {7, 33}),
+          operand(w.slot_of(random_floats(33, 2)), LOOM_F32, {7, 33}, {0, 4})};
+  m.out = {dense(w.slot(7 * 33 * 2), LOOM_BF16, {7, 33}),
+           dense(w.slot(7 * 33 * 8), LOOM_I64, {7, 33})};
+  m.ops = {load(0, 0),
+           load(1, 1),
+           uop(LOOM_UOP_FFMA, 2, 0, 1, LOOM_CPU_IMM(0)),
+           uop(LOOM_UOP_EXP, 3, 2),
+           store(0, 3),
+           uop(LOOM_UOP_IOTA, 4, 1),
+           uop(LOOM_CPU_CVT, 5, 4, LOOM_U32, LOOM_I64),
+           uop(LOOM_CPU_IMUL64, 5, 5, LOOM_CPU_IMM(1)),
+           store(1, 5)};
+  m.imms = {0x3f000000, 0x123456789abcdefull};
+  w.add(m);
+}
+
+void make_copy(world &w) {
+  const uint32_t in = w.slot_of(counted<uint16_t>(90)), out = w.slot(400);
+  const uint32_t fill = w.slot_of(std::vector<uint16_t>{0xabcd});
+  operation m;
+  m.structure = LOOM_CPU_COPY;
+  m.in = {operand(fill, LOOM_U16, {200}, {0}),
+          operand(in, LOOM_U16, {5, 18}, {36, -2}, 34)};
+  m.out = {dense(out, LOOM_U16, {200}),
+           operand(out, LOOM_U16, {5, 18}, {40, 2}, 42)};
+  w.add(m);
+}
+
+// argmax: NaNs aside, the greater value, then the lower index.
+void make_region_reduce(world &w, uint32_t lines, uint32_t n) {
+  auto v = random_floats(lines * n, 3);
+  for (float &x : v)
+    x = float(int(x)); // equals occur
+  operation m;
+  m.structure = LOOM_CPU_REDUCE;
+  m.in = {dense(w.slot_of(v), LOOM_F32, {lines, n}),
+          operand(w.slot_of(counted<int32_t>(n)), LOOM_I32, {lines, n}, {0, 4}),
+          dense(w.slot_of(std::vector<float>{-1e30f}), LOOM_F32, {}),
+          dense(w.slot_of(std::vector<int32_t>{-1}), LOOM_I32, {})};
+  m.out = {dense(w.slot(lines * 4), LOOM_F32, {lines, 1}),
+           dense(w.slot(lines * 4), LOOM_I32, {lines, 1})};
+  m.ops = {load(0, 0),
+           load(1, 1),
+           load(2, 2),
+           load(3, 3),
+           uop(LOOM_UOP_FGT, 4, 0, 2),
+           uop(LOOM_UOP_FEQ, 5, 0, 2),
+           uop(LOOM_UOP_ILT, 6, 1, 3),
+           uop(LOOM_UOP_AND, 5, 5, 6),
+           uop(LOOM_UOP_OR, 4, 4, 5),
+           uop(LOOM_UOP_SELECT, 7, 4, 0, 2),
+           uop(LOOM_UOP_SELECT, 8, 4, 1, 3),
+           store(0, 7),
+           store(1, 8)};
+  m.set(loom_cpu_reduce{2, 0, 2, 0});
+  w.add(m);
+}
+
+void make_window(world &w) {
+  operation m;
+  m.structure = LOOM_CPU_WINDOW;
+  m.in = {dense(w.slot_of(random_ints(9 * 14, -50, 50, 4)), LOOM_I32, {9, 14})};
+  m.out = {dense(w.slot(5 * 7 * 4), LOOM_I32, {5, 7})};
+  m.set(loom_cpu_window{
+      {3, 3}, {2, 2}, {1, 2}, {1, 1}, {1, 2}, LOOM_UOP_RADD_I, 1, {}});
+  w.add(m);
+}
+
+void make_select_scatter(world &w) {
+  operation m;
+  m.structure = LOOM_CPU_SELECT_SCATTER;
+  m.in = {dense(w.slot_of(random_floats(10 * 10, 5)), LOOM_F32, {10, 10}),
+          dense(w.slot_of(random_floats(9 * 9, 6)), LOOM_F32, {9, 9}),
+          dense(w.slot_of(std::vector<float>{0}), LOOM_F32, {})};
+  m.out = {dense(w.slot(400), LOOM_F32, {10, 10})};
+  m.ops = binary(LOOM_UOP_FGE);
+  m.set(loom_cpu_select_scatter{
+      {2, 2}, {1, 1}, {0, 0}, uint32_t(m.ops.size()), 0});
+  const auto add = binary(LOOM_UOP_FADD);
+  m.ops.insert(m.ops.end(), add.begin(), add.end());
+  w.add(m);
+}
+
+void make_gather(world &w) {
+  operation m;
+  m.structure = LOOM_CPU_GATHER;
+  // Rows of three of a 20 x 3 table; some indices are out of bounds.
+  m.in = {operand(w.slot_of(counted<int16_t>(60)), LOOM_I16, {50, 3}, {0, 2}),
+          operand(w.slot_of(random_ints(50, -5, 30, 7)), LOOM_I32, {50, 3},
+                  {4, 0})};
+  m.out = {dense(w.slot(300), LOOM_I16, {50, 3})};
+  m.set(loom_cpu_gather{1, 0, {19}, {6}});
+  w.add(m);
+}
+
+void make_scatter(world &w) {
+  operation m;
+  m.structure = LOOM_CPU_SCATTER;
+  m.in = {dense(w.slot_of(random_floats(300, 8)), LOOM_F32, {100, 3}),
+          operand(w.slot_of(random_ints(100, -2, 11, 9)), LOOM_I32, {100, 3},
+                  {4, 0})};
+  m.out = {
+      operand(w.slot_of(random_floats(30, 10)), LOOM_F32, {100, 3}, {0, 4})};
+  m.ops = binary(LOOM_UOP_FADD);
+  m.set(loom_cpu_scatter{1, 0, {9}, {12}});
+  w.add(m);
+}
+
+void make_sort(world &w, uint32_t n) {
+  operation m;
+  m.structure = LOOM_CPU_SORT;
+  m.in = {dense(w.slot_of(random_ints(3 * n, -9, 9, 11)), LOOM_I32, {3, n}),
+          dense(w.slot_of(counted<int64_t>(3 * n)), LOOM_I64, {3, n})};
+  m.out = {dense(w.slot(12 * n), LOOM_I32, {3, n}),
+           dense(w.slot(24 * n), LOOM_I64, {3, n}),
+           dense(w.slot(8 * n), LOOM_U32, {2 * n})};
+  m.ops = {load(0, 0), load(1, 2), uop(LOOM_UOP_ILT, 2, 0, 1), store(0, 2)};
+  m.set(loom_cpu_sort{1, 2, {}});
+  w.add(m);
+}
+
+void make_scan(world &w) {
+  operation m;
+  m.structure = LOOM_CPU_SCAN;
+  m.in = {
+      dense(w.slot_of(random_floats(5 * 20 * 2, 12)), LOOM_F32, {5, 20, 2})};
+  m.out = {dense(w.slot(800), LOOM_F32, {5, 20, 2})};
+  m.set(loom_cpu_scan{1, LOOM_UOP_RADD_F, 1, 0});
+  w.add(m);
+}
+
+void make_dot(world &w) {
+  operation m;
+  m.structure = LOOM_CPU_DOT; // [2, 5, 6 x 7] x [2, 6 x 7, 11]
+  m.in = {operand(w.slot_of(random_floats(2 * 5 * 42, 13)), LOOM_F32,
+                  {2, 5, 11}, {840, 168, 0}),
+          operand(w.slot_of(random_floats(2 * 42 * 11, 14)), LOOM_F32,
+                  {2, 5, 11}, {1848, 0, 4})};
+  m.out = {dense(w.slot(440), LOOM_F32, {2, 5, 11})};
+  m.set(loom_cpu_dot{2, 0, {6, 7}, {28, 4}, {308, 44}});
+  w.add(m);
+}
+
+void make_conv(world &w) {
+  operation m;
+  m.structure = LOOM_CPU_CONV; // [6, 7, 20] by [3, 2, 20, 5]
+  m.in = {operand(w.slot_of(random_floats(6 * 7 * 20, 15)), LOOM_F32, {4, 7, 5},
+                  {0, 0, 0}),
+          operand(w.slot_of(random_floats(3 * 2 * 20 * 5, 16)), LOOM_F32,
+                  {4, 7, 5}, {0, 0, 4})};
+  m.out = {dense(w.slot(4 * 7 * 5 * 4), LOOM_F32, {4, 7, 5})};
+  loom_cpu_conv c{};
+  c.n_spatial = 2;
+  c.channels = 20;
+  c.dim[0] = 0, c.dim[1] = 1;
+  c.size[0] = 6, c.size[1] = 7;
+  c.window[0] = 3, c.window[1] = 2;
+  c.stride[0] = 2, c.stride[1] = 1;
+  c.dilation[0] = 1, c.dilation[1] = 2;
+  c.in_dilation[0] = c.in_dilation[1] = 1;
+  c.pad[0] = c.pad[1] = 1;
+  c.left[0] = 7 * 20 * 4, c.left[1] = 20 * 4;
+  c.right[0] = 2 * 20 * 5 * 4, c.right[1] = 20 * 5 * 4;
+  c.left_channel = 4;
+  c.right_channel = 20;
+  m.set(c);
+  w.add(m);
+}
+
+const std::vector<std::pair<const char *, maker>> structures = {
+    {"map", make_map},
+    {"copy", make_copy},
+    {"reduce, few outputs", [](world &w) { make_region_reduce(w, 3, 150); }},
+    {"reduce, many outputs", [](world &w) { make_region_reduce(w, 70, 9); }},
+    {"window", make_window},
+    {"select_scatter", make_select_scatter},
+    {"gather", make_gather},
+    {"scatter", make_scatter},
+    {"sort", [](world &w) { make_sort(w, 150); }},
+    {"sort of one", [](world &w) { make_sort(w, 1); }},
+    {"scan", make_scan},
+    {"dot", make_dot},
+    {"conv", make_conv},
+};
+
+TEST(cpu_steps, every_quantum_gives_the_same_bits) {
+  for (const auto &[name, make] : structures) {
+    world whole;
+    make(whole);
+    ASSERT_EQ(whole.run(), 1u) << name << ": " << whole.error.what;
+    const auto *op = reinterpret_cast<const loom_cpu_op *>(whole.code.data());
+    const uint64_t quanta = loom_cpu_quanta(op);
+    for (uint32_t n = 1; n < 20 || n <= quanta + 1;
+         n = n < 20 ? n + 1 : n * 2) {
+      world pieces;
+      make(pieces);
+      EXPECT_EQ(pieces.run(n), (quanta + n - 1) / n) << name;
+      EXPECT_EQ(pieces.all(), whole.all()) << name << " by " << n;
+    }
+  }
+}
+
+TEST(cpu_steps, operations_follow_each_other) {
+  world all, ones;
+  for (const auto &[name, make] : structures) {
+    make(all);
+    make(ones);
+  }
+  ASSERT_EQ(all.run(), 1u) << all.error.what;
+  ASSERT_GT(ones.run(1), 1u);
+  EXPECT_EQ(all.all(), ones.all());
+  EXPECT_EQ(all.segment.n_ops, structures.size());
+}
+
+TEST(cpu_steps, no_quanta_do_nothing) {
+  world w;
+  make_map(w);
+  ASSERT_EQ(w.check(), LOOM_CPU_OK);
+  const auto s = std::make_unique<scratch>();
+  loom_cpu_cursor c;
+  loom_cpu_begin(&c, s->bytes);
+  const auto before = w.all();
+  EXPECT_EQ(loom_cpu_step(&w.segment, &c, 0), LOOM_CPU_MORE);
+  EXPECT_EQ(w.all(), before);
+}
+
+TEST(cpu_structures, argmax) {
+  for (uint32_t lines : {3u, 70u}) {
+    world w;
+    make_region_reduce(w, lines, 21);
+    ASSERT_NE(w.run(), 0u);
+    const auto v = w.get<float>(0), best = w.get<float>(4);
+    const auto index = w.get<int32_t>(5);
+    for (uint32_t i = 0; i < lines; i++) {
+      const auto *line = &v[i * 21], *top = std::max_element(line, line + 21);
+      EXPECT_EQ(best[i], *top);
+      EXPECT_EQ(index[i], top - line);
+    }
+  }
+}
+
+TEST(cpu_structures, gather_clamps) {
+  world w;
+  make_gather(w);
+  ASSERT_NE(w.run(), 0u);
+  const auto index = w.get<int32_t>(1);
+  const auto out = w.get<int16_t>(2);
+  for (int i = 0; i < 150; i++)
+    EXPECT_EQ(out[i], std::clamp(index[i / 3], 0, 19) * 3 + i % 3);
+}
+
+template <typename T> void gather_by(uint32_t type, std::vector<T> index) {
+  world w;
+  operation m;
+  m.structure = LOOM_CPU_GATHER;
+  const uint32_t n = uint32_t(index.size());
+  m.in = {operand(w.slot_of(counted<uint32_t>(100)), LOOM_U32, {n}, {0}),
+          dense(w.slot_of(index), type, {n})};
+  m.out = {dense(w.slot(4 * n), LOOM_U32, {n})};
+  m.set(loom_cpu_gather{1, 0, {99}, {4}});
+  w.add(m);
+  ASSERT_NE(w.run(), 0u) << w.error.what;
+  const auto out = w.get<uint32_t>(2);
+  for (uint32_t i = 0; i < n; i++)
+    EXPECT_EQ(out[i], index[i] < T(0)    ? 0u
+                      : index[i] > T(99) ? 99u
+                                         : index[i])
+        << +index[i];
+}
+
+TEST(cpu_structures, indices_of_every_type_are_clamped) {
+  gather_by<int8_t>(LOOM_I8, {-128, -1, 0, 5, 99, 100, 127});
+  gather_by<uint8_t>(LOOM_U8, {0, 99, 100, 255});
+  gather_by<int16_t>(LOOM_I16, {-32768, 7, 100, 32767});
+  gather_by<uint16_t>(LOOM_U16, {3, 0x8000, 0xffff});
+  gather_by<int32_t>(LOOM_I32, {INT32_MIN, -1, 98, INT32_MAX});
+  gather_by<uint32_t>(LOOM_U32, {1, 0x80000000u, ~0u});
+  gather_by<int64_t>(LOOM_I64, {INT64_MIN, 42, INT64_MAX, 1ll << 32});
+  gather_by<uint64_t>(LOOM_U64, {9, 1ull << 63, ~0ull});
+}
+
+// Updates one after the other, row-major; those out of bounds are dropped.
+TEST(cpu_structures, scatter_in_order) {
+  for (bool clamp : {false, true}) {
+    world w;
+    make_scatter(w);
+    auto *p = reinterpret_cast<loom_cpu_scatter *>(
+        w.code.data() +
+        (sizeof(loom_cpu_op) + 3 * sizeof(loom_cpu_operand)) / 8);
+    p->flags = clamp ? LOOM_CPU_SCATTER_CLAMP : 0;
+    auto want = w.get<float>(2);
+    const auto updates = w.get<float>(0);
+    const auto index = w.get<int32_t>(1);
+    ASSERT_NE(w.run(), 0u) << w.error.what;
+    for (int i = 0; i < 300; i++) {
+      const int row = index[i / 3], at = std::clamp(row, 0, 9);
+      if (clamp || row == at)
+        want[at * 3 + i % 3] += updates[i];
+    }
+    EXPECT_EQ(w.get<float>(2), want);
+  }
+}
+
+TEST(cpu_structures, sort_is_stable) {
+  for (uint32_t n : {1u, 2u, 3u, 63u, 64u, 65u, 129u, 1000u}) {
+    world w;
+    make_sort(w, n);
+    ASSERT_NE(w.run(), 0u);
+    const auto in = w.get<int32_t>(0), keys = w.get<int32_t>(2);
+    const auto moved = w.get<int64_t>(3);
+    for (uint32_t line = 0; line < 3; line++) {
+      std::vector<int64_t> want = counted<int64_t>(n, line * n);
+      std::stable_sort(want.begin(), want.end(),
+                       [&](int64_t a, int64_t b) { return in[a] < in[b]; });
+      for (uint32_t i = 0; i < n; i++) {
+        EXPECT_EQ(moved[line * n + i], want[i]);
+        EXPECT_EQ(keys[line * n + i], in[want[i]]);
+      }
+    }
+  }
+}
+
+// A comparator that contradicts itself ends, and stays in its boxes.
+TEST(cpu_structures, sort_with_a_mad_order) {
+  world w;
+  make_sort(w, 300);
+  auto *op = reinterpret_cast<loom_cpu_op *>(w.code.data());
+  auto *ops = reinterpret_cast<loom_cpu_scalar_op *>(
+                  reinterpret_cast<uint8_t *>(w.code.data()) + op->bytes) -
+              4;
+  ops[2] = uop(LOOM_UOP_INE, 2, 0, 1);
+  ASSERT_NE(w.run(3), 0u) << w.error.what;
+}
+
+// Slots that are written while they are read: nothing outside is touched (the
+// sanitizers look) and the steps are as many as ever.
+TEST(cpu_steps, slots_that_change_meanwhile) {
+  std::mt19937 rng(1);
+  for (const auto &[name, make] : structures) {
+    world w;
+    make(w);
+    ASSERT_EQ(w.check(), LOOM_CPU_OK);
+    const auto s = std::make_unique<scratch>();
+    loom_cpu_cursor c;
+    loom_cpu_begin(&c, s->bytes);
+    const auto *op = reinterpret_cast<const loom_cpu_op *>(w.code.data());
+    uint64_t steps = 1;
+    for (; loom_cpu_step(&w.segment, &c, 1) == LOOM_CPU_MORE; steps++)
+      for (auto &m : w.all())
+        for (uint8_t &b : m)
+          b = uint8_t(rng());
+    EXPECT_EQ(steps, loom_cpu_quanta(op)) << name;
+  }
+}
+
+} // namespace
+} // namespace loom::test
