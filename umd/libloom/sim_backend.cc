@@ -7,9 +7,11 @@
 #include <cstring>
 #include <deque>
 #include <mutex>
+#include <optional>
 #include <thread>
 
 #include <fmt/format.h>
+#include <sys/mman.h>
 #include <xmmintrin.h>
 
 #include "loom_npu.h"
@@ -21,17 +23,51 @@ namespace {
 
 constexpr unsigned default_mxcsr = 0x1f80;
 
+// Memory of zeros from the kernel, in huge pages if it has them: a program's constants are hundreds of megabytes, and
+// rows of a matrix lie a page apart.
+class huge_pages {
+public:
+	static constexpr uint64_t page = 2 << 20;
+	explicit huge_pages(uint64_t bytes) : length(bytes + page)
+	{
+		base = mmap(nullptr, length, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		if (base == MAP_FAILED)
+			throw failure(-ENOMEM, fmt::format("no memory for a buffer of {} bytes", bytes));
+		madvise(base, length, MADV_HUGEPAGE); // a hint: without huge pages it fails, and nothing is lost
+	}
+	~huge_pages() { munmap(base, length); }
+	huge_pages(const huge_pages &) = delete;
+	huge_pages &operator=(const huge_pages &) = delete;
+	uint8_t *data() const
+	{
+		return reinterpret_cast<uint8_t *>((reinterpret_cast<uintptr_t>(base) + page - 1) / page * page);
+	}
+
+private:
+	uint64_t length;
+	void *base;
+};
+
 class sim_buffer : public buffer {
 public:
 	explicit sim_buffer(uint64_t size)
 	{
 		bytes = (size + LOOM_PAGE_BYTES - 1) / LOOM_PAGE_BYTES * LOOM_PAGE_BYTES;
-		data = static_cast<uint8_t *>(std::aligned_alloc(LOOM_PAGE_BYTES, bytes));
+		if (bytes >= huge_pages::page) {
+			data = large.emplace(bytes).data();
+			return;
+		}
+		data = small = static_cast<uint8_t *>(std::aligned_alloc(LOOM_PAGE_BYTES, bytes));
 		if (!data)
 			throw failure(-ENOMEM, fmt::format("no memory for a buffer of {} bytes", size));
 		std::memset(data, 0, bytes);
 	}
-	~sim_buffer() override { std::free(data); }
+	~sim_buffer() override { std::free(small); }
+
+private:
+	std::optional<huge_pages> large;
+	uint8_t *small =
+		nullptr; // exactly as large as it has to be, so that the address sanitizer sees an access past it
 };
 
 class sim_event : public event {
