@@ -405,25 +405,25 @@ static bool check_conv(struct loom_cpu_check *c, const struct loom_cpu_op *op)
 	       check_reach(c, &o[1], p->window, p->right, p->n_spatial, p->channels, p->right_channel);
 }
 
-#define RUN(NAME, bytes, f) [LOOM_CPU_##NAME] = { NULL, bytes, true, f }
-#define NOT_RUN(NAME) [LOOM_CPU_##NAME] = { "structure " #NAME " is not run by this engine", 0, true, NULL }
+#define RUN(bytes, f) { NULL, bytes, true, f }
+#define NOT_RUN(NAME) { "structure " #NAME " is not run by this engine", 0, true, NULL }
 
 static const struct loom_cpu_structure_info infos[LOOM_NUM_CPU_STRUCTURES] = {
-	RUN(MAP, 0, check_map),
-	RUN(REDUCE, sizeof(struct loom_cpu_reduce), check_reduce),
-	RUN(WINDOW, sizeof(struct loom_cpu_window), check_window),
-	RUN(SELECT_SCATTER, sizeof(struct loom_cpu_select_scatter), check_select_scatter),
-	RUN(GATHER, sizeof(struct loom_cpu_gather), check_gather),
-	RUN(SCATTER, sizeof(struct loom_cpu_scatter), check_scatter),
-	RUN(SORT, sizeof(struct loom_cpu_sort), check_sort),
-	RUN(COPY, 0, check_copy),
-	RUN(SCAN, sizeof(struct loom_cpu_scan), check_scan),
-	RUN(DOT, sizeof(struct loom_cpu_dot), check_dot),
-	RUN(CONV, sizeof(struct loom_cpu_conv), check_conv),
-	NOT_RUN(FFT),
-	NOT_RUN(CHOLESKY),
-	NOT_RUN(TRIANGULAR_SOLVE),
-	NOT_RUN(TEXT),
+	[LOOM_CPU_MAP] = RUN(0, check_map),
+	[LOOM_CPU_REDUCE] = RUN(sizeof(struct loom_cpu_reduce), check_reduce),
+	[LOOM_CPU_WINDOW] = RUN(sizeof(struct loom_cpu_window), check_window),
+	[LOOM_CPU_SELECT_SCATTER] = RUN(sizeof(struct loom_cpu_select_scatter), check_select_scatter),
+	[LOOM_CPU_GATHER] = RUN(sizeof(struct loom_cpu_gather), check_gather),
+	[LOOM_CPU_SCATTER] = RUN(sizeof(struct loom_cpu_scatter), check_scatter),
+	[LOOM_CPU_SORT] = RUN(sizeof(struct loom_cpu_sort), check_sort),
+	[LOOM_CPU_COPY] = RUN(0, check_copy),
+	[LOOM_CPU_SCAN] = RUN(sizeof(struct loom_cpu_scan), check_scan),
+	[LOOM_CPU_DOT] = RUN(sizeof(struct loom_cpu_dot), check_dot),
+	[LOOM_CPU_CONV] = RUN(sizeof(struct loom_cpu_conv), check_conv),
+	[LOOM_CPU_FFT] = NOT_RUN(FFT),
+	[LOOM_CPU_CHOLESKY] = NOT_RUN(CHOLESKY),
+	[LOOM_CPU_TRIANGULAR_SOLVE] = NOT_RUN(TRIANGULAR_SOLVE),
+	[LOOM_CPU_TEXT] = NOT_RUN(TEXT),
 };
 
 struct loom_cpu_structure_info loom_cpu_structure_info(__u32 structure)

@@ -44,21 +44,20 @@ static inline void put64(__u8 *at, __u64 v)
 
 /* Lanes and elements are apart. With the step a constant, the compiler makes vectors of it. */
 #define LOAD(bytes, lanes, expr)                                                                                       \
-	if (step == (bytes)) {                                                                                         \
-		LOOM_CPU_VECTORISE                                                                                     \
-		for (__u32 i = 0; i < n; i++) {                                                                        \
-			const __u8 *p = at + (__u64)i * (bytes);                                                       \
-                                                                                                                       \
-			d->lanes[lane + i] = (expr);                                                                   \
+	do {                                                                                                           \
+		if (step == (bytes)) {                                                                                 \
+			LOOM_CPU_VECTORISE                                                                             \
+			for (__u32 i = 0; i < n; i++) {                                                                \
+				const __u8 *p = at + (__u64)i * (bytes);                                               \
+				d->lanes[lane + i] = (expr);                                                           \
+			}                                                                                              \
+		} else {                                                                                               \
+			for (__u32 i = 0; i < n; i++) {                                                                \
+				const __u8 *p = at + (__s64)i * step;                                                  \
+				d->lanes[lane + i] = (expr);                                                           \
+			}                                                                                              \
 		}                                                                                                      \
-	} else {                                                                                                       \
-		for (__u32 i = 0; i < n; i++) {                                                                        \
-			const __u8 *p = at + (__s64)i * step;                                                          \
-                                                                                                                       \
-			d->lanes[lane + i] = (expr);                                                                   \
-		}                                                                                                      \
-	}                                                                                                              \
-	break
+	} while (0)
 
 void loom_cpu_load_run(const __u8 *at, __s64 step, __u32 dtype, union loom_cpu_reg *d, __u32 lane, __u32 n)
 {
@@ -67,41 +66,49 @@ void loom_cpu_load_run(const __u8 *at, __s64 step, __u32 dtype, union loom_cpu_r
 	case LOOM_I32:
 	case LOOM_U32:
 		LOAD(4, w, get32(p));
+		break;
 	case LOOM_BF16:
 		LOAD(2, w, loom_num_from_bf16(get16(p)));
+		break;
 	case LOOM_F16:
 		LOAD(2, w, loom_num_from_f16(get16(p)));
+		break;
 	case LOOM_I16:
 		LOAD(2, w, (__u32)(__s16)get16(p));
+		break;
 	case LOOM_U16:
 		LOAD(2, w, get16(p));
+		break;
 	case LOOM_I8:
 		LOAD(1, w, (__u32)(__s8)*p);
+		break;
 	case LOOM_U8:
 		LOAD(1, w, *p);
+		break;
 	case LOOM_I1:
 		LOAD(1, w, *p != 0);
+		break;
 	default:
 		LOAD(8, d, get64(p));
+		break;
 	}
 }
 
 #define STORE(bytes, lanes, statement)                                                                                 \
-	if (step == (bytes)) {                                                                                         \
-		LOOM_CPU_VECTORISE                                                                                     \
-		for (__u32 i = 0; i < n; i++) {                                                                        \
-			__u8 *p = at + (__u64)i * (bytes);                                                             \
-                                                                                                                       \
-			statement;                                                                                     \
+	do {                                                                                                           \
+		if (step == (bytes)) {                                                                                 \
+			LOOM_CPU_VECTORISE                                                                             \
+			for (__u32 i = 0; i < n; i++) {                                                                \
+				__u8 *p = at + (__u64)i * (bytes);                                                     \
+				statement;                                                                             \
+			}                                                                                              \
+		} else {                                                                                               \
+			for (__u32 i = 0; i < n; i++) {                                                                \
+				__u8 *p = at + (__s64)i * step;                                                        \
+				statement;                                                                             \
+			}                                                                                              \
 		}                                                                                                      \
-	} else {                                                                                                       \
-		for (__u32 i = 0; i < n; i++) {                                                                        \
-			__u8 *p = at + (__s64)i * step;                                                                \
-                                                                                                                       \
-			statement;                                                                                     \
-		}                                                                                                      \
-	}                                                                                                              \
-	break
+	} while (0)
 
 #define W (a->w[lane + i])
 #define D (a->d[lane + i])
@@ -111,25 +118,34 @@ void loom_cpu_store_run(__u8 *at, __s64 step, __u32 dtype, const union loom_cpu_
 	switch (dtype) {
 	case LOOM_F32:
 		STORE(4, w, put32(p, loom_num_canonical(W)));
+		break;
 	case LOOM_I32:
 	case LOOM_U32:
 		STORE(4, w, put32(p, W));
+		break;
 	case LOOM_BF16:
 		STORE(2, w, put16(p, loom_num_to_bf16(W)));
+		break;
 	case LOOM_F16:
 		STORE(2, w, put16(p, loom_num_to_f16(W)));
+		break;
 	case LOOM_I16:
 	case LOOM_U16:
 		STORE(2, w, put16(p, (__u16)W));
+		break;
 	case LOOM_I8:
 	case LOOM_U8:
 		STORE(1, w, *p = (__u8)W);
+		break;
 	case LOOM_I1:
 		STORE(1, w, *p = W != 0);
+		break;
 	case LOOM_F64:
 		STORE(8, d, put64(p, loom_num_canonical64(D)));
+		break;
 	default:
 		STORE(8, d, put64(p, D));
+		break;
 	}
 }
 

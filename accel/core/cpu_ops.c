@@ -16,13 +16,21 @@
 #define WEIGHT_C 1
 #define WEIGHT_R 1
 
-#define VPU(num, name, operands, cls, text) [num] = { CLASS_##cls, operands, WEIGHT_##cls },
+#define VPU(num, name, operands, cls, text)                                                                            \
+	case num:                                                                                                      \
+		return (struct loom_cpu_scalar_info){ CLASS_##cls, operands, WEIGHT_##cls };
 
-static const struct loom_cpu_scalar_info vpu_table[256] = { LOOM_UOPS(VPU) };
+static struct loom_cpu_scalar_info vpu_row(__u32 op)
+{
+	switch (op) {
+		LOOM_UOPS(VPU)
+	}
+	return (struct loom_cpu_scalar_info){ LOOM_CPU_CLASS_NONE, 0, 0 };
+}
 
 static struct loom_cpu_scalar_info vpu_info(__u32 op)
 {
-	struct loom_cpu_scalar_info info = vpu_table[op];
+	struct loom_cpu_scalar_info info = vpu_row(op);
 
 	switch (op) {
 	case LOOM_UOP_LUT8: /* its table would be in SRAM */
@@ -67,9 +75,8 @@ struct loom_cpu_scalar_info loom_cpu_scalar_info(__u32 op)
 		return vpu_info(op);
 	switch (op) {
 		LOOM_CPU_SCALARS(CASE)
-	default:
-		return (struct loom_cpu_scalar_info){ LOOM_CPU_CLASS_NONE, 0, 0 };
 	}
+	return (struct loom_cpu_scalar_info){ LOOM_CPU_CLASS_NONE, 0, 0 };
 }
 
 #define VPU_COMBINER(name, op, form, identity)                                                                         \
@@ -107,7 +114,6 @@ struct loom_cpu_combiner_info loom_cpu_combiner_info(__u32 combiner)
 		VPU_COMBINER(ROR, OR, I32, 0)
 		VPU_COMBINER(RXOR, XOR, I32, 0)
 		LOOM_CPU_REDUCERS(COMBINER)
-	default:
-		return (struct loom_cpu_combiner_info){ 0, LOOM_CPU_FORM_NONE, 0 };
 	}
+	return (struct loom_cpu_combiner_info){ 0, LOOM_CPU_FORM_NONE, 0 };
 }
