@@ -8,7 +8,7 @@
 #define LOOM_KERNELS_ALU_H
 
 #include "kernels_elementary.h"
-#include "loom_num.h"
+#include "loom_num_uops.h"
 #include "vpu.h"
 
 /* d[i] = a[i] * b[i] + c[i], one rounding, NaNs canonical; n is a multiple of 16, any may be the same array. */
@@ -24,9 +24,6 @@ static void fma_f32(uint32_t *d, const uint32_t *a, const uint32_t *b, const uin
 #define A (a[i])
 #define B (b[i])
 #define C (c[i])
-#define SA ((int32_t)a[i])
-#define SB ((int32_t)b[i])
-#define SC ((int32_t)c[i])
 
 static void float_op(uint32_t op, uint32_t *d, const uint32_t *a, const uint32_t *b, const uint32_t *c, unsigned n)
 {
@@ -34,97 +31,35 @@ static void float_op(uint32_t op, uint32_t *d, const uint32_t *a, const uint32_t
 	case LOOM_UOP_FFMA:
 		fma_f32(d, a, b, c, n);
 		break;
-		EACH(FADD, loom_num_add(A, B))
-		EACH(FSUB, loom_num_sub(A, B))
-		EACH(FMUL, loom_num_mul(A, B))
-		EACH(FNEG, loom_num_neg(A))
-		EACH(FABS, loom_num_abs(A))
-		EACH(FSIGN, loom_num_sign(A))
-		EACH(FMIN, loom_num_min(A, B))
-		EACH(FMAX, loom_num_max(A, B))
-		EACH(FDIV, loom_num_div(A, B))
-		EACH(FREM, loom_num_rem(A, B))
-		EACH(FSQRT, loom_num_sqrt(A))
-		EACH(FRSQRT, loom_num_rsqrt(A))
-		EACH(FFLOOR, loom_num_round(A, LOOM_NUM_FLOOR))
-		EACH(FCEIL, loom_num_round(A, LOOM_NUM_CEIL))
-		EACH(FRNE, loom_num_round(A, LOOM_NUM_RNE))
-		EACH(FRAZ, loom_num_round(A, LOOM_NUM_RAZ))
-		EACH(FTRUNC, loom_num_round(A, LOOM_NUM_TRUNC))
-		EACH(FREDP, loom_num_reduce_precision(A, B & 0xff, B >> 8))
-		EACH(FBF16, loom_num_from_bf16(loom_num_to_bf16(A)))
-		EACH(FF16, loom_num_from_f16(loom_num_to_f16(A)))
-		EACH(I2F, loom_num_from_i32(SA))
-		EACH(U2F, loom_num_from_u32(A))
+		LOOM_NUM_FLOAT_UOPS(EACH)
 	}
 }
 
 static void compare_op(uint32_t op, uint32_t *d, const uint32_t *a, const uint32_t *b, unsigned n)
 {
 	switch (op) {
-		EACH(FFINITE, loom_num_isfinite(A))
-		EACH(FEQ, loom_num_eq(A, B))
-		EACH(FNE, loom_num_ne(A, B))
-		EACH(FLT, loom_num_lt(A, B))
-		EACH(FLE, loom_num_le(A, B))
-		EACH(FGT, loom_num_lt(B, A))
-		EACH(FGE, loom_num_le(B, A))
-		EACH(IEQ, A == B)
-		EACH(INE, A != B)
-		EACH(ILT, SA < SB)
-		EACH(ILE, SA <= SB)
-		EACH(ULT, A < B)
-		EACH(ULE, A <= B)
+		LOOM_NUM_COMPARE_UOPS(EACH)
 	}
 }
 
 static void integer_op(uint32_t op, uint32_t *d, const uint32_t *a, const uint32_t *b, const uint32_t *c, unsigned n)
 {
 	switch (op) {
-		EACH(F2I, (uint32_t)loom_num_to_i32(A))
-		EACH(F2U, loom_num_to_u32(A))
-		EACH(IADD, A + B)
-		EACH(ISUB, A - B)
-		EACH(IMUL, A * B)
-		EACH(IMULH, loom_num_imulh(A, B))
-		EACH(UMULH, loom_num_umulh(A, B))
-		EACH(IDIV, loom_num_idiv(A, B))
-		EACH(UDIV, loom_num_udiv(A, B))
-		EACH(IREM, loom_num_irem(A, B))
-		EACH(UREM, loom_num_urem(A, B))
-		EACH(IMIN, SA < SB ? A : B)
-		EACH(IMAX, SA > SB ? A : B)
-		EACH(UMIN, A < B ? A : B)
-		EACH(UMAX, A > B ? A : B)
-		EACH(INEG, 0u - A)
-		EACH(IABS, loom_num_iabs(A))
-		EACH(ISIGN, loom_num_isign(A))
-		EACH(REQUANT, (uint32_t)loom_num_requant_single(SA, SB, SC))
-		EACH(SATI8, (uint32_t)loom_num_sat8(SA))
+		LOOM_NUM_INTEGER_UOPS(EACH)
 	}
 }
 
 static void bit_op(uint32_t op, uint32_t *d, const uint32_t *a, const uint32_t *b, unsigned n)
 {
 	switch (op) {
-		EACH(AND, A & B)
-		EACH(OR, A | B)
-		EACH(XOR, A ^ B)
-		EACH(NOT, ~A)
-		EACH(SHL, loom_num_shl(A, B))
-		EACH(SHR, loom_num_shr(A, B))
-		EACH(SAR, loom_num_sar(A, B))
-		EACH(ROTL, loom_num_rotl(A, B))
-		EACH(CLZ, loom_num_clz(A))
-		EACH(POPC, loom_num_popc(A))
+		LOOM_NUM_BIT_UOPS(EACH)
 	}
 }
 
 static void move_op(uint32_t op, uint32_t *d, const uint32_t *a, const uint32_t *b, const uint32_t *c, unsigned n)
 {
 	switch (op) {
-		EACH(MOV, A)
-		EACH(SELECT, A ? B : C)
+		LOOM_NUM_MOVE_UOPS(EACH)
 	}
 }
 
@@ -157,9 +92,6 @@ static void alu(uint32_t op, uint32_t *d, const uint32_t *a, const uint32_t *b, 
 #undef A
 #undef B
 #undef C
-#undef SA
-#undef SB
-#undef SC
 
 #define EACH(name, expr)                                                                                               \
 	case LOOM_UOP_##name:                                                                                          \

@@ -6,7 +6,7 @@
 #ifndef LOOM_KERNELS_ELEMENTARY_H
 #define LOOM_KERNELS_ELEMENTARY_H
 
-#include "loom_num.h"
+#include "loom_num_uops.h"
 #include "vpu.h"
 
 /*
@@ -35,6 +35,9 @@ static void sine(uint32_t *d, const uint32_t *a, unsigned n, uint32_t quarter)
 		d[lane[i]] = value[i];
 }
 
+#define A (a[i])
+#define B (b[i])
+
 #define EACH(name, expr)                                                                                               \
 	case LOOM_UOP_##name:                                                                                          \
 		LOOM_VECTORISE                                                                                         \
@@ -45,25 +48,18 @@ static void sine(uint32_t *d, const uint32_t *a, unsigned n, uint32_t quarter)
 static void elementary(uint32_t op, uint32_t *d, const uint32_t *a, const uint32_t *b, unsigned n)
 {
 	switch (op) {
-		EACH(EXP, loom_num_exp(a[i]))
-		EACH(EXPM1, loom_num_expm1(a[i]))
-		EACH(LOG, loom_num_log(a[i]))
-		EACH(LOG1P, loom_num_log1p(a[i]))
-		EACH(TANH, loom_num_tanh(a[i]))
-		EACH(LOGISTIC, loom_num_logistic(a[i]))
-		EACH(ERF, loom_num_erf(a[i]))
+		LOOM_NUM_ELEMENTARY_UOPS(EACH)
 	case LOOM_UOP_SIN:
 		sine(d, a, n, 0);
 		break;
 	case LOOM_UOP_COS:
 		sine(d, a, n, 1);
 		break;
-		EACH(CBRT, loom_num_cbrt(a[i]))
-		EACH(ATAN2, loom_num_atan2(a[i], b[i]))
-		EACH(POW, loom_num_pow(a[i], b[i]))
 	}
 }
 
 #undef EACH
+#undef A
+#undef B
 
 #endif

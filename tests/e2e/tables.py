@@ -15,7 +15,7 @@ from typing import Any
 
 BEGIN = "<!-- tables of the deep suite: begin -->"
 END = "<!-- tables of the deep suite: end -->"
-HEAD = ("network", "type", "target", "error", "JAX to itself")
+HEAD = ("network", "type", "target", "error", "JAX to itself", "cycles")
 CODE_UNIT = 32  # bytes
 Row = dict[str, Any]
 
@@ -29,18 +29,25 @@ def small(value: float | None) -> str:
     return "-" if value is None else f"{value:.1e}".replace("e-0", "e-")
 
 
+def outcome(row: Row) -> tuple[str, ...]:
+    """The columns of HEAD."""
+    return (
+        row["real_size"],
+        row["dtype"],
+        row["target"],
+        small(row["error"]) + " FAILED" * ("why" in row),
+        small(row.get("jax_to_itself")),
+        f"{row['cycles']:,}",
+    )
+
+
 def plain(rows: list[Row]) -> str:
-    head = (*HEAD, "cycles", "roofline", "cycles / roofline", "SRAM / live", "units of code")
+    head = (*HEAD, "roofline", "cycles / roofline", "SRAM / live", "units of code")
     return table(
         head,
         [
             (
-                row["real_size"],
-                row["dtype"],
-                row["target"],
-                small(row["error"]) + " FAILED" * ("why" in row),
-                small(row.get("jax_to_itself")),
-                f"{row['cycles']:,}",
+                *outcome(row),
                 f"{row['roofline']:,}",
                 f"{row['cycles'] / row['roofline']:.3f}",
                 f"{row['sram_peak'] / row['sram_live_bound']:.2f}",
@@ -53,15 +60,10 @@ def plain(rows: list[Row]) -> str:
 
 def recurrent(rows: list[Row]) -> str:
     return table(
-        (*HEAD, "cycles", "bytes moved", "of the bandwidth"),
+        (*HEAD, "bytes moved", "of the bandwidth"),
         [
             (
-                row["real_size"],
-                row["dtype"],
-                row["target"],
-                small(row["error"]) + " FAILED" * ("why" in row),
-                small(row.get("jax_to_itself")),
-                f"{row['cycles']:,}",
+                *outcome(row),
                 f"{row['bytes']:,}",
                 f"{row['bandwidth']:.0%}".replace("%", " %"),
             )

@@ -55,15 +55,15 @@ TEST(Bo, SizeIsRoundedUpAndContentZero) {
   munmap(p, c.size);
 }
 
-// kB of shmem in huge pages.
+// kB of shmem in huge pages; a kernel without them does not count them.
 long huge_kb() {
   const std::string info = read_file("/proc/meminfo");
-  return std::stol(info.substr(info.find("ShmemHugePages:") + 15));
+  const std::size_t at = info.find("ShmemHugePages:");
+  return at == std::string::npos ? 0 : std::stol(info.substr(at + 15));
 }
 
 TEST(Bo, LargeBuffersAreOfHugePages) {
-  if (access("/sys/kernel/mm/transparent_hugepage", F_OK))
-    GTEST_SKIP() << "this kernel has no huge pages";
+  const bool kernel_has = !access("/sys/kernel/mm/transparent_hugepage", F_OK);
   Device dev;
   const long before = huge_kb();
   const auto touch = [&](std::uint64_t bytes) {
@@ -75,7 +75,7 @@ TEST(Bo, LargeBuffersAreOfHugePages) {
   touch(1 << 20);
   EXPECT_EQ(huge_kb(), before);
   touch(8 << 20);
-  EXPECT_EQ(huge_kb(), before + 8192);
+  EXPECT_EQ(huge_kb(), before + (kernel_has ? 8192 : 0));
 }
 
 TEST(Bo, MmapOffset) {

@@ -34,6 +34,20 @@ public:
   in_order() : machine(LOOM_HOST_AUTO, 1 << 20) {}
 };
 
+// Two machines that hold the same numbers.
+struct pair {
+  explicit pair(std::mt19937 &rng) {
+    for (uint32_t at = 0; at < one.target.sram_bytes; at += 4)
+      one.put(at, float(int(rng() % 2001) - 1000) / 8);
+    std::memcpy(many.sram(), one.sram(), one.target.sram_bytes);
+  }
+  bool same() {
+    return !std::memcmp(one.sram(), many.sram(), one.target.sram_bytes);
+  }
+  in_order one;
+  backwards many;
+};
+
 bool share_no_byte(unsigned dims, const uint64_t *n, const int64_t *stride,
                    int64_t bytes) {
   std::vector<int64_t> places{0};
@@ -123,19 +137,14 @@ TEST(Sharing, VectorRecordsKeepTheirBits) {
   unsigned ran = 0, shared = 0;
   for (int i = 0; i < 200; ++i) {
     const loom_dispatched r = random_record(rng);
-    in_order one;
-    backwards many;
-    for (uint32_t at = 0; at < one.target.sram_bytes; at += 4)
-      one.put(at, float(int(rng() % 2001) - 1000) / 8);
-    std::memcpy(many.sram(), one.sram(), one.target.sram_bytes);
-    const int fault = one.run(r);
-    ASSERT_EQ(many.run(r), fault);
+    pair p(rng);
+    const int fault = p.one.run(r);
+    ASSERT_EQ(p.many.run(r), fault);
     if (fault)
       continue;
     ++ran;
-    shared += many.shared;
-    ASSERT_EQ(std::memcmp(one.sram(), many.sram(), one.target.sram_bytes), 0)
-        << "record " << i;
+    shared += p.many.shared;
+    ASSERT_TRUE(p.same()) << "record " << i;
   }
   EXPECT_GT(ran, 100u);
   EXPECT_GT(shared, ran / 8) << "few records were shared";
@@ -196,16 +205,11 @@ TEST(Sharing, ProductsKeepTheirBits) {
        {65536u, 65536u + 128 * 256, 262144u - 4096, 299008u, 400000u})
     for (uint32_t residual : {LOOM_EPI_NONE, out, out + 256 * 8, 700000u}) {
       const loom_dispatched r = product(out, residual);
-      in_order one;
-      backwards many;
-      for (uint32_t at = 0; at < one.target.sram_bytes; at += 4)
-        one.put(at, float(int(rng() % 2001) - 1000) / 8);
-      std::memcpy(many.sram(), one.sram(), one.target.sram_bytes);
-      ASSERT_EQ(one.run(r), LOOM_FAULT_NONE) << one.why.fault;
-      ASSERT_EQ(many.run(r), LOOM_FAULT_NONE);
-      EXPECT_EQ(std::memcmp(one.sram(), many.sram(), one.target.sram_bytes), 0)
-          << "OUT at " << out << ", residual at " << residual;
-      shared += many.shared;
+      pair p(rng);
+      ASSERT_EQ(p.one.run(r), LOOM_FAULT_NONE) << p.one.why.fault;
+      ASSERT_EQ(p.many.run(r), LOOM_FAULT_NONE);
+      EXPECT_TRUE(p.same()) << "OUT at " << out << ", residual at " << residual;
+      shared += p.many.shared;
     }
   EXPECT_EQ(shared, 20u) << "each is shared once at least, and drained with it";
 }
@@ -239,21 +243,16 @@ TEST(Sharing, CopiesKeepTheirBits) {
   unsigned ran = 0, shared = 0;
   for (int i = 0; i < 200; ++i) {
     const loom_dispatched r = random_copy(rng);
-    in_order one;
-    backwards many;
-    for (uint32_t at = 0; at < one.target.sram_bytes; at += 4)
-      one.put(at, uint32_t(rng()));
-    std::memcpy(many.sram(), one.sram(), one.target.sram_bytes);
+    pair p(rng);
     loom_demand d;
     loom_refusal why;
-    if (loom_dma_check(&one.exec, &r, &d, &why))
+    if (loom_dma_check(&p.one.exec, &r, &d, &why))
       continue;
     ++ran;
-    ASSERT_EQ(loom_dma_exec(&one.exec, &r, &why), LOOM_FAULT_NONE);
-    ASSERT_EQ(loom_dma_exec(&many.exec, &r, &why), LOOM_FAULT_NONE);
-    shared += many.shared;
-    ASSERT_EQ(std::memcmp(one.sram(), many.sram(), one.target.sram_bytes), 0)
-        << "record " << i;
+    ASSERT_EQ(loom_dma_exec(&p.one.exec, &r, &why), LOOM_FAULT_NONE);
+    ASSERT_EQ(loom_dma_exec(&p.many.exec, &r, &why), LOOM_FAULT_NONE);
+    shared += p.many.shared;
+    ASSERT_TRUE(p.same()) << "record " << i;
   }
   EXPECT_GT(ran, 100u);
   EXPECT_GT(shared, ran / 8);
