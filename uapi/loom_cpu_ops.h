@@ -24,6 +24,7 @@
 #define LOOM_CPU_MAX_COUNT 4u /* arrays that one REDUCE, WINDOW, SCAN or SORT takes together */
 #define LOOM_CPU_NUM_REGS 64u
 #define LOOM_CPU_LANES 64u /* elements that go through a scalar program together: at most these in a quantum */
+#define LOOM_CPU_COST_PER_CYCLE 2u /* a segment's modelled cycles: the stated costs of its operations / this, rounded up */
 #define LOOM_CPU_MAX_ELEMENTS (1ull << 32) /* in an operand's box */
 #define LOOM_CPU_MAX_EXTENT (1u << 24) /* of a window's strides, dilations and padding */
 #define LOOM_CPU_MAX_WEIGHT 1024u /* of the scalar programs of an operation together */

@@ -23,6 +23,7 @@
 #define LOOM_PROG_MAX_CONST (1ull << 30)
 #define LOOM_PROG_MAX_SEGMENTS 64u /* in one entry point */
 #define LOOM_PROG_MAX_RANK 8u
+#define LOOM_PROG_MAX_DEPTH 8u /* of loops in a schedule, one in the other */
 
 enum loom_prog_section_id {
 	LOOM_SEC_TARGET = 0, /* one struct loom_target: the program needs a superset of it */
@@ -72,13 +73,18 @@ enum loom_slot_kind {
 };
 
 #define LOOM_SLOT_INIT 0x1u /* flags, STATE: begins as a copy of the constants at const_offset; else as zeros */
+/*
+ * flags, ARG: not for callers. libloom binds memory of its own, one an instance, zeros at first, undefined between
+ * calls. It is for what the host must read in the middle of a call, such as a condition.
+ */
+#define LOOM_SLOT_HIDDEN 0x2u
 
 struct loom_prog_slot {
 	__u32 name; /* string, e.g. "params", "cache/key" */
 	__u8 kind; /* enum loom_slot_kind */
 	__u8 rights; /* LOOM_RIGHT_*; CONST: read only */
 	__u8 mem_class; /* memory class that its accesses are timed as */
-	__u8 flags; /* LOOM_SLOT_INIT */
+	__u8 flags; /* LOOM_SLOT_INIT, LOOM_SLOT_HIDDEN */
 	__u64 bytes; /* not 0; at most 1 GiB */
 	__u64 const_offset; /* CONST, and STATE with INIT: multiple of 64; else 0 */
 };
@@ -114,7 +120,7 @@ struct loom_prog_entry {
 	__u32 n_tensors;
 	__u32 first_segment; /* consecutive in SEGMENTS */
 	__u32 n_segments; /* 1 to 64 without a schedule */
-	__u32 first_step; /* consecutive in SCHEDULE; n_steps 0: run the segments once, in order */
+	__u32 first_step; /* consecutive in SCHEDULE, after those of earlier rows; n_steps 0: run the segments once, in order */
 	__u32 n_steps;
 	__u64 macs; /* products in one call, without padding */
 	__u64 cycles; /* the compiler's estimate; 0 if it made none */
@@ -127,6 +133,10 @@ enum loom_engine {
 	LOOM_NUM_ENGINES = 2,
 };
 
+/*
+ * CPU code is checked whole when the program is loaded, against the slots' bytes and rights. The rows of a CPU segment
+ * come after those of the CPU segments before it, so that nothing is checked twice.
+ */
 struct loom_prog_segment {
 	__u8 engine; /* enum loom_engine */
 	__u8 rsvd[3]; /* must be 0 */
@@ -134,22 +144,28 @@ struct loom_prog_segment {
 	__u32 count; /* units, or rows; not 0 */
 	__u32 rsvd2; /* must be 0 */
 	__u64 insn_budget; /* NPU: instructions; CPU: cost units; not 0 */
-	__u64 cycle_budget; /* NPU: modelled cycles; not 0 */
+	__u64 cycle_budget; /* NPU: modelled cycles; not 0. CPU: 0 */
 };
 
 enum loom_step_kind {
-	LOOM_STEP_RUN = 0, /* submit segments first .. first + count - 1 as one chain */
-	LOOM_STEP_WHILE = 1, /* while the i1 tensor cond is 1: run the next count steps */
+	LOOM_STEP_RUN = 0, /* submit segments first .. first + count - 1 of the entry point as one chain */
+	LOOM_STEP_WHILE = 1, /* while the i1 tensor cond is not 0: run the next count steps; cond is read before each round */
 	LOOM_STEP_REPEAT = 2, /* run the next count steps arg times */
 };
 
+/*
+ * Steps run one after the other; a loop's body are the count steps after it, all within the loop around it. Who
+ * submits reads conditions: the driver has no part in it, and user space sees no state and no scratch. So a condition
+ * is an i1 tensor of rank 0 in an ARG slot that may be read, one that the entry point's segments write: HIDDEN, if no
+ * caller is to know of it. It need not be among the tensors of the entry point.
+ */
 struct loom_prog_step {
 	__u8 kind; /* enum loom_step_kind */
 	__u8 rsvd[3]; /* must be 0 */
-	__u32 first; /* RUN: first segment of the entry point; else 0 */
-	__u32 count; /* RUN: segments; else steps */
+	__u32 first; /* RUN: number of the first segment, counted from the entry point's; else 0 */
+	__u32 count; /* RUN: segments, 1 to 64; else steps, not 0 */
 	__u32 cond; /* WHILE: index into TENSORS; else 0 */
-	__u64 arg; /* REPEAT: times; else 0 */
+	__u64 arg; /* REPEAT: times, not 0; else 0 */
 };
 
 struct loom_prog_scope {

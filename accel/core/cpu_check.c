@@ -45,9 +45,19 @@ bool loom_cpu_box(const struct loom_cpu_operand *o, struct loom_cpu_extent *x)
 	return true;
 }
 
+static __u64 slot_bytes(const struct loom_cpu_check *c, __u32 slot)
+{
+	return c->slots ? c->slots[slot].bytes : c->declared[slot].bytes;
+}
+
+static __u32 slot_rights(const struct loom_cpu_check *c, __u32 slot)
+{
+	return c->slots ? c->slots[slot].rights : c->declared[slot].rights;
+}
+
 bool loom_cpu_check_extent(struct loom_cpu_check *c, const struct loom_cpu_operand *o, const struct loom_cpu_extent *x)
 {
-	const __u64 bytes = c->slots[o->slot].bytes;
+	const __u64 bytes = slot_bytes(c, o->slot);
 	const __u64 before = 0 - (__u64)x->lo; /* lo is not above 0 */
 
 	if (o->offset > bytes || before > o->offset || (__u64)x->hi > bytes - o->offset)
@@ -57,7 +67,7 @@ bool loom_cpu_check_extent(struct loom_cpu_check *c, const struct loom_cpu_opera
 
 bool loom_cpu_check_rights(struct loom_cpu_check *c, const struct loom_cpu_operand *o, __u32 rights)
 {
-	if ((c->slots[o->slot].rights & rights) != rights)
+	if ((slot_rights(c, o->slot) & rights) != rights)
 		return loom_cpu_bad(c, rights & LOOM_RIGHT_WRITE ? "output's slot lacks a right" :
 								   "input's slot must not be read",
 				    o->slot);
@@ -290,6 +300,7 @@ static bool check_segment(struct loom_cpu_check *c, struct loom_cpu_segment *seg
 		const struct loom_cpu_op *op = (const void *)((const char *)seg->code + at);
 
 		c->e->op = seg->n_ops;
+		c->e->row = (__u32)(at / 8);
 		if (seg->n_ops == LOOM_CPU_MAX_OPS)
 			return loom_cpu_refuse(c, LOOM_CPU_TOO_MUCH, "more than 65536 operations", seg->n_ops);
 		if (!check_op(c, op, seg->bytes - at))
@@ -302,20 +313,30 @@ static bool check_segment(struct loom_cpu_check *c, struct loom_cpu_segment *seg
 	return true;
 }
 
+static enum loom_cpu_status check_all(struct loom_cpu_check *c, struct loom_cpu_segment *seg, __u64 budget)
+{
+	memset(c->e, 0, sizeof(*c->e));
+	if (!seg->bytes || seg->bytes % 8)
+		loom_cpu_bad(c, "segment is empty or not of whole rows", seg->bytes);
+	else
+		check_segment(c, seg, budget < LOOM_CPU_MAX_COST ? budget : LOOM_CPU_MAX_COST);
+	return c->status;
+}
+
 enum loom_cpu_status loom_cpu_check(const void *code, __u64 bytes, const struct loom_cpu_slot *slots, __u32 n_slots,
 				    __u32 n_locs, __u64 budget, struct loom_cpu_segment *seg, struct loom_cpu_error *e)
 {
-	struct loom_cpu_check c = { slots, e, n_slots, n_locs, LOOM_CPU_OK };
+	struct loom_cpu_check c = { .slots = slots, .e = e, .n_slots = n_slots, .n_locs = n_locs };
 
-	memset(e, 0, sizeof(*e));
-	memset(seg, 0, sizeof(*seg));
-	seg->code = code;
-	seg->bytes = bytes;
-	seg->slots = slots;
-	seg->n_slots = n_slots;
-	if (!bytes || bytes % 8)
-		loom_cpu_bad(&c, "segment is empty or not of whole rows", bytes);
-	else
-		check_segment(&c, seg, budget < LOOM_CPU_MAX_COST ? budget : LOOM_CPU_MAX_COST);
-	return c.status;
+	*seg = (struct loom_cpu_segment){ .code = code, .bytes = bytes, .slots = slots, .n_slots = n_slots };
+	return check_all(&c, seg, budget);
+}
+
+enum loom_cpu_status loom_cpu_check_declared(const void *code, __u64 bytes, const struct loom_prog_slot *slots,
+					     __u32 n_slots, __u32 n_locs, __u64 budget, struct loom_cpu_error *e)
+{
+	struct loom_cpu_check c = { .declared = slots, .e = e, .n_slots = n_slots, .n_locs = n_locs };
+	struct loom_cpu_segment seg = { .code = code, .bytes = bytes };
+
+	return check_all(&c, &seg, budget);
 }

@@ -8,7 +8,8 @@
 
 /* A segment that is being checked. */
 struct loom_cpu_check {
-	const struct loom_cpu_slot *slots;
+	const struct loom_cpu_slot *slots; /* or NULL, */
+	const struct loom_prog_slot *declared; /* and these instead */
 	struct loom_cpu_error *e;
 	__u32 n_slots, n_locs;
 	enum loom_cpu_status status;

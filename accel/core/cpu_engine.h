@@ -17,6 +17,7 @@
 #include <stddef.h>
 #endif
 #include "loom_cpu_ops.h"
+#include "loom_program.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -42,6 +43,7 @@ enum loom_cpu_status {
 struct loom_cpu_error {
 	const char *what; /* static */
 	__u32 op; /* number in the segment */
+	__u32 row; /* of the segment, where the operation begins */
 	__u64 value;
 };
 
@@ -61,6 +63,14 @@ struct loom_cpu_segment {
 /* n_locs: rows of the program's source table. Fills *seg on OK, *e otherwise. */
 enum loom_cpu_status loom_cpu_check(const void *code, __u64 bytes, const struct loom_cpu_slot *slots, __u32 n_slots,
 				    __u32 n_locs, __u64 budget, struct loom_cpu_segment *seg, struct loom_cpu_error *e);
+
+/* The same against slots as a program declares them, before they have memory. */
+enum loom_cpu_status loom_cpu_check_declared(const void *code, __u64 bytes, const struct loom_prog_slot *slots,
+					     __u32 n_slots, __u32 n_locs, __u64 budget, struct loom_cpu_error *e);
+
+/* A segment that loom_cpu_check_declared() let pass, to be run with these slots. */
+void loom_cpu_open(const void *code, __u64 bytes, const struct loom_cpu_slot *slots, __u32 n_slots,
+		   struct loom_cpu_segment *seg);
 
 /* Quanta that an operation whose fields are sound takes; ~0 if they do not fit in 63 bits. */
 __u64 loom_cpu_quanta(const struct loom_cpu_op *op);

@@ -16,6 +16,18 @@ static loom_cpu_quantum *const quanta_of[LOOM_NUM_CPU_STRUCTURES] = {
 	[LOOM_CPU_CONV] = loom_cpu_conv,
 };
 
+void loom_cpu_open(const void *code, __u64 bytes, const struct loom_cpu_slot *slots, __u32 n_slots,
+		   struct loom_cpu_segment *seg)
+{
+	*seg = (struct loom_cpu_segment){ .code = code, .bytes = bytes, .slots = slots, .n_slots = n_slots };
+	for (__u64 at = 0; at < bytes; seg->n_ops++) {
+		const struct loom_cpu_op *op = (const void *)((const char *)code + at);
+
+		seg->cost += op->cost;
+		at += op->bytes;
+	}
+}
+
 void loom_cpu_begin(struct loom_cpu_cursor *c, void *scratch)
 {
 	memset(c, 0, sizeof(*c));

@@ -7,12 +7,16 @@
 #include <string.h>
 #endif
 
+#include "cpu_engine.h"
 #include "loom_regs.h"
 
 struct check {
 	const __u8 *base;
 	struct loom_prog_view *v;
 	struct loom_prog_error *e;
+	enum loom_prog_status status; /* of what is bad */
+	__u32 cpu_end; /* CPU rows up to here belong to segments that were checked */
+	__u32 step_end; /* steps, to entry points */
 };
 
 static bool bad(struct check *c, const char *section, __u32 index, const char *what, __u64 value)
@@ -147,8 +151,11 @@ static bool check_slot(struct check *c, __u32 i)
 		return bad(c, "slot", i, "a constant may only be read", s->rights);
 	if (s->mem_class >= c->v->target->mem_classes)
 		return bad(c, "slot", i, "memory class is not in the target", s->mem_class);
-	if ((s->flags & ~LOOM_SLOT_INIT) || ((s->flags & LOOM_SLOT_INIT) && s->kind != LOOM_SLOT_STATE))
+	if ((s->flags & ~(LOOM_SLOT_INIT | LOOM_SLOT_HIDDEN)) ||
+	    ((s->flags & LOOM_SLOT_INIT) && s->kind != LOOM_SLOT_STATE))
 		return bad(c, "slot", i, "unknown flag, or INIT on what is not state", s->flags);
+	if ((s->flags & LOOM_SLOT_HIDDEN) && s->kind != LOOM_SLOT_ARG)
+		return bad(c, "slot", i, "HIDDEN on what is no argument", s->flags);
 	if (!s->bytes || s->bytes > LOOM_MAX_BUFFER_BYTES)
 		return bad(c, "slot", i, "bytes are 0 or above 1 GiB", s->bytes);
 	if (!has_const && s->const_offset)
@@ -190,6 +197,32 @@ static bool check_tensor(struct check *c, __u32 i)
 	return true;
 }
 
+/* Chains are the entry point's segments; loops lie one in the other, not too deep. */
+static bool check_schedule(struct check *c, const struct loom_prog_entry *n)
+{
+	__u32 ends[LOOM_PROG_MAX_DEPTH];
+	__u32 depth = 0, k;
+
+	for (k = 0; k < n->n_steps; k++) {
+		const __u32 row = n->first_step + k;
+		const struct loom_prog_step *s = &c->v->steps[row];
+
+		while (depth && ends[depth - 1] == k)
+			depth--;
+		if (s->kind == LOOM_STEP_RUN) {
+			if (!in_range(s->first, s->count, n->n_segments))
+				return bad(c, "step", row, "segments that the entry point does not have", s->first);
+			continue;
+		}
+		if (s->count > (depth ? ends[depth - 1] : n->n_steps) - k - 1)
+			return bad(c, "step", row, "loop goes past the end of what it lies in", s->count);
+		if (depth == LOOM_PROG_MAX_DEPTH)
+			return bad(c, "step", row, "more than 8 loops one in the other", depth);
+		ends[depth++] = k + 1 + s->count;
+	}
+	return true;
+}
+
 static bool check_entry(struct check *c, __u32 i)
 {
 	const struct loom_prog_entry *n = &c->v->entries[i];
@@ -206,7 +239,33 @@ static bool check_entry(struct check *c, __u32 i)
 		return bad(c, "entry point", i, "more than 64 segments in a chain", n->n_segments);
 	if (!in_range(n->first_step, n->n_steps, c->v->n_steps))
 		return bad(c, "entry point", i, "steps that do not exist", n->first_step);
-	return true;
+	if (!n->n_steps)
+		return true;
+	if (n->first_step < c->step_end)
+		return bad(c, "entry point", i, "steps of an earlier entry point", n->first_step);
+	c->step_end = n->first_step + n->n_steps;
+	return check_schedule(c, n);
+}
+
+static bool check_cpu_code(struct check *c, __u32 i)
+{
+	const struct loom_prog_segment *s = &c->v->segments[i];
+	const __u8 *code = c->v->cpu_code + (__u64)s->first * 8;
+	struct loom_cpu_error e;
+	enum loom_cpu_status st;
+
+	if (s->cycle_budget)
+		return bad(c, "segment", i, "cycle budget of a CPU segment is not 0", s->cycle_budget);
+	if (s->first < c->cpu_end)
+		return bad(c, "segment", i, "CPU code of an earlier segment", s->first);
+	c->cpu_end = s->first + s->count;
+	st = loom_cpu_check_declared(code, (__u64)s->count * 8, c->v->slots, c->v->n_slots, c->v->n_locs,
+				     s->insn_budget, &e);
+	if (st == LOOM_CPU_OK)
+		return true;
+	if (st == LOOM_CPU_UNSUPPORTED)
+		c->status = LOOM_PROG_UNSUPPORTED;
+	return bad(c, "CPU code", s->first + e.row, e.what, e.value);
 }
 
 static bool check_segment(struct check *c, __u32 i)
@@ -222,6 +281,21 @@ static bool check_segment(struct check *c, __u32 i)
 		return bad(c, "segment", i, "code that does not exist", s->first);
 	if (!s->insn_budget || (s->engine == LOOM_ENGINE_NPU && !s->cycle_budget))
 		return bad(c, "segment", i, "budget is 0", s->insn_budget);
+	return s->engine == LOOM_ENGINE_NPU || check_cpu_code(c, i);
+}
+
+static bool check_condition(struct check *c, __u32 i)
+{
+	const __u32 cond = c->v->steps[i].cond;
+	const struct loom_prog_tensor *t;
+
+	if (cond >= c->v->n_tensors)
+		return bad(c, "step", i, "condition does not exist", cond);
+	t = &c->v->tensors[cond];
+	if (t->dtype != LOOM_I1 || t->rank)
+		return bad(c, "step", i, "condition is not an i1 tensor of rank 0", cond);
+	if (c->v->slots[t->slot].kind != LOOM_SLOT_ARG || !(c->v->slots[t->slot].rights & LOOM_RIGHT_READ))
+		return bad(c, "step", i, "condition is not in an argument's slot that may be read", t->slot);
 	return true;
 }
 
@@ -229,18 +303,20 @@ static bool check_step(struct check *c, __u32 i)
 {
 	const struct loom_prog_step *s = &c->v->steps[i];
 
-	if (s->kind > LOOM_STEP_REPEAT || s->rsvd[0] || s->rsvd[1] || s->rsvd[2])
+	if (s->kind > LOOM_STEP_REPEAT)
 		return bad(c, "step", i, "unknown kind", s->kind);
+	if (s->rsvd[0] || s->rsvd[1] || s->rsvd[2])
+		return bad(c, "step", i, "reserved field is not 0", s->rsvd[0]);
 	if (!s->count)
 		return bad(c, "step", i, "runs nothing", s->count);
-	if (s->kind == LOOM_STEP_RUN && (s->count > LOOM_PROG_MAX_SEGMENTS ||
-					 !in_range(s->first, s->count, c->v->n_segments)))
-		return bad(c, "step", i, "segments that do not exist", s->first);
-	if (s->kind != LOOM_STEP_RUN && !in_range((__u64)i + 1, s->count, c->v->n_steps))
-		return bad(c, "step", i, "steps that do not exist", s->count);
-	if (s->kind == LOOM_STEP_WHILE && (s->cond >= c->v->n_tensors || c->v->tensors[s->cond].dtype != LOOM_I1))
-		return bad(c, "step", i, "condition is not an i1 tensor", s->cond);
-	return true;
+	if ((s->kind != LOOM_STEP_RUN && s->first) || (s->kind != LOOM_STEP_WHILE && s->cond) ||
+	    (s->kind != LOOM_STEP_REPEAT && s->arg))
+		return bad(c, "step", i, "field of another kind of step is not 0", s->kind);
+	if (s->kind == LOOM_STEP_RUN && s->count > LOOM_PROG_MAX_SEGMENTS)
+		return bad(c, "step", i, "more than 64 segments in a chain", s->count);
+	if (s->kind == LOOM_STEP_REPEAT && !s->arg)
+		return bad(c, "step", i, "repeats 0 times", s->arg);
+	return s->kind != LOOM_STEP_WHILE || check_condition(c, i);
 }
 
 static bool check_scope(struct check *c, __u32 i)
@@ -317,7 +393,7 @@ static bool check_rows(struct check *c)
 enum loom_prog_status loom_prog_check(const void *meta, __u64 bytes, struct loom_prog_view *v,
 				      struct loom_prog_error *e)
 {
-	struct check c = { .base = meta, .v = v, .e = e };
+	struct check c = { .base = meta, .v = v, .e = e, .status = LOOM_PROG_MALFORMED };
 	enum loom_prog_status st;
 	__u32 id;
 
@@ -333,7 +409,7 @@ enum loom_prog_status loom_prog_check(const void *meta, __u64 bytes, struct loom
 	v->target = rows(&c, LOOM_SEC_TARGET, NULL);
 	v->strings = rows(&c, LOOM_SEC_STRINGS, &v->n_strings);
 	v->npu_code = rows(&c, LOOM_SEC_NPU_CODE, &v->n_units);
-	rows(&c, LOOM_SEC_CPU_CODE, &v->n_cpu_rows);
+	v->cpu_code = rows(&c, LOOM_SEC_CPU_CODE, &v->n_cpu_rows);
 	v->slots = rows(&c, LOOM_SEC_SLOTS, &v->n_slots);
 	v->tensors = rows(&c, LOOM_SEC_TENSORS, &v->n_tensors);
 	v->entries = rows(&c, LOOM_SEC_ENTRIES, &v->n_entries);
@@ -342,7 +418,7 @@ enum loom_prog_status loom_prog_check(const void *meta, __u64 bytes, struct loom
 	v->scopes = rows(&c, LOOM_SEC_SCOPES, &v->n_scopes);
 	v->locs = rows(&c, LOOM_SEC_LOCS, &v->n_locs);
 	v->layers = rows(&c, LOOM_SEC_LAYERS, &v->n_layers);
-	return check_rows(&c) ? LOOM_PROG_OK : LOOM_PROG_MALFORMED;
+	return check_rows(&c) ? LOOM_PROG_OK : c.status;
 }
 
 enum loom_prog_status loom_prog_check_target(const struct loom_target *need, const struct loom_target *device,

@@ -4,7 +4,8 @@
  *
  * It checks everything that those who hold a struct loom_prog_view lean on: section bounds, every index and
  * string offset, tensor and slot arithmetic, segment ranges. It does not decode NPU code: the device bounds
- * every access. It does not read the constants, nor check the CRCs: those are for files, not for safety.
+ * every access. CPU code it checks whole (cpu_engine.h), for slots of the bytes and rights that are declared. It does
+ * not read the constants, nor check the CRCs: those are for files, not for safety.
  */
 #ifndef LOOM_PROG_CHECK_H
 #define LOOM_PROG_CHECK_H
@@ -27,6 +28,7 @@ struct loom_prog_view {
 	const struct loom_target *target;
 	const char *strings;
 	const __u8 *npu_code;
+	const __u8 *cpu_code; /* rows of 8 bytes */
 	const struct loom_prog_slot *slots;
 	const struct loom_prog_tensor *tensors;
 	const struct loom_prog_entry *entries;
@@ -47,12 +49,13 @@ enum loom_prog_status {
 	LOOM_PROG_NOT_A_PROGRAM, /* magic */
 	LOOM_PROG_BAD_VERSION,
 	LOOM_PROG_MALFORMED,
+	LOOM_PROG_UNSUPPORTED, /* a CPU operation that this release does not run */
 	LOOM_PROG_BAD_TARGET, /* the device is not a superset of the program's target */
 };
 
 /* What was wrong, for a message: "<section> <index>: <what> (<value>)". */
 struct loom_prog_error {
-	const char *section; /* "header", "slot", "tensor", ...; static */
+	const char *section; /* "header", "slot", "tensor", "CPU code", ...; static */
 	const char *what; /* what was expected, static */
 	__u32 index; /* row */
 	__u64 value; /* what was found */

@@ -79,6 +79,18 @@ public:
         {string(name), kind, rights, 0, flags, bytes, const_offset});
     return static_cast<uint32_t>(slots.size() - 1);
   }
+  // A tensor of rank 0 and one byte; returns its row.
+  uint32_t scalar(const std::string &name, uint32_t slot, uint8_t dtype,
+                  uint8_t role) {
+    loom_prog_tensor t{};
+    t.name = string(name);
+    t.slot = slot;
+    t.dtype = dtype;
+    t.role = role;
+    t.bytes = 1;
+    tensors.push_back(t);
+    return static_cast<uint32_t>(tensors.size() - 1);
+  }
   // A one-dimensional tensor that fills its slot.
   void tensor(const std::string &name, uint32_t slot, uint8_t dtype,
               uint8_t role, uint32_t elements, uint64_t bytes) {
@@ -112,12 +124,31 @@ public:
   void segment(uint64_t insn_budget = 1u << 20,
                uint64_t cycle_budget = 1ull << 32) {
     loom_prog_segment s{};
-    s.first =
-        segments.empty() ? 0 : segments.back().first + segments.back().count;
-    s.count = static_cast<uint32_t>(code.size() / LOOM_UNIT_BYTES) - s.first;
+    s.first = units_;
+    units_ = static_cast<uint32_t>(code.size() / LOOM_UNIT_BYTES);
+    s.count = units_ - s.first;
     s.insn_budget = insn_budget;
     s.cycle_budget = cycle_budget;
     segments.push_back(s);
+  }
+  void cpu_segment(const std::vector<uint64_t> &rows,
+                   uint64_t budget = 1ull << 40) {
+    loom_prog_segment s{};
+    s.engine = LOOM_ENGINE_CPU;
+    s.first = static_cast<uint32_t>(cpu_code.size());
+    s.count = static_cast<uint32_t>(rows.size());
+    s.insn_budget = budget;
+    cpu_code.insert(cpu_code.end(), rows.begin(), rows.end());
+    segments.push_back(s);
+  }
+  void run(uint32_t first, uint32_t count) {
+    steps.push_back({LOOM_STEP_RUN, {}, first, count, 0, 0});
+  }
+  void loop_while(uint32_t cond, uint32_t body) {
+    steps.push_back({LOOM_STEP_WHILE, {}, 0, body, cond, 0});
+  }
+  void repeat(uint64_t times, uint32_t body) {
+    steps.push_back({LOOM_STEP_REPEAT, {}, 0, body, 0, times});
   }
   std::vector<uint8_t> build(const loom_target &target,
                              const std::string &entry_name = "main") {
@@ -125,6 +156,7 @@ public:
     e.name = string(entry_name);
     e.n_tensors = static_cast<uint32_t>(tensors.size());
     e.n_segments = static_cast<uint32_t>(segments.size());
+    e.n_steps = static_cast<uint32_t>(steps.size());
     header_ = {};
     header_.magic = LOOM_PROG_MAGIC;
     header_.version = LOOM_PROG_VERSION;
@@ -134,12 +166,14 @@ public:
     section(LOOM_SEC_STRINGS, strings.data(), strings.size(), 1);
     section(LOOM_SEC_NPU_CODE, code.data(), code.size() / LOOM_UNIT_BYTES,
             LOOM_UNIT_BYTES);
+    section(LOOM_SEC_CPU_CODE, cpu_code.data(), cpu_code.size(), 8);
     section(LOOM_SEC_SLOTS, slots.data(), slots.size(), sizeof(slots[0]));
     section(LOOM_SEC_TENSORS, tensors.data(), tensors.size(),
             sizeof(loom_prog_tensor));
     section(LOOM_SEC_ENTRIES, &e, 1, sizeof(e));
     section(LOOM_SEC_SEGMENTS, segments.data(), segments.size(),
             sizeof(segments[0]));
+    section(LOOM_SEC_SCHEDULE, steps.data(), steps.size(), sizeof(steps[0]));
     section(LOOM_SEC_SCOPES, scopes.data(), scopes.size(), sizeof(scopes[0]));
     section(LOOM_SEC_LOCS, locs.data(), locs.size(), sizeof(locs[0]));
     file.resize(round_up(file.size()));
@@ -167,6 +201,8 @@ public:
   std::vector<uint8_t> code;
   std::vector<loom_prog_slot> slots;
   std::vector<loom_prog_segment> segments;
+  std::vector<loom_prog_step> steps;
+  std::vector<uint64_t> cpu_code;
 
 private:
   static size_t round_up(size_t n) {
@@ -182,6 +218,7 @@ private:
     file.insert(file.end(), p, p + count * stride);
   }
 
+  uint32_t units_ = 0; // that belong to segments
   loom_prog_header header_{};
   std::vector<uint8_t> file;
   std::vector<char> strings;

@@ -1,17 +1,37 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-// The container validator, and everything that leans on a program it let pass:
-// names, disassembly, a run.
+// The container validator, CPU code and schedules with it, and everything that
+// leans on a program it let pass: names, disassembly, a run.
 #include <cstring>
 
 #include "loom/loom.hpp"
 #include "prog_check.h"
 #include "program_builder.h"
+#include "segment.h"
 
 namespace {
 
 loom_cpp::device &device() {
   static loom_cpp::device d("sim:npu8");
   return d;
+}
+
+// state = weights + weights, then its sum.
+void cpu_segments(loom_test::program_builder &b) {
+  using namespace loom::test;
+  operation twice, sum;
+  twice.in = {dense(0, LOOM_F32, {4, 4})};
+  twice.out = {dense(1, LOOM_F32, {4, 4})};
+  twice.ops = {load(0, 0), uop(LOOM_UOP_FADD, 1, 0, LOOM_CPU_IMM(0)),
+               store(0, 1)};
+  twice.imms = {0x3f800000};
+  sum.structure = LOOM_CPU_REDUCE;
+  sum.in = {dense(1, LOOM_F32, {4, 4})};
+  sum.out = {dense(1, LOOM_F32, {1, 1})};
+  sum.set(loom_cpu_reduce{3, LOOM_UOP_RADD_F, 1, 0});
+  auto rows = twice.encode();
+  const auto more = sum.encode();
+  rows.insert(rows.end(), more.begin(), more.end());
+  b.cpu_segment(rows, 100000);
 }
 
 // A small program as the first half of the input edits it; so that most inputs
@@ -27,6 +47,11 @@ std::vector<uint8_t> edited(const uint8_t *data, size_t size) {
                         LOOM_ADDR(LOOM_SLOT_SRAM, 0), 64));
   b.add(loom_test::halt());
   b.segment(1000, 100000);
+  cpu_segments(b);
+  if (size > 1 && data[1] & 1) {
+    b.repeat(2, 1);
+    b.run(0, 2);
+  }
   auto file = b.build(device().target());
   for (size_t i = 0; i + 3 <= size; i += 3) {
     const size_t at = data[i] | data[i + 1] << 8;
@@ -57,6 +82,9 @@ void use(loom_program *p) {
   for (uint32_t i = 0; i < v.n_segments; i++)
     if (v.segments[i].insn_budget > 1000000 ||
         v.segments[i].cycle_budget > 100000000)
+      return;
+  for (uint32_t i = 0; i < v.n_steps; i++)
+    if (v.steps[i].kind == LOOM_STEP_WHILE || v.steps[i].arg > 4)
       return;
   for (uint32_t i = 0; i < v.n_slots; i++)
     if (v.slots[i].kind == LOOM_SLOT_ARG || v.slots[i].bytes > 1 << 20)

@@ -183,13 +183,13 @@ TEST_F(Container, AnotherDevice) {
   loom_cpp::program runs(large.get(), file.data(), file.size());
 }
 
-TEST_F(Container, CpuSegmentsAreRefusedByName) {
+TEST_F(Container, CpuSegmentWithoutCpuCode) {
   program_builder b;
   b.add(halt());
   b.segment();
   b.segments[0].engine = LOOM_ENGINE_CPU;
   file = b.build(device.target());
-  expect("segment 0");
+  expect("segment 0: code that does not exist");
 }
 
 TEST(TargetCheck, EachKnob) {
