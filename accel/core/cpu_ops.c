@@ -8,24 +8,17 @@
 #define CLASS_C LOOM_CPU_CLASS_W
 #define CLASS_T LOOM_CPU_CLASS_W
 #define CLASS_R LOOM_CPU_CLASS_NONE
-#define WEIGHT_T 16
-#define WEIGHT_M 1
-#define WEIGHT_F 1
-#define WEIGHT_I 1
-#define WEIGHT_B 1
-#define WEIGHT_C 1
-#define WEIGHT_R 1
 
 #define VPU(num, name, operands, cls, text)                                                                            \
 	case num:                                                                                                      \
-		return (struct loom_cpu_scalar_info){ CLASS_##cls, operands, WEIGHT_##cls };
+		return (struct loom_cpu_scalar_info){ CLASS_##cls, operands };
 
 static struct loom_cpu_scalar_info vpu_row(__u32 op)
 {
 	switch (op) {
 		LOOM_UOPS(VPU)
 	}
-	return (struct loom_cpu_scalar_info){ LOOM_CPU_CLASS_NONE, 0, 0 };
+	return (struct loom_cpu_scalar_info){ LOOM_CPU_CLASS_NONE, 0 };
 }
 
 static struct loom_cpu_scalar_info vpu_info(__u32 op)
@@ -40,34 +33,13 @@ static struct loom_cpu_scalar_info vpu_info(__u32 op)
 	case LOOM_UOP_IOTA:
 		info.operands = 0;
 		break;
-	case LOOM_UOP_FREM:
-		info.weight = 384; /* a step for each bit of the quotient */
-		break;
-	case LOOM_UOP_POW:
-		info.weight = 48;
-		break;
-	case LOOM_UOP_ATAN2:
-	case LOOM_UOP_SIN:
-	case LOOM_UOP_COS:
-		info.weight = 32;
-		break;
-	case LOOM_UOP_FDIV:
-	case LOOM_UOP_FSQRT:
-	case LOOM_UOP_FRSQRT:
-	case LOOM_UOP_FREDP:
-	case LOOM_UOP_IDIV:
-	case LOOM_UOP_UDIV:
-	case LOOM_UOP_IREM:
-	case LOOM_UOP_UREM:
-		info.weight = 4;
-		break;
 	}
 	return info;
 }
 
 #define CASE(num, name, operands, cls, weight, text)                                                                   \
 	case num:                                                                                                      \
-		return (struct loom_cpu_scalar_info){ LOOM_CPU_CLASS_##cls, operands, weight };
+		return (struct loom_cpu_scalar_info){ LOOM_CPU_CLASS_##cls, operands };
 
 struct loom_cpu_scalar_info loom_cpu_scalar_info(__u32 op)
 {
@@ -76,7 +48,7 @@ struct loom_cpu_scalar_info loom_cpu_scalar_info(__u32 op)
 	switch (op) {
 		LOOM_CPU_SCALARS(CASE)
 	}
-	return (struct loom_cpu_scalar_info){ LOOM_CPU_CLASS_NONE, 0, 0 };
+	return (struct loom_cpu_scalar_info){ LOOM_CPU_CLASS_NONE, 0 };
 }
 
 #define VPU_COMBINER(name, op, form, identity)                                                                         \
@@ -87,15 +59,6 @@ struct loom_cpu_scalar_info loom_cpu_scalar_info(__u32 op)
 		return (struct loom_cpu_combiner_info){ LOOM_CPU_##op,                                                 \
 							(num) < 0x200 ? LOOM_CPU_FORM_F64 : LOOM_CPU_FORM_I64, \
 							identity };
-
-__u32 loom_cpu_weight(const struct loom_cpu_op *op)
-{
-	__u32 weight = 0;
-
-	for (__u32 i = 0; i < op->n_scalar_ops; i++)
-		weight += loom_cpu_scalar_info(loom_cpu_scalars(op)[i].op).weight;
-	return weight;
-}
 
 struct loom_cpu_combiner_info loom_cpu_combiner_info(__u32 combiner)
 {

@@ -4,6 +4,7 @@
 #define LOOM_CPU_OPS_PRIV_H
 
 #include "cpu_engine.h"
+#include "loom_cpu_cost.h"
 
 /* How a register holds a type. */
 enum loom_cpu_form { LOOM_CPU_FORM_F32, LOOM_CPU_FORM_I32, LOOM_CPU_FORM_F64, LOOM_CPU_FORM_I64, LOOM_CPU_FORM_NONE };
@@ -20,7 +21,6 @@ enum loom_cpu_class {
 struct loom_cpu_scalar_info {
 	__u8 cls; /* enum loom_cpu_class */
 	__u8 operands; /* registers or immediates that are read */
-	__u16 weight;
 };
 
 struct loom_cpu_scalar_info loom_cpu_scalar_info(__u32 op);
@@ -32,9 +32,6 @@ struct loom_cpu_combiner_info {
 };
 
 struct loom_cpu_combiner_info loom_cpu_combiner_info(__u32 combiner);
-
-/* Of the scalar operations of an operation, together. */
-__u32 loom_cpu_weight(const struct loom_cpu_op *op);
 
 static inline __u32 loom_cpu_form(__u32 dtype)
 {
@@ -52,27 +49,6 @@ static inline bool loom_cpu_is_wide(__u32 dtype)
 	return dtype >= LOOM_F64;
 }
 
-/* The parts of an operation whose header is sound. */
-static inline const struct loom_cpu_operand *loom_cpu_operands(const struct loom_cpu_op *op)
-{
-	return (const struct loom_cpu_operand *)(const void *)(op + 1);
-}
-
-static inline const void *loom_cpu_params(const struct loom_cpu_op *op)
-{
-	return loom_cpu_operands(op) + op->n_operands;
-}
-
-static inline const __u64 *loom_cpu_imms(const struct loom_cpu_op *op)
-{
-	return (const __u64 *)(const void *)((const char *)op + op->bytes) - op->n_imms;
-}
-
-static inline const struct loom_cpu_scalar_op *loom_cpu_scalars(const struct loom_cpu_op *op)
-{
-	return (const struct loom_cpu_scalar_op *)(const void *)loom_cpu_imms(op) - op->n_scalar_ops;
-}
-
 static inline __u64 loom_cpu_elements(const __u32 *dims, __u32 rank)
 {
 	__u64 n = 1;
@@ -81,21 +57,5 @@ static inline __u64 loom_cpu_elements(const __u32 *dims, __u32 rank)
 		n *= dims[d];
 	return n;
 }
-
-static inline __u64 loom_cpu_chunks(__u64 n)
-{
-	return (n + LOOM_CPU_LANES - 1) / LOOM_CPU_LANES;
-}
-
-/* log2, rounded up. */
-static inline __u32 loom_cpu_levels(__u32 n)
-{
-	return n > 1 ? 32 - (__u32)__builtin_clz(n - 1) : 0;
-}
-
-/* Outputs of a REDUCE from which on lanes are outputs; with fewer they are elements of one. */
-#define LOOM_CPU_BY_LANES 16u
-/* Products of each output that DOT and CONV take in a quantum. */
-#define LOOM_CPU_PRODUCTS 16u
 
 #endif

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Which engine runs an operation: the NPU if it can, else the CPU, else none.
+
+#ifndef LOOM_DIALECT_STABLEHLO_ENGINES_H
+#define LOOM_DIALECT_STABLEHLO_ENGINES_H
+
+#include "mlir/IR/Operation.h"
+
+#include "loom_target.h"
+
+#include <optional>
+#include <string>
+
+namespace mlir::loom::stablehlo {
+
+/// Why an engine does not run an operation, and what its author can do.
+struct Refusal {
+  std::string reason, remedy;
+};
+
+/// Why the NPU of a target with these features cannot run it.
+std::optional<Refusal> npuRefusal(Operation *op, uint64_t features);
+
+/// Why the CPU engine cannot run it.
+std::optional<Refusal> cpuRefusal(Operation *op);
+
+/// Of the two, the one to tell: why no engine runs it. With `npuOnly` the CPU
+/// engine counts as none.
+std::optional<Refusal> refusal(Operation *op, uint64_t features,
+                               bool npuOnly = false);
+
+/// Why no engine takes a value of this type, `what` being its name.
+std::optional<Refusal> typeRefusal(Type type, const std::string &what);
+
+} // namespace mlir::loom::stablehlo
+
+#endif // LOOM_DIALECT_STABLEHLO_ENGINES_H

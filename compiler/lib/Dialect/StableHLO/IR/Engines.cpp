@@ -1,0 +1,524 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// What each engine takes. One table of operations, a row each, for both
+// engines; one of reasons for those known and refused.
+
+#include "loom/Dialect/StableHLO/Engines.h"
+
+#include "loom/Dialect/StableHLO/Patterns.h"
+#include "loom/Dialect/StableHLO/StableHLO.h"
+
+#include "loom_isa.h"
+
+#include "mlir/IR/TypeUtilities.h"
+
+using namespace mlir;
+using namespace mlir::loom;
+using namespace mlir::loom::stablehlo;
+
+namespace {
+
+//===----------------------------------------------------------------------===//
+// Element types
+//===----------------------------------------------------------------------===//
+
+enum Types : unsigned {
+  kF32 = 1 << 0,
+  kBF16 = 1 << 1,
+  kI8 = 1 << 2,
+  kI32 = 1 << 3,
+  kI1 = 1 << 4,
+  kF16 = 1 << 5,
+  kF64 = 1 << 6,
+  kI16 = 1 << 7,
+  kI64 = 1 << 8,
+  kU8 = 1 << 9,
+  kU16 = 1 << 10,
+  kU32 = 1 << 11,
+  kU64 = 1 << 12,
+  // Of the NPU.
+  kFloat = kF32 | kBF16,
+  kInt = kI8 | kI32,
+  kNumber = kFloat | kInt,
+  kBits = kInt | kI1,
+  kAny = kNumber | kI1,
+  // Of the CPU engine.
+  kCpuFloat = kF32 | kBF16 | kF16 | kF64,
+  kCpuInt = kI8 | kI16 | kI32 | kI64 | kU8 | kU16 | kU32 | kU64,
+  kCpuNumber = kCpuFloat | kCpuInt,
+  kCpuBits = kCpuInt | kI1,
+  kCpuAny = kCpuNumber | kI1,
+};
+
+struct NamedType {
+  unsigned bit;
+  StringLiteral name;
+};
+const NamedType kTypes[] = {{kF32, "f32"},  {kBF16, "bf16"}, {kF16, "f16"},
+                            {kF64, "f64"},  {kI8, "i8"},     {kI16, "i16"},
+                            {kI32, "i32"},  {kI64, "i64"},   {kU8, "ui8"},
+                            {kU16, "ui16"}, {kU32, "ui32"},  {kU64, "ui64"},
+                            {kI1, "i1"}};
+
+std::string text(Type type) {
+  std::string result;
+  llvm::raw_string_ostream(result) << type;
+  return result;
+}
+
+unsigned typeBit(Type type) {
+  if (type.isF32())
+    return kF32;
+  if (type.isBF16())
+    return kBF16;
+  if (type.isF16())
+    return kF16;
+  if (type.isF64())
+    return kF64;
+  auto integer = dyn_cast<IntegerType>(type);
+  if (!integer)
+    return 0;
+  const bool u = integer.isUnsigned();
+  switch (integer.getWidth()) {
+  case 1:
+    return u ? 0u : unsigned(kI1);
+  case 8:
+    return u ? kU8 : kI8;
+  case 16:
+    return u ? kU16 : kI16;
+  case 32:
+    return u ? kU32 : kI32;
+  case 64:
+    return u ? kU64 : kI64;
+  default:
+    return 0;
+  }
+}
+
+/// "f32, bf16 or i8" of those types; what a program may be converted to.
+std::string typesText(unsigned types) {
+  std::string result;
+  for (const NamedType &known : kTypes) {
+    if (!(types & known.bit))
+      continue;
+    types &= ~known.bit;
+    result += (result.empty() ? "" : types ? ", " : " or ") + known.name.str();
+  }
+  return result;
+}
+
+//===----------------------------------------------------------------------===//
+// Attribute and region checks
+//===----------------------------------------------------------------------===//
+
+using Check = std::optional<Refusal> (*)(Operation *);
+
+bool allEqual(ArrayRef<int64_t> values, int64_t value) {
+  return llvm::all_of(values, [&](int64_t v) { return v == value; });
+}
+
+std::optional<Refusal> checkConvolution(Operation *op) {
+  auto conv = cast<ConvolutionOp>(op);
+  if (conv.getBatchGroupCount() != 1)
+    return Refusal{"batch_group_count above 1 is not compiled",
+                   "it arises in weight gradients: compile the inference "
+                   "function"};
+  if (llvm::is_contained(conv.getWindowReversal(), true))
+    return Refusal{"window_reversal is not compiled",
+                   "reverse the filter before the convolution"};
+  if (conv.getWindowStrides().size() > 2)
+    return Refusal{"more than two spatial dimensions are not compiled",
+                   "use two-dimensional convolutions"};
+  return std::nullopt;
+}
+
+/// The only operation of a two-argument body, when it combines them directly.
+Operation *simpleReducer(Region &body) {
+  Block &block = body.front();
+  if (block.getNumArguments() != 2 || block.getOperations().size() != 2)
+    return nullptr;
+  Operation *op = &block.front();
+  Operation *end = block.getTerminator();
+  if (op->getNumOperands() != 2 || end->getNumOperands() != 1 ||
+      op->getNumResults() != 1 || end->getOperand(0) != op->getResult(0))
+    return nullptr;
+  Value a = op->getOperand(0), b = op->getOperand(1);
+  Value x = block.getArgument(0), y = block.getArgument(1);
+  if ((a == x && b == y) || (a == y && b == x))
+    return op;
+  return nullptr;
+}
+
+template <typename OpT> std::optional<Refusal> checkReducer(Operation *op) {
+  auto reduce = cast<OpT>(op);
+  if (reduce.getInputs().size() != 1)
+    return Refusal{"a reduction of several operands together is not compiled",
+                   "argmax and the like: return the logits and pick on the "
+                   "host"};
+  Operation *body = simpleReducer(reduce.getBody());
+  if (body && isa<AddOp, MulOp>(body) &&
+      typeBit(getElementTypeOrSelf(body->getResult(0).getType())) == kI1)
+    return Refusal{"its reducer computes with booleans",
+                   "use 'or' for a sum and 'and' for a product, or convert to "
+                   "i32"};
+  if (body && isa<AddOp, MaxOp, MinOp, MulOp, AndOp, OrOp, XorOp>(body))
+    return std::nullopt;
+  return Refusal{"its reducer is not one of add, maximum, minimum, multiply, "
+                 "and, or, xor",
+                 "write the reduction with one of these"};
+}
+
+std::optional<Refusal> checkReduceWindow(Operation *op) {
+  auto reduce = cast<ReduceWindowOp>(op);
+  if (!allEqual(reduce.getBaseDilations(), 1))
+    return Refusal{"base dilation of a window reduction is not compiled",
+                   "remove the dilation"};
+  std::optional<Refusal> refusal = checkReducer<ReduceWindowOp>(op);
+  if (refusal)
+    return refusal;
+  Operation *body = simpleReducer(reduce.getBody());
+  if (isa<AddOp, MaxOp, MinOp>(body))
+    return std::nullopt;
+  return Refusal{"its window reducer is not one of add, maximum, minimum",
+                 "write the reduction with one of these"};
+}
+
+std::optional<Refusal> checkComposite(Operation *op) {
+  if (cast<CompositeOp>(op).getName() == "chlo.erf")
+    return std::nullopt;
+  return Refusal{"its decomposition was kept", "inline composites first"};
+}
+
+/// Whether an algorithm asks for what a product does anyway: operands in their
+/// own type, one pass, sums in f32. jax.nn.dot_product_attention writes it out.
+bool isNativeAlgorithm(DotGeneralOp dot) {
+  auto fields = cast<DictionaryAttr>(*dot.getAlgorithm());
+  auto is = [&](StringRef name, Type type) {
+    auto attr = fields.getAs<TypeAttr>(name);
+    return attr && attr.getValue() == type;
+  };
+  auto isOne = [&](StringRef name) {
+    auto attr = fields.getAs<IntegerAttr>(name);
+    return attr && attr.getInt() == 1;
+  };
+  return is("lhs_precision_type", getElementTypeOrSelf(dot.getLhs())) &&
+         is("rhs_precision_type", getElementTypeOrSelf(dot.getRhs())) &&
+         is("accumulation_type", Float32Type::get(dot.getContext())) &&
+         isOne("lhs_component_count") && isOne("rhs_component_count") &&
+         isOne("num_primitive_operations");
+}
+
+std::optional<Refusal> checkDot(Operation *op) {
+  auto dot = cast<DotGeneralOp>(op);
+  if (dot.getAlgorithm() && !isNativeAlgorithm(dot))
+    return Refusal{"a dot_general with an algorithm other than its operands' "
+                   "type, one pass and sums in f32 is not compiled",
+                   "leave the precision argument at its default"};
+  return std::nullopt;
+}
+
+std::optional<Refusal> checkCompare(Operation *op) {
+  if (cast<CompareOp>(op).getCompareType() == ComparisonType::TOTALORDER)
+    return Refusal{"a comparison in total order is not compiled",
+                   "compare as floats, or the bits as integers"};
+  return std::nullopt;
+}
+
+/// Slices move by strides, so where they begin has to be known.
+std::optional<Refusal> checkStaticStart(Operation *op) {
+  auto slice = dyn_cast<DynamicSliceOp>(op);
+  for (Value start : slice ? slice.getStartIndices()
+                           : cast<DynamicUpdateSliceOp>(op).getStartIndices())
+    if (!start.getDefiningOp<ConstantOp>())
+      return Refusal{slice ? "slices at run-time offsets are not compiled"
+                           : "updates at run-time offsets are not compiled",
+                     "use static slices"};
+  return std::nullopt;
+}
+
+/// Whole rows of the first dimension by one index each: an embedding.
+std::optional<Refusal> checkGather(Operation *op) {
+  auto gather = cast<GatherOp>(op);
+  if (isRowGather(gather)) {
+    Operation *maker = gather.getOperand().getDefiningOp();
+    if (!maker || isa<ConstantOp>(maker))
+      return std::nullopt;
+    return Refusal{"indexing by data is not compiled where the table is "
+                   "computed at run time",
+                   "pass the table as a parameter, or use one_hot and a matrix "
+                   "product"};
+  }
+  return Refusal{"indexing by data is compiled for whole rows of the first "
+                 "dimension only (an embedding)",
+                 "use one_hot and a matrix product, or index on the host"};
+}
+
+//===----------------------------------------------------------------------===//
+// Tables
+//===----------------------------------------------------------------------===//
+
+/// An operation that is compiled. Of the NPU: the element types its operands
+/// and results may have (none: it has no unit for it), what else must hold, and
+/// features that the target must have. Of the CPU engine: types, and what else
+/// must hold.
+struct SupportRow {
+  StringLiteral op;
+  unsigned operands, results;
+  Check check = nullptr;
+  uint64_t features = 0;
+  unsigned cpuTypes = 0;
+  Check cpuCheck = nullptr;
+};
+
+/// What some operation takes.
+constexpr unsigned kKnown = kAny;
+
+constexpr uint64_t kTrans = 1ull << LOOM_FEAT_TRANS;
+
+const SupportRow kSupported[] = {
+    {"stablehlo.abs", kNumber, kNumber},
+    {"stablehlo.add", kNumber, kNumber},
+    {"stablehlo.and", kBits, kBits},
+    {"stablehlo.atan2", kFloat, kFloat, nullptr, kTrans},
+    {"stablehlo.broadcast_in_dim", kAny, kAny},
+    {"stablehlo.cbrt", kFloat, kFloat, nullptr, kTrans},
+    {"stablehlo.ceil", kFloat, kFloat},
+    {"stablehlo.clamp", kNumber, kNumber},
+    {"stablehlo.compare", kAny, kI1, checkCompare},
+    {"stablehlo.composite", kFloat, kFloat, checkComposite, kTrans},
+    {"stablehlo.concatenate", kAny, kAny},
+    {"stablehlo.constant", 0, kAny},
+    {"stablehlo.convert", kAny, kAny},
+    {"stablehlo.convolution", kNumber, kNumber, checkConvolution},
+    {"stablehlo.cosine", kFloat, kFloat, nullptr, kTrans},
+    {"stablehlo.count_leading_zeros", kInt, kInt},
+    {"stablehlo.divide", kNumber, kNumber},
+    {"stablehlo.dot_general", kNumber, kNumber, checkDot},
+    {"stablehlo.dynamic_slice", kAny, kAny, checkStaticStart},
+    {"stablehlo.dynamic_update_slice", kAny, kAny, checkStaticStart},
+    {"stablehlo.exponential", kFloat, kFloat, nullptr, kTrans},
+    {"stablehlo.exponential_minus_one", kFloat, kFloat, nullptr, kTrans},
+    {"stablehlo.floor", kFloat, kFloat},
+    {"stablehlo.gather", kAny, kAny, checkGather},
+    {"stablehlo.iota", 0, kNumber},
+    {"stablehlo.is_finite", kFloat, kI1},
+    {"stablehlo.log", kFloat, kFloat, nullptr, kTrans},
+    {"stablehlo.log_plus_one", kFloat, kFloat, nullptr, kTrans},
+    {"stablehlo.logistic", kFloat, kFloat, nullptr, kTrans},
+    {"stablehlo.maximum", kAny, kAny},
+    {"stablehlo.minimum", kAny, kAny},
+    {"stablehlo.multiply", kNumber, kNumber},
+    {"stablehlo.negate", kNumber, kNumber},
+    {"stablehlo.not", kBits, kBits},
+    {"stablehlo.or", kBits, kBits},
+    {"stablehlo.pad", kAny, kAny},
+    {"stablehlo.power", kFloat, kFloat, nullptr, kTrans},
+    {"stablehlo.reduce", kAny, kAny, checkReducer<ReduceOp>},
+    {"stablehlo.reduce_window", kNumber, kNumber, checkReduceWindow},
+    {"stablehlo.remainder", kNumber, kNumber},
+    {"stablehlo.reshape", kAny, kAny},
+    {"stablehlo.round_nearest_afz", kFloat, kFloat},
+    {"stablehlo.round_nearest_even", kFloat, kFloat},
+    {"stablehlo.rsqrt", kFloat, kFloat},
+    {"stablehlo.select", kAny, kAny},
+    {"stablehlo.shift_left", kI32, kI32},
+    {"stablehlo.shift_right_arithmetic", kI32, kI32},
+    {"stablehlo.shift_right_logical", kI32, kI32},
+    {"stablehlo.sign", kNumber, kNumber},
+    {"stablehlo.sine", kFloat, kFloat, nullptr, kTrans},
+    {"stablehlo.slice", kAny, kAny},
+    {"stablehlo.sqrt", kFloat, kFloat},
+    {"stablehlo.subtract", kNumber, kNumber},
+    {"stablehlo.tan", kFloat, kFloat, nullptr, kTrans},
+    {"stablehlo.tanh", kFloat, kFloat, nullptr, kTrans},
+    {"stablehlo.transpose", kAny, kAny},
+    {"stablehlo.xor", kBits, kBits},
+};
+
+/// Why an operation is refused, by the beginning of its name, and what to do.
+struct RefusalRow {
+  StringLiteral prefix, reason, remedy;
+};
+
+const RefusalRow kRefused[] = {
+    {"stablehlo.dynamic_", "shapes that depend on data are not compiled",
+     "export with concrete shapes"},
+    {"stablehlo.real_dynamic_slice",
+     "shapes that depend on data are not compiled",
+     "export with concrete shapes"},
+    {"stablehlo.get_dimension_size",
+     "shapes that depend on data are not compiled",
+     "export with concrete shapes"},
+    {"stablehlo.set_dimension_size",
+     "shapes that depend on data are not compiled",
+     "export with concrete shapes"},
+    {"stablehlo.all_", "programs for several devices are not compiled",
+     "trace on one device"},
+    {"stablehlo.collective_", "programs for several devices are not compiled",
+     "trace on one device"},
+    {"stablehlo.cross-replica-sum",
+     "programs for several devices are not compiled", "trace on one device"},
+    {"stablehlo.reduce_scatter",
+     "programs for several devices are not compiled", "trace on one device"},
+    {"stablehlo.partition_id", "programs for several devices are not compiled",
+     "trace on one device"},
+    {"stablehlo.replica_id", "programs for several devices are not compiled",
+     "trace on one device"},
+    {"stablehlo.async_", "asynchronous operations are not compiled",
+     "trace on one device"},
+    {"stablehlo.after_all", "tokens are not compiled",
+     "remove input and output inside the model"},
+    {"stablehlo.create_token", "tokens are not compiled",
+     "remove input and output inside the model"},
+    {"stablehlo.infeed", "input inside the model is not compiled",
+     "pass it as an argument"},
+    {"stablehlo.outfeed", "output inside the model is not compiled",
+     "return it as a result"},
+    {"stablehlo.send", "communication inside the model is not compiled",
+     "return the value as a result"},
+    {"stablehlo.recv", "communication inside the model is not compiled",
+     "pass the value as an argument"},
+    {"stablehlo.uniform_", "quantised types are not compiled",
+     "export the model in float"},
+    {"stablehlo.rng", "this generator of random numbers is not compiled",
+     "use deterministic=True, or draw outside the model"},
+    {"stablehlo.sort", "sorting is not compiled",
+     "sort on the host after the model"},
+    {"stablehlo.scatter", "indexed updates are not compiled",
+     "use one_hot and a matrix product"},
+    {"stablehlo.select_and_scatter", "gradients of pooling are not compiled",
+     "compile the inference function"},
+    {"stablehlo.while", "a loop whose count is not a constant is not compiled",
+     "use lax.fori_loop or lax.scan with constant bounds"},
+    {"stablehlo.case", "branches are not compiled",
+     "use jnp.where on both results"},
+    {"stablehlo.if", "branches are not compiled",
+     "use jnp.where on both results"},
+    {"stablehlo.custom_call", "it calls code outside the program",
+     "remove the callback or the platform-specific routine"},
+    {"stablehlo.fft", "Fourier transforms are not compiled",
+     "transform on the host"},
+    {"stablehlo.cholesky", "matrix factorisations are not compiled",
+     "factorise on the host"},
+    {"stablehlo.triangular_solve", "matrix factorisations are not compiled",
+     "solve on the host"},
+    {"stablehlo.batch_norm_",
+     "batch normalisation as one operation is not "
+     "compiled",
+     "export from Flax, which writes it as arithmetic"},
+    {"func.call", "a call is left over", "run loom-inline-calls first"},
+    {"vhlo.", "versioned operations are not compiled",
+     "run loom-convert-vhlo first"},
+};
+
+Refusal refusalOf(StringRef name) {
+  for (const RefusalRow &row : kRefused)
+    if (name.starts_with(row.prefix))
+      return {row.reason.str(), row.remedy.str()};
+  return {"the operation is not compiled",
+          "express it by other operations, or compute it on the host"};
+}
+
+const SupportRow *supportOf(StringRef name) {
+  for (const SupportRow &row : kSupported)
+    if (row.op == name)
+      return &row;
+  return nullptr;
+}
+
+/// "?x224x224x3" of a tensor type.
+std::string shapeText(RankedTensorType type) {
+  std::string result;
+  for (int64_t size : type.getShape())
+    result += (result.empty() ? "" : "x") +
+              (ShapedType::isDynamic(size) ? "?" : std::to_string(size));
+  return result;
+}
+
+//===----------------------------------------------------------------------===//
+// The questions
+//===----------------------------------------------------------------------===//
+
+std::optional<Refusal> judgeType(Type type, unsigned allowed,
+                                 const std::string &what) {
+  auto tensor = dyn_cast<RankedTensorType>(type);
+  if (!tensor)
+    return Refusal{what + " is " + text(type) + ", not a tensor",
+                   "keep to tensors of f32, bf16, i8, i32 and bool"};
+  if (!tensor.hasStaticShape())
+    return Refusal{what + " is " + shapeText(tensor) +
+                       ": shapes known only at run time are not compiled",
+                   "export with concrete sizes, e.g. a batch of 1"};
+  const unsigned bit = typeBit(tensor.getElementType());
+  if (bit & allowed)
+    return std::nullopt;
+  return Refusal{what + " has element type " + text(tensor.getElementType()) +
+                     (bit & kKnown ? ", which this operation does not take"
+                                   : ", which is not compiled"),
+                 "convert to " + typesText(bit & kKnown ? allowed : kNumber)};
+}
+
+std::optional<Refusal> typesRefusal(Operation *op, unsigned operands,
+                                    unsigned results) {
+  for (auto [index, type] : llvm::enumerate(op->getOperandTypes()))
+    if (auto found =
+            judgeType(type, operands, "operand " + std::to_string(index)))
+      return found;
+  for (auto [index, type] : llvm::enumerate(op->getResultTypes()))
+    if (auto found =
+            judgeType(type, results, "result " + std::to_string(index)))
+      return found;
+  if (op->hasAttr("result_accuracy"))
+    return Refusal{"a requested accuracy is not compiled",
+                   "leave the accuracy argument at its default"};
+  return std::nullopt;
+}
+
+Refusal refusalByName(Operation *op) {
+  Refusal refusal = refusalOf(op->getName().getStringRef());
+  if (auto call = dyn_cast<CustomCallOp>(op))
+    refusal.reason += " ('" + call.getCallTargetName().str() + "')";
+  return refusal;
+}
+
+} // namespace
+
+std::optional<Refusal> stablehlo::npuRefusal(Operation *op, uint64_t features) {
+  const SupportRow *row = supportOf(op->getName().getStringRef());
+  if (!row || !row->results)
+    return refusalByName(op);
+  if (row->features & ~features)
+    return Refusal{"the target's vector unit has no transcendental functions "
+                   "(feature TRANS)",
+                   "choose a target with them, or compute it outside the "
+                   "model"};
+  if (auto found = typesRefusal(op, row->operands, row->results))
+    return found;
+  return row->check ? row->check(op) : std::nullopt;
+}
+
+std::optional<Refusal> stablehlo::cpuRefusal(Operation *op) {
+  const SupportRow *row = supportOf(op->getName().getStringRef());
+  if (!row || !row->cpuTypes)
+    return refusalByName(op);
+  if (auto found = typesRefusal(op, row->cpuTypes, row->cpuTypes))
+    return found;
+  return row->cpuCheck ? row->cpuCheck(op) : std::nullopt;
+}
+
+std::optional<Refusal> stablehlo::refusal(Operation *op, uint64_t features,
+                                          bool npuOnly) {
+  std::optional<Refusal> npu = npuRefusal(op, features);
+  if (!npu || npuOnly)
+    return npu;
+  std::optional<Refusal> cpu = cpuRefusal(op);
+  if (!cpu)
+    return std::nullopt;
+  const SupportRow *row = supportOf(op->getName().getStringRef());
+  return row && row->cpuTypes ? cpu : npu;
+}
+
+std::optional<Refusal> stablehlo::typeRefusal(Type type,
+                                              const std::string &what) {
+  return judgeType(type, kKnown, what);
+}
