@@ -211,6 +211,30 @@ static inline __u64 loom_cpu_conv_quanta(const struct loom_cpu_op *op)
 			      (p->channels + (__u64)LOOM_CPU_PRODUCTS - 1) / LOOM_CPU_PRODUCTS);
 }
 
+/* Sixteenths of the products of rows 0 to n - 1 of a triangle, each rounded down. n is below 2^17. */
+static inline __u64 loom_cpu_triangle(__u64 n)
+{
+	const __u64 q = n / LOOM_CPU_PRODUCTS;
+
+	return q ? q * (q - 1) / 2 * LOOM_CPU_PRODUCTS + q * (n % LOOM_CPU_PRODUCTS) : 0;
+}
+
+static inline __u64 loom_cpu_cholesky_quanta(const struct loom_cpu_op *op)
+{
+	const struct loom_cpu_operand *a = loom_cpu_operands(op);
+	const __u64 n = a->dims[a->rank - 1];
+
+	return loom_cpu_times(loom_cpu_chunks(loom_cpu_box_elements(a) / n), 2 * n + loom_cpu_triangle(n));
+}
+
+static inline __u64 loom_cpu_solve_quanta(const struct loom_cpu_op *op)
+{
+	const struct loom_cpu_operand *x = loom_cpu_operands(op) + op->n_inputs;
+	const __u64 n = x->dims[x->rank - 2];
+
+	return loom_cpu_times(loom_cpu_chunks(loom_cpu_box_elements(x) / n), n + loom_cpu_triangle(n));
+}
+
 /* Quanta that an operation whose fields are sound takes, or TOO_MUCH. */
 static inline __u64 loom_cpu_op_quanta(const struct loom_cpu_op *op)
 {
@@ -231,6 +255,10 @@ static inline __u64 loom_cpu_op_quanta(const struct loom_cpu_op *op)
 		return loom_cpu_dot_quanta(op);
 	case LOOM_CPU_CONV:
 		return loom_cpu_conv_quanta(op);
+	case LOOM_CPU_CHOLESKY:
+		return loom_cpu_cholesky_quanta(op);
+	case LOOM_CPU_TRIANGULAR_SOLVE:
+		return loom_cpu_solve_quanta(op);
 	default: /* MAP, GATHER, SCATTER */
 		return loom_cpu_chunks(loom_cpu_box_elements(loom_cpu_operands(op)));
 	}

@@ -21,7 +21,7 @@
 #define LOOM_CPU_MAX_SCALAR_OPS 64u
 #define LOOM_CPU_MAX_IMMS 16u
 #define LOOM_CPU_MAX_RANK 8u
-#define LOOM_CPU_MAX_COUNT 4u /* arrays that one REDUCE, WINDOW, SCAN or SORT takes together */
+#define LOOM_CPU_MAX_COUNT 4u /* arrays that one REDUCE, WINDOW, SCAN, SCATTER or SORT takes together */
 #define LOOM_CPU_NUM_REGS 64u
 #define LOOM_CPU_LANES 64u /* elements that go through a scalar program together: at most these in a quantum */
 #define LOOM_CPU_COST_PER_CYCLE 2u /* a segment's modelled cycles: the stated costs of its operations / this, rounded up */
@@ -71,6 +71,9 @@ enum loom_cpu_structure {
  *   SORT                   lines x c(n) x (1 + 2 + ... + l + 1), n the length of a line, l = log2(n) rounded up
  *   DOT                    c(outputs) x (products of an output / 16, rounded up)
  *   CONV                   c(outputs) x elements of a window x (channels / 16, rounded up)
+ *   CHOLESKY               c(rows of all matrices) x (2n + t(n)), n the order of a matrix, t(n) = 0/16 + 1/16 + ... +
+ *                          (n - 1)/16, each rounded down: with q = n / 16 that is 8q(q - 1) + q(n mod 16)
+ *   TRIANGULAR_SOLVE       c(columns of all B) x (n + t(n))
  * An operation states a cost that is not below this; those of a segment add up to at most its budget.
  */
 struct loom_cpu_op {
@@ -107,7 +110,8 @@ struct loom_cpu_operand {
  * alone. Arguments and results have the register's form of their operand's type; a result is converted to it as the
  * VPU stores. Nothing is rounded to bf16 or f16 between but by FBF16, FF16, CVT.
  *   MAP       argument i: operand i;  result i: operand n_inputs + i
- *   REDUCE, WINDOW, SCAN, SCATTER: n arguments what has been combined, then n elements; n results
+ *   REDUCE, WINDOW, SCAN, SCATTER: n arguments what has been combined, then n elements (SCATTER: of the updates);
+ *             n results
  *   SORT      n arguments of the left, n of the right element; result 0 an I1: left goes before right
  *   SELECT_SCATTER  n_select operations: the selected and the next element, result 0 an I1: keep the selected;
  *             the others: what has been combined, and an element of the source; result 0
@@ -221,7 +225,7 @@ enum loom_cpu_reducer {
 #undef LOOM_CPU_ENUM
 };
 
-/* Parameters, by structure. MAP and COPY have none. COPY: input i goes to output i, pair after pair, same dims and type. */
+/* Parameters, by structure. MAP, COPY and CHOLESKY have none. COPY: input i goes to output i, pair after pair, same dims and type. */
 
 /*
  * n = count inputs, then with a program n initial values of rank 0, then n outputs: dims as the inputs', but 1 where
@@ -282,14 +286,18 @@ struct loom_cpu_gather {
 #define LOOM_CPU_SCATTER_CLAMP 0x1u /* flags: indices are clamped; else an update with one out of bounds is dropped */
 
 /*
- * Inputs: updates, n_index index arrays; output: the array that is updated, read and written; places as GATHER's
- * source. Updates are combined one after the other, row-major, whatever places they share.
+ * Inputs: n = count arrays of updates, n_index index arrays; outputs: n arrays that are updated, read and written. All
+ * have the updates' dims, strides saying what moves. An update goes to its place in output m + sum(index[j] x
+ * stride[m][j]), every index being 0 to limit[j]; updates are combined one after the other, row-major, whatever places
+ * they share. To write and not combine, the program stores the updates.
  */
 struct loom_cpu_scatter {
 	__u32 n_index; /* 1 to 8 */
 	__u32 flags; /* LOOM_CPU_SCATTER_* */
-	__u32 limit[8];
-	__s64 stride[8]; /* bytes */
+	__u8 count; /* 1 to 4 */
+	__u8 rsvd[7]; /* must be 0 */
+	__u32 limit[8]; /* the first n_index are used, the rest 0 */
+	__s64 stride[4][8]; /* bytes, by output; the first n_index of the first count are used, the rest 0 */
 };
 
 /*
@@ -344,5 +352,36 @@ struct loom_cpu_conv {
 	__s64 right_channel;
 	__u64 pad_value; /* as a register holds the input's type */
 };
+
+/*
+ * The lower Cholesky factor L of Hermitian matrices, A = L L^H. A: inputs, L: outputs, [batch..., n, n], one F32 or F64
+ * each, or the real and imaginary parts, F32. Only A's elements on and below the diagonal are read; those of L above it
+ * become 0. L lies apart from A. Column j = 0, 1, ...:
+ *   d = Re a[j][j] - sum |l[j][k]|^2, l[j][j] = sqrt(d)
+ *   l[i][j] = (a[i][j] - sum l[i][k] conj(l[j][k])) / sqrt(d), i > j
+ * Sums are subtracted from what stands before them, k ascending: for F32 acc = fma(-p, q, acc), for F64 the product and
+ * the difference are rounded each. Of pairs, with p = conj(l[j][k]) and q = l[i][k]: re = fma(-p.re, q.re, re), re =
+ * fma(p.im, q.im, re), im = fma(-p.re, q.im, im), im = fma(-p.im, q.re, im); d = fma(-p.re, p.re, d), then with p.im.
+ * Where a d is not above 0 the whole lower triangle becomes NaN (of pairs: both parts), as in JAX on a CPU.
+ * The upper factor, A = U^H U, with A's upper triangle: swap the last two strides of all operands.
+ */
+
+/*
+ * X in A X = B for lower triangular A. Inputs A, B, output X, F32 or F64; or six pairs' parts, F32: A's real and
+ * imaginary, B's, X's. A is [batch..., n, n], B and X are [batch..., n, m]. Elements of A above the diagonal are not
+ * read, with UNIT those on it neither. X may be B. Row i = 0, 1, ...:
+ *   x[i][j] = (b[i][j] - sum a[i][k] x[k][j]) / a[i][i]
+ * Sums as CHOLESKY's, p = a[i][k] and q = x[k][j]. The quotient of pairs y / a is in f64, each operation rounded,
+ * then rounded to f32: (y.re a.re + y.im a.im) / (a.re a.re + a.im a.im), (y.im a.re - y.re a.im) / (the same).
+ * Upper A: A backwards in both, B and X in their rows (from the last element, strides negated). A^T: swap A's last two
+ * strides; what was lower is upper then. A^H: A^T with CONJUGATE. X A = B: A^T and the last two strides of B and X swapped.
+ */
+struct loom_cpu_triangular_solve {
+	__u32 flags; /* LOOM_CPU_SOLVE_* */
+	__u32 rsvd; /* must be 0 */
+};
+
+#define LOOM_CPU_SOLVE_UNIT 0x1u /* the diagonal counts as 1: no quotient */
+#define LOOM_CPU_SOLVE_CONJUGATE 0x2u /* pairs: A's imaginary part counts as negated */
 
 #endif

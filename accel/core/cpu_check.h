@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later OR MIT */
-/* Between the check's parts: operations as such, operands and programs (cpu_check.c), structures (cpu_check_struct.c). */
+/*
+ * Between the check's parts: operations as such, operands and programs (cpu_check.c), structures (cpu_check_struct.c,
+ * cpu_check_linear.c).
+ */
 #ifndef LOOM_CPU_CHECK_H
 #define LOOM_CPU_CHECK_H
 
@@ -44,6 +47,19 @@ bool loom_cpu_check_extent(struct loom_cpu_check *c, const struct loom_cpu_opera
 bool loom_cpu_check_rights(struct loom_cpu_check *c, const struct loom_cpu_operand *o, __u32 rights);
 
 bool loom_cpu_check_program(struct loom_cpu_check *c, const struct loom_cpu_op *op, const struct loom_cpu_signature *s);
+
+/* ---- cpu_check_struct.c: what rules are made of ------------------------------------------------------------ */
+
+bool loom_cpu_same_dims(struct loom_cpu_check *c, const struct loom_cpu_operand *a, const struct loom_cpu_operand *b);
+bool loom_cpu_same_type(struct loom_cpu_check *c, const struct loom_cpu_operand *a, const struct loom_cpu_operand *b);
+bool loom_cpu_all_zero(struct loom_cpu_check *c, const void *bytes, __u32 n);
+bool loom_cpu_operand_counts(struct loom_cpu_check *c, const struct loom_cpu_op *op, __u32 inputs, __u32 outputs);
+bool loom_cpu_no_program(struct loom_cpu_check *c, const struct loom_cpu_op *op);
+
+/* ---- cpu_check_linear.c ------------------------------------------------------------------------------------ */
+
+bool loom_cpu_check_cholesky(struct loom_cpu_check *c, const struct loom_cpu_op *op);
+bool loom_cpu_check_triangular_solve(struct loom_cpu_check *c, const struct loom_cpu_op *op);
 
 /* Bytes of a structure's parameters; its rules, once header, operands and cost of the program are sound. */
 struct loom_cpu_structure_info {

@@ -2,7 +2,7 @@
 /* The check of a CPU segment: the rules of each structure. */
 #include "cpu_check.h"
 
-static bool same_dims(struct loom_cpu_check *c, const struct loom_cpu_operand *a, const struct loom_cpu_operand *b)
+bool loom_cpu_same_dims(struct loom_cpu_check *c, const struct loom_cpu_operand *a, const struct loom_cpu_operand *b)
 {
 	if (a->rank != b->rank)
 		return loom_cpu_bad(c, "operands' ranks differ", b->rank);
@@ -12,7 +12,7 @@ static bool same_dims(struct loom_cpu_check *c, const struct loom_cpu_operand *a
 	return true;
 }
 
-static bool same_type(struct loom_cpu_check *c, const struct loom_cpu_operand *a, const struct loom_cpu_operand *b)
+bool loom_cpu_same_type(struct loom_cpu_check *c, const struct loom_cpu_operand *a, const struct loom_cpu_operand *b)
 {
 	if (a->dtype != b->dtype)
 		return loom_cpu_bad(c, "operands' element types differ", b->dtype);
@@ -26,7 +26,7 @@ static bool same_form(struct loom_cpu_check *c, const struct loom_cpu_operand *a
 	return true;
 }
 
-static bool all_zero(struct loom_cpu_check *c, const void *bytes, __u32 n)
+bool loom_cpu_all_zero(struct loom_cpu_check *c, const void *bytes, __u32 n)
 {
 	for (__u32 i = 0; i < n; i++)
 		if (((const __u8 *)bytes)[i])
@@ -34,14 +34,14 @@ static bool all_zero(struct loom_cpu_check *c, const void *bytes, __u32 n)
 	return true;
 }
 
-static bool counts(struct loom_cpu_check *c, const struct loom_cpu_op *op, __u32 inputs, __u32 outputs)
+bool loom_cpu_operand_counts(struct loom_cpu_check *c, const struct loom_cpu_op *op, __u32 inputs, __u32 outputs)
 {
 	if (op->n_inputs != inputs || op->n_operands != inputs + outputs)
 		return loom_cpu_bad(c, "number of operands is not the structure's", op->n_operands);
 	return true;
 }
 
-static bool no_program(struct loom_cpu_check *c, const struct loom_cpu_op *op)
+bool loom_cpu_no_program(struct loom_cpu_check *c, const struct loom_cpu_op *op)
 {
 	if (op->n_scalar_ops || op->n_imms)
 		return loom_cpu_bad(c, "structure has no scalar program here", op->n_scalar_ops);
@@ -79,7 +79,7 @@ static bool check_combiner(struct loom_cpu_check *c, const struct loom_cpu_op *o
 		return loom_cpu_bad(c, "a combiner takes one array", count);
 	if (info.form != loom_cpu_form(loom_cpu_operands(op)->dtype))
 		return loom_cpu_bad(c, "combiner is not for this element type", combiner);
-	return no_program(c, op);
+	return loom_cpu_no_program(c, op);
 }
 
 static bool check_count(struct loom_cpu_check *c, __u32 count)
@@ -96,10 +96,10 @@ static bool check_combining(struct loom_cpu_check *c, const struct loom_cpu_op *
 	const struct loom_cpu_operand *o = loom_cpu_operands(op), *out = o + op->n_inputs;
 	const bool inits = with_init && !combiner;
 
-	if (!check_count(c, count) || !counts(c, op, inits ? 2 * count : count, count))
+	if (!check_count(c, count) || !loom_cpu_operand_counts(c, op, inits ? 2 * count : count, count))
 		return false;
 	for (__u32 i = 0; i < count; i++) {
-		if (i && !(same_dims(c, o, &o[i]) && same_dims(c, out, &out[i])))
+		if (i && !(loom_cpu_same_dims(c, o, &o[i]) && loom_cpu_same_dims(c, out, &out[i])))
 			return false;
 		if (!same_form(c, &o[i], &out[i]) || (inits && !same_form(c, &o[i], &o[count + i])))
 			return false;
@@ -119,7 +119,7 @@ static bool check_map(struct loom_cpu_check *c, const struct loom_cpu_op *op)
 
 	s.iota_rank = o->rank;
 	for (__u32 i = 0; i < op->n_operands; i++) {
-		if (!same_dims(c, o, &o[i]))
+		if (!loom_cpu_same_dims(c, o, &o[i]))
 			return false;
 		if (i < op->n_inputs)
 			s.wide_arg[i] = loom_cpu_is_wide(o[i].dtype);
@@ -133,10 +133,10 @@ static bool check_copy(struct loom_cpu_check *c, const struct loom_cpu_op *op)
 {
 	const struct loom_cpu_operand *o = loom_cpu_operands(op);
 
-	if (!counts(c, op, op->n_inputs, op->n_inputs) || !no_program(c, op))
+	if (!loom_cpu_operand_counts(c, op, op->n_inputs, op->n_inputs) || !loom_cpu_no_program(c, op))
 		return false;
 	for (__u32 i = 0; i < op->n_inputs; i++)
-		if (!same_dims(c, &o[i], &o[op->n_inputs + i]) || !same_type(c, &o[i], &o[op->n_inputs + i]))
+		if (!loom_cpu_same_dims(c, &o[i], &o[op->n_inputs + i]) || !loom_cpu_same_type(c, &o[i], &o[op->n_inputs + i]))
 			return false;
 	return true;
 }
@@ -146,7 +146,7 @@ static bool check_reduce(struct loom_cpu_check *c, const struct loom_cpu_op *op)
 	const struct loom_cpu_reduce *p = loom_cpu_params(op);
 	const struct loom_cpu_operand *in = loom_cpu_operands(op), *out = in + op->n_inputs;
 
-	if (!all_zero(c, &p->rsvd, sizeof(p->rsvd)) || !check_combining(c, op, p->combiner, p->count, true))
+	if (!loom_cpu_all_zero(c, &p->rsvd, sizeof(p->rsvd)) || !check_combining(c, op, p->combiner, p->count, true))
 		return false;
 	if (!p->dims || p->dims >> in->rank)
 		return loom_cpu_bad(c, "reduced dimensions are none, or not the operand's", p->dims);
@@ -177,7 +177,7 @@ static bool check_pad(struct loom_cpu_check *c, const __s32 *v, __u32 rank)
 /* The first rank of max fields of 4 bytes are in use. */
 static bool check_tail(struct loom_cpu_check *c, const void *v, __u32 rank, __u32 max)
 {
-	return all_zero(c, (const __u8 *)v + 4 * rank, 4 * (max - rank));
+	return loom_cpu_all_zero(c, (const __u8 *)v + 4 * rank, 4 * (max - rank));
 }
 
 static bool check_window(struct loom_cpu_check *c, const struct loom_cpu_op *op)
@@ -186,7 +186,7 @@ static bool check_window(struct loom_cpu_check *c, const struct loom_cpu_op *op)
 	const struct loom_cpu_operand *in = loom_cpu_operands(op), *out = in + op->n_inputs;
 	const __u32 rank = in->rank;
 
-	if (!all_zero(c, p->rsvd, sizeof(p->rsvd)) || !check_combining(c, op, p->combiner, p->count, true))
+	if (!loom_cpu_all_zero(c, p->rsvd, sizeof(p->rsvd)) || !check_combining(c, op, p->combiner, p->count, true))
 		return false;
 	if (out->rank != rank)
 		return loom_cpu_bad(c, "operands' ranks differ", out->rank);
@@ -202,11 +202,11 @@ static bool check_scan(struct loom_cpu_check *c, const struct loom_cpu_op *op)
 	const struct loom_cpu_scan *p = loom_cpu_params(op);
 	const struct loom_cpu_operand *in = loom_cpu_operands(op);
 
-	if (!all_zero(c, &p->rsvd, sizeof(p->rsvd)) || !check_combining(c, op, p->combiner, p->count, false))
+	if (!loom_cpu_all_zero(c, &p->rsvd, sizeof(p->rsvd)) || !check_combining(c, op, p->combiner, p->count, false))
 		return false;
 	if (p->dim >= in->rank)
 		return loom_cpu_bad(c, "dimension is not the operand's", p->dim);
-	return same_dims(c, in, in + op->n_inputs);
+	return loom_cpu_same_dims(c, in, in + op->n_inputs);
 }
 
 /* The places that n_index indices can reach from an operand's box. */
@@ -220,21 +220,22 @@ static bool check_places(struct loom_cpu_check *c, const struct loom_cpu_operand
 		fits = fits && loom_cpu_extend(&x, (__u64)limit[j] + 1, stride[j]);
 	if (!fits)
 		return loom_cpu_bad(c, "operand's extent overflows", o->offset);
-	return loom_cpu_check_extent(c, o, &x);
+	return loom_cpu_all_zero(c, stride + n_index, 8 * (8 - n_index)) && loom_cpu_check_extent(c, o, &x);
 }
 
-static bool check_indices(struct loom_cpu_check *c, const struct loom_cpu_operand *o, __u32 n_index,
-			  const __u32 *limit, const __s64 *stride)
+/* Index arrays x, of the dims of o. */
+static bool check_indices(struct loom_cpu_check *c, const struct loom_cpu_operand *o, const struct loom_cpu_operand *x,
+			  __u32 n_index, const __u32 *limit)
 {
 	for (__u32 j = 0; j < n_index; j++) {
-		const __u32 form = loom_cpu_form(o[1 + j].dtype);
+		const __u32 form = loom_cpu_form(x[j].dtype);
 
 		if (form != LOOM_CPU_FORM_I32 && form != LOOM_CPU_FORM_I64)
-			return loom_cpu_bad(c, "index array is not of an integer type", o[1 + j].dtype);
-		if (!same_dims(c, o, &o[1 + j]))
+			return loom_cpu_bad(c, "index array is not of an integer type", x[j].dtype);
+		if (!loom_cpu_same_dims(c, o, &x[j]))
 			return false;
 	}
-	return check_tail(c, limit, n_index, 8) && all_zero(c, stride + n_index, 8 * (8 - n_index));
+	return check_tail(c, limit, n_index, 8);
 }
 
 static bool check_n_index(struct loom_cpu_check *c, __u32 n)
@@ -249,23 +250,38 @@ static bool check_gather(struct loom_cpu_check *c, const struct loom_cpu_op *op)
 	const struct loom_cpu_gather *p = loom_cpu_params(op);
 	const struct loom_cpu_operand *o = loom_cpu_operands(op), *out = o + op->n_inputs;
 
-	return all_zero(c, &p->rsvd, sizeof(p->rsvd)) && check_n_index(c, p->n_index) &&
-	       counts(c, op, 1 + p->n_index, 1) && no_program(c, op) && same_dims(c, o, out) &&
-	       same_type(c, o, out) && check_indices(c, o, p->n_index, p->limit, p->stride) &&
+	return loom_cpu_all_zero(c, &p->rsvd, sizeof(p->rsvd)) && check_n_index(c, p->n_index) &&
+	       loom_cpu_operand_counts(c, op, 1 + p->n_index, 1) && loom_cpu_no_program(c, op) && loom_cpu_same_dims(c, o, out) &&
+	       loom_cpu_same_type(c, o, out) && check_indices(c, o, o + 1, p->n_index, p->limit) &&
 	       check_places(c, o, p->n_index, p->limit, p->stride);
+}
+
+/* Array m of updates, and the one that it updates. */
+static bool check_scattered(struct loom_cpu_check *c, const struct loom_cpu_op *op, __u32 m)
+{
+	const struct loom_cpu_scatter *p = loom_cpu_params(op);
+	const struct loom_cpu_operand *in = loom_cpu_operands(op), *out = in + op->n_inputs;
+
+	return loom_cpu_same_dims(c, in, &in[m]) && loom_cpu_same_dims(c, in, &out[m]) &&
+	       same_form(c, &in[m], &out[m]) && check_places(c, &out[m], p->n_index, p->limit, p->stride[m]) &&
+	       loom_cpu_check_rights(c, &out[m], LOOM_RIGHT_READ | LOOM_RIGHT_WRITE);
 }
 
 static bool check_scatter(struct loom_cpu_check *c, const struct loom_cpu_op *op)
 {
 	const struct loom_cpu_scatter *p = loom_cpu_params(op);
-	const struct loom_cpu_operand *o = loom_cpu_operands(op), *out = o + op->n_inputs;
+	const struct loom_cpu_operand *o = loom_cpu_operands(op);
 
 	if (p->flags & ~LOOM_CPU_SCATTER_CLAMP)
 		return loom_cpu_bad(c, "unknown flag", p->flags);
-	return check_n_index(c, p->n_index) && counts(c, op, 1 + p->n_index, 1) && same_dims(c, o, out) &&
-	       same_form(c, o, out) && check_indices(c, o, p->n_index, p->limit, p->stride) &&
-	       check_places(c, out, p->n_index, p->limit, p->stride) &&
-	       loom_cpu_check_rights(c, out, LOOM_RIGHT_READ | LOOM_RIGHT_WRITE) && check_region(c, op, o, 1);
+	if (!loom_cpu_all_zero(c, p->rsvd, sizeof(p->rsvd)) || !check_n_index(c, p->n_index) ||
+	    !check_count(c, p->count) || !loom_cpu_operand_counts(c, op, p->count + p->n_index, p->count))
+		return false;
+	for (__u32 m = 0; m < LOOM_CPU_MAX_COUNT; m++)
+		if (m < p->count ? !check_scattered(c, op, m) :
+				   !loom_cpu_all_zero(c, p->stride[m], sizeof(p->stride[m])))
+			return false;
+	return check_indices(c, o, o + p->count, p->n_index, p->limit) && check_region(c, op, o, p->count);
 }
 
 static bool check_workspace(struct loom_cpu_check *c, const struct loom_cpu_operand *w, __u32 n)
@@ -289,11 +305,11 @@ static bool check_sort(struct loom_cpu_check *c, const struct loom_cpu_op *op)
 	const struct loom_cpu_sort *p = loom_cpu_params(op);
 	const struct loom_cpu_operand *o = loom_cpu_operands(op), *out = o + op->n_inputs;
 
-	if (!all_zero(c, p->rsvd, sizeof(p->rsvd)) || !check_count(c, p->count) ||
-	    !counts(c, op, p->count, p->count + 1))
+	if (!loom_cpu_all_zero(c, p->rsvd, sizeof(p->rsvd)) || !check_count(c, p->count) ||
+	    !loom_cpu_operand_counts(c, op, p->count, p->count + 1))
 		return false;
 	for (__u32 i = 0; i < p->count; i++)
-		if (!same_dims(c, o, &o[i]) || !same_dims(c, o, &out[i]) || !same_type(c, &o[i], &out[i]))
+		if (!loom_cpu_same_dims(c, o, &o[i]) || !loom_cpu_same_dims(c, o, &out[i]) || !loom_cpu_same_type(c, &o[i], &out[i]))
 			return false;
 	if (p->dim >= o->rank)
 		return loom_cpu_bad(c, "dimension is not the operand's", p->dim);
@@ -324,11 +340,11 @@ static bool check_select_scatter(struct loom_cpu_check *c, const struct loom_cpu
 	const struct loom_cpu_operand *o = loom_cpu_operands(op);
 	const __u32 rank = o->rank;
 
-	if (!all_zero(c, &p->rsvd, sizeof(p->rsvd)) || !counts(c, op, 3, 1) || !same_dims(c, o, &o[3]))
+	if (!loom_cpu_all_zero(c, &p->rsvd, sizeof(p->rsvd)) || !loom_cpu_operand_counts(c, op, 3, 1) || !loom_cpu_same_dims(c, o, &o[3]))
 		return false;
 	if (o[1].rank != rank || o[2].rank)
 		return loom_cpu_bad(c, "operands' ranks differ", o[1].rank);
-	return same_type(c, o, &o[1]) && same_type(c, o, &o[2]) && same_type(c, o, &o[3]) &&
+	return loom_cpu_same_type(c, o, &o[1]) && loom_cpu_same_type(c, o, &o[2]) && loom_cpu_same_type(c, o, &o[3]) &&
 	       check_extent_param(c, p->size, rank) && check_extent_param(c, p->stride, rank) &&
 	       check_pad(c, p->pad, rank) && check_tail(c, p->size, rank, 8) && check_tail(c, p->stride, rank, 8) &&
 	       check_tail(c, p->pad, rank, 8) &&
@@ -340,7 +356,7 @@ static bool check_product(struct loom_cpu_check *c, const struct loom_cpu_op *op
 {
 	const struct loom_cpu_operand *o = loom_cpu_operands(op);
 
-	return counts(c, op, 2, 1) && no_program(c, op) && same_dims(c, &o[2], &o[0]) && same_dims(c, &o[2], &o[1]) &&
+	return loom_cpu_operand_counts(c, op, 2, 1) && loom_cpu_no_program(c, op) && loom_cpu_same_dims(c, &o[2], &o[0]) && loom_cpu_same_dims(c, &o[2], &o[1]) &&
 	       same_form(c, &o[2], &o[0]) && same_form(c, &o[2], &o[1]);
 }
 
@@ -362,15 +378,15 @@ static bool check_dot(struct loom_cpu_check *c, const struct loom_cpu_op *op)
 	const struct loom_cpu_dot *p = loom_cpu_params(op);
 	const struct loom_cpu_operand *o = loom_cpu_operands(op);
 
-	if (!check_product(c, op) || !all_zero(c, &p->rsvd, sizeof(p->rsvd)))
+	if (!check_product(c, op) || !loom_cpu_all_zero(c, &p->rsvd, sizeof(p->rsvd)))
 		return false;
 	if (!p->n_dims || p->n_dims > 8)
 		return loom_cpu_bad(c, "number of contracted dimensions is not 1 to 8", p->n_dims);
 	for (__u32 d = 0; d < p->n_dims; d++)
 		if (!p->dims[d])
 			return loom_cpu_bad(c, "contracted dimension is 0", d);
-	return check_tail(c, p->dims, p->n_dims, 8) && all_zero(c, p->left + p->n_dims, 8 * (8 - p->n_dims)) &&
-	       all_zero(c, p->right + p->n_dims, 8 * (8 - p->n_dims)) &&
+	return check_tail(c, p->dims, p->n_dims, 8) && loom_cpu_all_zero(c, p->left + p->n_dims, 8 * (8 - p->n_dims)) &&
+	       loom_cpu_all_zero(c, p->right + p->n_dims, 8 * (8 - p->n_dims)) &&
 	       check_reach(c, &o[0], p->dims, p->left, p->n_dims, 1, 0) &&
 	       check_reach(c, &o[1], p->dims, p->right, p->n_dims, 1, 0);
 }
@@ -382,7 +398,7 @@ static bool check_conv_tails(struct loom_cpu_check *c, const struct loom_cpu_con
 	return check_tail(c, p->dim, n, 4) && check_tail(c, p->size, n, 4) && check_tail(c, p->window, n, 4) &&
 	       check_tail(c, p->stride, n, 4) && check_tail(c, p->dilation, n, 4) &&
 	       check_tail(c, p->in_dilation, n, 4) && check_tail(c, p->pad, n, 4) &&
-	       all_zero(c, p->left + n, 8 * (4 - n)) && all_zero(c, p->right + n, 8 * (4 - n));
+	       loom_cpu_all_zero(c, p->left + n, 8 * (4 - n)) && loom_cpu_all_zero(c, p->right + n, 8 * (4 - n));
 }
 
 static bool check_conv(struct loom_cpu_check *c, const struct loom_cpu_op *op)
@@ -421,8 +437,9 @@ static const struct loom_cpu_structure_info infos[LOOM_NUM_CPU_STRUCTURES] = {
 	[LOOM_CPU_DOT] = RUN(sizeof(struct loom_cpu_dot), check_dot),
 	[LOOM_CPU_CONV] = RUN(sizeof(struct loom_cpu_conv), check_conv),
 	[LOOM_CPU_FFT] = NOT_RUN(FFT),
-	[LOOM_CPU_CHOLESKY] = NOT_RUN(CHOLESKY),
-	[LOOM_CPU_TRIANGULAR_SOLVE] = NOT_RUN(TRIANGULAR_SOLVE),
+	[LOOM_CPU_CHOLESKY] = RUN(0, loom_cpu_check_cholesky),
+	[LOOM_CPU_TRIANGULAR_SOLVE] =
+		RUN(sizeof(struct loom_cpu_triangular_solve), loom_cpu_check_triangular_solve),
 	[LOOM_CPU_TEXT] = NOT_RUN(TEXT),
 };
 

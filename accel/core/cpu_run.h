@@ -49,6 +49,7 @@ struct loom_cpu_scratch {
 	union loom_cpu_reg partial[16][LOOM_CPU_MAX_COUNT];
 	union loom_cpu_reg init[LOOM_CPU_MAX_COUNT];
 	__s64 at[LOOM_CPU_LANES], best[LOOM_CPU_LANES]; /* places in an operand, in bytes */
+	__s64 where[LOOM_CPU_MAX_COUNT][LOOM_CPU_LANES];
 	__u32 valid[LOOM_CPU_LANES], found[LOOM_CPU_LANES];
 	__u32 lo[LOOM_CPU_LANES], hi[LOOM_CPU_LANES], left[LOOM_CPU_LANES], right[LOOM_CPU_LANES];
 	struct loom_cpu_piece piece[LOOM_CPU_LANES];
@@ -72,7 +73,8 @@ struct loom_cpu_run {
 typedef bool loom_cpu_quantum(struct loom_cpu_run *r);
 
 loom_cpu_quantum loom_cpu_map, loom_cpu_copy, loom_cpu_reduce, loom_cpu_window, loom_cpu_scan, loom_cpu_gather,
-	loom_cpu_scatter, loom_cpu_sort, loom_cpu_select_scatter, loom_cpu_dot, loom_cpu_conv;
+	loom_cpu_scatter, loom_cpu_sort, loom_cpu_select_scatter, loom_cpu_dot, loom_cpu_conv, loom_cpu_cholesky,
+	loom_cpu_triangular_solve;
 
 /* ---- cpu_walk.c: which elements -------------------------------------------------------------------------- */
 
@@ -103,12 +105,17 @@ __u8 *loom_cpu_base(const struct loom_cpu_run *r, const struct loom_cpu_operand 
 
 /* ---- cpu_index.c: updates at places that may coincide ------------------------------------------------------ */
 
-/*
- * Combines updates, lane after lane, into the output's elements at s->at[], where s->valid[]; both and the updates are
- * used up. dtype is theirs.
- */
-void loom_cpu_update_at(struct loom_cpu_run *r, const struct loom_cpu_scalar_op *ops, __u32 n_ops, __u32 dtype,
-			union loom_cpu_reg *updates, __u32 chunk);
+/* What is to be combined into count outputs, and by what. */
+struct loom_cpu_updates {
+	const struct loom_cpu_scalar_op *ops;
+	__u32 n_ops, count;
+	const struct loom_cpu_operand *o; /* the updates' types */
+	union loom_cpu_reg *v;
+	__s64 (*at)[LOOM_CPU_LANES]; /* places in each output */
+};
+
+/* Combines updates, lane after lane, where s->valid[]; values and places are used up. */
+void loom_cpu_update_at(struct loom_cpu_run *r, const struct loom_cpu_updates *u, __u32 chunk);
 
 /* ---- cpu_program.c: scalar programs ---------------------------------------------------------------------- */
 

@@ -58,12 +58,17 @@ static void put_source(struct loom_cpu_run *r, __u32 lanes)
 {
 	const struct loom_cpu_select_scatter *p = r->params;
 	const struct loom_cpu_operand *source = &r->in[1];
+	const struct loom_cpu_updates u = { loom_cpu_scalars(r->op) + p->n_select,
+					    r->op->n_scalar_ops - p->n_select,
+					    1,
+					    source,
+					    r->s->init,
+					    r->s->where };
 
-	memcpy(r->s->at, r->s->best, sizeof(r->s->at));
+	memcpy(r->s->where[0], r->s->best, sizeof(r->s->best));
 	memcpy(r->s->valid, r->s->found, sizeof(r->s->valid));
 	loom_cpu_load(r, source, 0, &r->s->init[0]);
-	loom_cpu_update_at(r, loom_cpu_scalars(r->op) + p->n_select, r->op->n_scalar_ops - p->n_select, source->dtype,
-			   &r->s->init[0], lanes);
+	loom_cpu_update_at(r, &u, lanes);
 }
 
 bool loom_cpu_select_scatter(struct loom_cpu_run *r)

@@ -14,6 +14,8 @@ static loom_cpu_quantum *const quanta_of[LOOM_NUM_CPU_STRUCTURES] = {
 	[LOOM_CPU_SCAN] = loom_cpu_scan,
 	[LOOM_CPU_DOT] = loom_cpu_dot,
 	[LOOM_CPU_CONV] = loom_cpu_conv,
+	[LOOM_CPU_CHOLESKY] = loom_cpu_cholesky,
+	[LOOM_CPU_TRIANGULAR_SOLVE] = loom_cpu_triangular_solve,
 };
 
 void loom_cpu_open(const void *code, __u64 bytes, const struct loom_cpu_slot *slots, __u32 n_slots,

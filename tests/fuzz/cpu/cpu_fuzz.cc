@@ -120,23 +120,59 @@ void any_extents(input &in, uint32_t (&v)[N], size_t n, uint32_t max) {
     v[i] = 1 + in.below(max);
 }
 
-void make_indexed(input &in, operation &m, bool scatter) {
+void make_gather(input &in, operation &m) {
   const dims n = small_dims(in);
   const uint32_t type = any_type(in), count = 1 + in.below(2);
   m.in = {any_operand(in, read_only, type, n)};
   for (uint32_t j = 0; j < count; j++)
     m.in.push_back(any_operand(in, read_only, LOOM_I32 + in.below(7), n));
-  m.out = {any_operand(in, scatter ? both : write_only, type, n)};
-  loom_cpu_scatter p{};
+  m.out = {any_operand(in, write_only, type, n)};
+  loom_cpu_gather p{};
   p.n_index = count;
-  p.flags = scatter ? in.below(2) : 0;
   for (uint32_t j = 0; j < count; j++) {
     p.limit[j] = in.below(30);
     p.stride[j] = int8_t(in.below(256));
   }
   m.set(p);
-  if (scatter)
-    region(in, m, 1);
+}
+
+void make_scatter(input &in, operation &m) {
+  const dims n = small_dims(in);
+  loom_cpu_scatter p{};
+  p.n_index = 1 + in.below(2);
+  p.flags = in.below(2);
+  p.count = uint8_t(1 + in.below(3));
+  for (uint32_t i = 0; i < p.count; i++)
+    m.in.push_back(any_operand(in, read_only, any_type(in), n));
+  for (uint32_t i = 0; i < p.count; i++)
+    m.out.push_back(any_operand(in, both, same_form(in, m.in[i].dtype), n));
+  for (uint32_t j = 0; j < p.n_index; j++) {
+    m.in.push_back(any_operand(in, read_only, LOOM_I32 + in.below(7), n));
+    p.limit[j] = in.below(30);
+    for (uint32_t i = 0; i < p.count; i++)
+      p.stride[i][j] = int8_t(in.below(256));
+  }
+  m.set(p);
+  region(in, m, p.count);
+}
+
+void make_linear(input &in, operation &m) {
+  const bool solve = m.structure == LOOM_CPU_TRIANGULAR_SOLVE;
+  const uint32_t parts = 1 + in.below(2);
+  const uint32_t type = parts == 1 && in.below(2) ? LOOM_F64 : LOOM_F32;
+  const uint32_t n = 1 + in.below(in.below(4) ? 4 : 18);
+  dims a(in.below(2), 1 + in.below(3)), b = a;
+  a.insert(a.end(), {n, n});
+  b.insert(b.end(), {n, 1 + in.below(5)});
+  for (uint32_t i = 0; i < parts; i++)
+    m.in.push_back(any_operand(in, read_only, type, a));
+  for (uint32_t i = 0; i < parts && solve; i++)
+    m.in.push_back(any_operand(in, read_only, type, b));
+  for (uint32_t i = 0; i < parts; i++)
+    m.out.push_back(any_operand(in, both, type, solve ? b : a));
+  m.imms.clear();
+  if (solve)
+    m.set(loom_cpu_triangular_solve{in.below(parts * 2), 0});
 }
 
 void make_sort(input &in, operation &m) {
@@ -272,7 +308,7 @@ void make_map(input &in, operation &m) {
 
 operation any_operation(input &in) {
   operation m;
-  m.structure = uint16_t(1 + in.below(11));
+  m.structure = uint16_t(1 + in.below(14));
   m.imms = {in.take<uint64_t>(), in.take<uint64_t>()};
   switch (m.structure) {
   case LOOM_CPU_REDUCE:
@@ -285,8 +321,14 @@ operation any_operation(input &in) {
     make_select(in, m);
     break;
   case LOOM_CPU_GATHER:
+    make_gather(in, m);
+    break;
   case LOOM_CPU_SCATTER:
-    make_indexed(in, m, m.structure == LOOM_CPU_SCATTER);
+    make_scatter(in, m);
+    break;
+  case LOOM_CPU_CHOLESKY:
+  case LOOM_CPU_TRIANGULAR_SOLVE:
+    make_linear(in, m);
     break;
   case LOOM_CPU_SORT:
     make_sort(in, m);

@@ -301,7 +301,7 @@ void check_scatter(const record &r) {
             operand(index, LOOM_I32, {k, b}, {4, 0})};
   t.m.out = {operand(table, r.type, {k, b}, {0, s})};
   t.m.ops = binary(scalar_of(r.type, 0));
-  t.m.set(loom_cpu_scatter{1, 0, {rows - 1}, {s * b}});
+  t.m.set(loom_cpu_scatter{1, 0, 1, {}, {rows - 1}, {{s * b}}});
   t.expect(table, 3);
 }
 

@@ -145,7 +145,60 @@ void make_scatter(world &w) {
   m.out = {
       operand(w.slot_of(random_floats(30, 10)), LOOM_F32, {100, 3}, {0, 4})};
   m.ops = binary(LOOM_UOP_FADD);
-  m.set(loom_cpu_scatter{1, 0, {9}, {12}});
+  m.set(loom_cpu_scatter{1, 0, 1, {}, {9}, {{12}}});
+  w.add(m);
+}
+
+// The greatest value of each place, and where it came from: f32 and i64.
+void make_scatter_of_two(world &w) {
+  operation m;
+  m.structure = LOOM_CPU_SCATTER;
+  m.in = {dense(w.slot_of(random_floats(300, 28)), LOOM_F32, {100, 3}),
+          operand(w.slot_of(counted<int64_t>(100)), LOOM_I64, {100, 3}, {8, 0}),
+          operand(w.slot_of(random_ints(100, -2, 11, 29)), LOOM_I32, {100, 3},
+                  {4, 0})};
+  m.out = {operand(w.slot_of(std::vector<float>(30, -9)), LOOM_F32, {100, 3},
+                   {0, 4}),
+           operand(w.slot_of(std::vector<int64_t>(30, -1)), LOOM_I64, {100, 3},
+                   {0, 80})};
+  m.ops = {load(0, 0),
+           load(1, 1),
+           load(2, 2),
+           load(3, 3),
+           uop(LOOM_UOP_FLT, 4, 0, 2),
+           uop(LOOM_UOP_SELECT, 5, 4, 2, 0),
+           uop(LOOM_CPU_SELECT64, 6, 4, 3, 1),
+           store(0, 5),
+           store(1, 6)};
+  m.set(loom_cpu_scatter{1, 0, 2, {}, {9}, {{12}, {8}}});
+  w.add(m);
+}
+
+void make_cholesky(world &w) {
+  const uint32_t n = 37;
+  auto a = random_floats(3 * n * n, 30);
+  for (uint32_t i = 0; i < 3 * n; i++)
+    a[i / n * n * n + i % n * (n + 1)] += i / n == 1 ? 0 : 80; // one has none
+  operation m;
+  m.structure = LOOM_CPU_CHOLESKY;
+  m.in = {dense(w.slot_of(a), LOOM_F32, {3, n, n})};
+  m.out = {dense(w.slot(3 * n * n * 4), LOOM_F32, {3, n, n})};
+  w.add(m);
+}
+
+void make_solve(world &w) {
+  const uint32_t n = 34, k = 5;
+  operation m;
+  m.structure = LOOM_CPU_TRIANGULAR_SOLVE;
+  for (uint32_t part = 0; part < 2; part++)
+    m.in.push_back(dense(w.slot_of(random_floats(20 * n * n, 31 + part)),
+                         LOOM_F32, {20, n, n}));
+  for (uint32_t part = 0; part < 2; part++)
+    m.in.push_back(dense(w.slot_of(random_floats(20 * n * k, 33 + part)),
+                         LOOM_F32, {20, n, k}));
+  for (uint32_t part = 0; part < 2; part++)
+    m.out.push_back(dense(w.slot(20 * n * k * 4), LOOM_F32, {20, n, k}));
+  m.set(loom_cpu_triangular_solve{LOOM_CPU_SOLVE_CONJUGATE, 0});
   w.add(m);
 }
 
@@ -224,6 +277,9 @@ const std::vector<std::pair<const char *, maker>> structures = {
     {"scan", make_scan},
     {"dot", make_dot},
     {"conv", make_conv},
+    {"scatter of two", make_scatter_of_two},
+    {"cholesky", make_cholesky},
+    {"triangular_solve", make_solve},
 };
 
 TEST(cpu_steps, every_quantum_gives_the_same_bits) {
@@ -342,6 +398,25 @@ TEST(cpu_structures, scatter_in_order) {
     }
     EXPECT_EQ(w.get<float>(2), want);
   }
+}
+
+TEST(cpu_structures, scatter_of_two_arrays) {
+  world w;
+  make_scatter_of_two(w);
+  auto best = w.get<float>(3);
+  auto where = w.get<int64_t>(4);
+  const auto values = w.get<float>(0);
+  const auto index = w.get<int32_t>(2);
+  ASSERT_NE(w.run(), 0u) << w.error.what;
+  for (int i = 0; i < 300; i++) {
+    const int row = index[i / 3], column = i % 3;
+    if (row < 0 || row > 9 || !(best[row * 3 + column] < values[i]))
+      continue;
+    best[row * 3 + column] = values[i];
+    where[column * 10 + row] = i / 3;
+  }
+  EXPECT_EQ(w.get<float>(3), best);
+  EXPECT_EQ(w.get<int64_t>(4), where);
 }
 
 TEST(cpu_structures, sort_is_stable) {

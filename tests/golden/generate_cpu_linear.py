@@ -1,0 +1,204 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""Writes cpu_linear.txt: CHOLESKY and TRIANGULAR_SOLVE of the CPU engine, in the order of operations that loom_cpu_ops.h
+states, by exact arithmetic and one rounding a step; numpy's own factors and solutions must be close.
+
+cholesky TYPE PARTS BATCH N UPPER | A's parts | L's, or U's; solve TYPE PARTS BATCH N M LEFT LOWER TRANSPOSE UNIT | A's
+parts | B's | X's. Parts are real, or real and imaginary; lists of elements' bits with a bar before each. The attributes
+are StableHLO's; TRANSPOSE is 0, 1 or, for the adjoint, 2. What must not be read is a NaN. Needs numpy and ml_dtypes:
+python3 generate_cpu_linear.py [--check]
+"""
+
+from __future__ import annotations
+
+import itertools
+import random
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from bits import put
+from generate_cpu import encode
+from generate_mxu import add_product
+
+HERE = Path(__file__).parent
+Parts = list[float]  # real, or real and imaginary
+
+
+def fused(acc: float, p: float, q: float, dtype: str) -> float:
+    """acc + p q as DOT takes it."""
+    if not np.isfinite([acc, p, q]).all():
+        return float("nan")  # the vectors have no infinities
+    if dtype == "f64":
+        return float(np.float64(acc) + np.float64(p) * np.float64(q))
+    return float(add_product(acc, p, q, "f32"))
+
+
+def less_product(acc: Parts, p: Parts, q: Parts, dtype: str) -> Parts:
+    """acc - p q"""
+    re = fused(acc[0], -p[0], q[0], dtype)
+    if len(acc) == 1:
+        return [re]
+    re = fused(re, p[1], q[1], dtype)
+    im = fused(fused(acc[1], -p[0], q[1], dtype), -p[1], q[0], dtype)
+    return [re, im]
+
+
+def rounded(v: float | np.floating, dtype: str) -> float:
+    return float(np.float64(v) if dtype == "f64" else np.float32(v))
+
+
+def quotient(y: Parts, a: Parts, dtype: str) -> Parts:
+    if len(y) == 1:
+        return [rounded((np.float64 if dtype == "f64" else np.float32)(y[0]) / a[0], dtype)]
+    size = np.float64(a[0] * a[0] + a[1] * a[1])
+    return [rounded((y[0] * a[0] + y[1] * a[1]) / size, dtype), rounded((y[1] * a[0] - y[0] * a[1]) / size, dtype)]
+
+
+def conj(p: Parts) -> Parts:
+    return [p[0], *(-v for v in p[1:])]
+
+
+Matrix = list[list[Parts]]
+
+
+def cholesky(a: Matrix, dtype: str) -> Matrix:
+    n, parts = len(a), len(a[0][0])
+    out = [[[0.0] * parts for _ in range(n)] for _ in range(n)]
+    for j in range(n):
+        d = a[j][j][0]
+        for k, part in itertools.product(range(j), range(parts)):
+            d = fused(d, -out[j][k][part], out[j][k][part], dtype)
+        if not d > 0:
+            nan = [[[float("nan") if c <= r else 0.0] * parts for c in range(n)] for r in range(n)]
+            return nan
+        root = rounded(np.sqrt(np.float64(d)), dtype)
+        out[j][j] = [root, *[0.0] * (parts - 1)]
+        for i in range(j + 1, n):
+            acc = a[i][j]
+            for k in range(j):
+                acc = less_product(acc, conj(out[j][k]), out[i][k], dtype)
+            out[i][j] = [quotient([v], [root], dtype)[0] for v in acc]
+    return out
+
+
+def solve(t: Matrix, b: Matrix, lower: bool, unit: bool, dtype: str) -> Matrix:
+    """T X = B"""
+    n = len(t)
+    x: Matrix = [[] for _ in range(n)]
+    order = range(n) if lower else range(n - 1, -1, -1)
+    for i in order:
+        for column in b[i]:
+            acc = column
+            for k in order:
+                if k == i:
+                    break
+                acc = less_product(acc, t[i][k], x[k][len(x[i])], dtype)
+            x[i].append(acc if unit else quotient(acc, t[i][i], dtype))
+    return x
+
+
+def transposed(a: Matrix) -> Matrix:
+    return [list(row) for row in zip(*a, strict=True)]
+
+
+def number(rng: random.Random, parts: int, dtype: str, scale: float) -> Parts:
+    return [rounded(rng.uniform(-scale, scale), dtype) for _ in range(parts)]
+
+
+def values(a: Matrix) -> np.ndarray:
+    v = np.array(a, np.float64)
+    return v[..., 0] + 1j * v[..., 1] if v.shape[-1] == 2 else v[..., 0]
+
+
+def near(got: np.ndarray, want: np.ndarray, dtype: str) -> None:
+    assert np.abs(got - want).max() <= (1e-12 if dtype == "f64" else 2e-5) * max(1, np.abs(want).max())
+
+
+def lists(batch: list[Matrix], dtype: str) -> str:
+    text = ""
+    for part in range(len(batch[0][0][0])):
+        text += " | " + " ".join(f"{encode(v[part], dtype):x}" for m in batch for row in m for v in row)
+    return text
+
+
+NAN = float("nan")
+
+
+def one_cholesky(rng: random.Random, n: int, parts: int, dtype: str, upper: bool, bad: bool) -> tuple[Matrix, Matrix]:
+    g = np.array([[number(rng, parts, dtype, 1) for _ in range(n)] for _ in range(n)])
+    c = values(g.tolist())
+    h = c @ c.conj().T + np.eye(n) * (0.5 if not bad else -n)
+    a = [[[rounded(v, dtype) for v in ((h[i, j].real, h[i, j].imag) if parts == 2 else (h[i, j],))] for j in range(n)]
+         for i in range(n)]
+    if bad and n > 3:  # the first columns have a factor
+        for i in range(3):
+            a[i][i] = [1e4, *[0.0] * (parts - 1)]
+    for i, j in itertools.combinations(range(n), 2):
+        (a[j] if upper else a[i])[i if upper else j] = [NAN] * parts
+    factor = transposed(cholesky(transposed(a), dtype)) if upper else cholesky(a, dtype)
+    if not bad:
+        f = values(factor)
+        near(f.conj().T @ f if upper else f @ f.conj().T, h, dtype)
+        near(f.conj().T if upper else f, np.linalg.cholesky(h), dtype)
+    return a, factor
+
+
+def choleskys(rng: random.Random) -> list[str]:
+    lines = []
+    for (dtype, parts), n, upper in itertools.product((("f32", 1), ("f64", 1), ("f32", 2)), (1, 5, 34), (False, True)):
+        batch = [one_cholesky(rng, n, parts, dtype, upper, bad) for bad in ((False,) if n > 20 else (False, True, False))]
+        lines.append(f"cholesky {dtype} {parts} {len(batch)} {n} {int(upper)}" + lists([a for a, _ in batch], dtype) +
+                     lists([f for _, f in batch], dtype))
+    return lines
+
+
+def one_solve(rng: random.Random, n: int, m: int, parts: int, dtype: str, left: bool, lower: bool, transpose: int,
+              unit: bool) -> tuple[Matrix, Matrix, Matrix]:
+    a = [[number(rng, parts, dtype, 1) for _ in range(n)] for _ in range(n)]
+    for i in range(n):
+        a[i][i] = [rounded(v + 3, dtype) for v in a[i][i]]
+    b = [[number(rng, parts, dtype, 2) for _ in range(m if left else n)] for _ in range(n if left else m)]
+    if unit:
+        a = [[[v * 0.25 for v in p] for p in row] for row in a]  # exact; else solutions grow
+    t = a if not transpose else transposed(a)
+    if transpose == 2:
+        t = [[conj(v) for v in row] for row in t]
+    is_lower = lower ^ (transpose != 0) ^ (not left)
+    x = solve(t if left else transposed(t), b if left else transposed(b), is_lower, unit, dtype)
+    x = x if left else transposed(x)
+    c = np.tril(values(a)) if lower else np.triu(values(a))
+    if unit:
+        np.fill_diagonal(c, 1)
+    c = c if not transpose else c.T if transpose == 1 else c.conj().T
+    near(values(x), np.linalg.solve(c, values(b)) if left else np.linalg.solve(c.T, values(b).T).T, dtype)
+    for i, j in itertools.product(range(n), range(n)):
+        if (i < j if lower else i > j) or (unit and i == j):
+            a[i][j] = [NAN] * parts
+    return a, b, x
+
+
+def solves(rng: random.Random) -> list[str]:
+    lines = []
+    kinds = [(dtype, parts, 4, 3, *flags) for dtype, parts in (("f32", 1), ("f32", 2))
+             for flags in itertools.product((True, False), (True, False), range(parts + 1), (False, True))]
+    kinds += [("f64", 1, 4, 3, *flags) for flags in itertools.product((True, False), (True, False), (0,), (False, True))]
+    kinds += [(dtype, parts, 35, 2, True, False, 1, False) for dtype, parts in (("f32", 1), ("f64", 1), ("f32", 2))]
+    kinds += [("f32", 1, 1, 1, True, True, 0, False), ("f32", 1, 17, 40, False, True, 0, False)]
+    for dtype, parts, n, m, left, lower, transpose, unit in kinds:
+        batch = [one_solve(rng, n, m, parts, dtype, left, lower, transpose, unit) for _ in range(2)]
+        lines.append(f"solve {dtype} {parts} 2 {n} {m} {int(left)} {int(lower)} {transpose} {int(unit)}" +
+                     "".join(lists([one[i] for one in batch], dtype) for i in range(3)))
+    return lines
+
+
+def main() -> int:
+    top = "# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception\n# Written by generate_cpu_linear.py; see there.\n"
+    rng = random.Random(15)
+    with np.errstate(all="ignore"):
+        lines = choleskys(rng) + solves(rng)
+    return put({HERE / "cpu_linear.txt": top + "\n".join(lines) + "\n"}, "generate_cpu_linear.py")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
