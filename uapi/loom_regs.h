@@ -194,7 +194,13 @@ struct loom_queue_report {
 	__u64 idle; /* nothing to do */
 };
 
-/* The report of a job: this header, then entries for as many instructions as fit. */
+/*
+ * The report of a job: this header, then entries for as many instructions as fit. A CPU segment's has its modelled
+ * cycles (loom_cpu_ops.h), in which all queues are idle, and an entry for each operation that ended: unit is its
+ * number, queue LOOM_REPORT_QUEUE_CPU.
+ */
+#define LOOM_REPORT_QUEUE_CPU 5u
+
 struct loom_report {
 	__u32 magic; /* LOOM_REPORT_MAGIC */
 	__u32 n_entries; /* struct loom_report_entry that follow */

@@ -95,6 +95,20 @@ void loom_cpu_begin(struct loom_cpu_cursor *c, void *scratch);
 /* Runs at most so many quanta; LOOM_CPU_DONE after the last one. The bits do not depend on quanta. */
 int loom_cpu_step(const struct loom_cpu_segment *seg, struct loom_cpu_cursor *c, __u32 quanta);
 
+/* The operation that a cursor is at; NULL after the last one. */
+const struct loom_cpu_op *loom_cpu_op_at(const struct loom_cpu_segment *seg, const struct loom_cpu_cursor *c);
+
+/* Modelled cycles of a cost. */
+__u64 loom_cpu_cycles(__u64 cost);
+
+/*
+ * Writes the report (struct loom_report) of a segment that got as far as its cursor. end says how it ended; its
+ * counters are filled in. bytes is at least the size of the header.
+ */
+struct loom_completion;
+void loom_cpu_report(const struct loom_cpu_segment *seg, const struct loom_cpu_cursor *c,
+		     const struct loom_completion *end, void *to, __u64 bytes);
+
 #ifdef __cplusplus
 }
 #endif

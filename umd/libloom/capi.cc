@@ -129,7 +129,7 @@ std::vector<loom::binding> bind_slots(const loom::program &p, const loom_job_des
 	std::vector<loom::binding> slots(p.view.n_slots);
 	for (uint32_t i = 0; i < desc.n_bindings; i++) {
 		const loom_binding &b = desc.bindings[i];
-		if (b.slot >= p.view.n_slots || p.view.slots[b.slot].kind != LOOM_SLOT_ARG)
+		if (b.slot >= p.view.n_slots || !loom::bound_by_caller(p.view.slots[b.slot]))
 			throw failure(-EINVAL,
 				      fmt::format("binding {}: slot {} is not an argument of the program", i, b.slot));
 		const auto &d = p.view.slots[b.slot];
@@ -148,7 +148,7 @@ std::vector<loom::binding> bind_slots(const loom::program &p, const loom_job_des
 		slots[b.slot] = {b.buffer->object, b.offset};
 	}
 	for (uint32_t i = 0; i < p.view.n_slots; i++)
-		if (p.view.slots[i].kind == LOOM_SLOT_ARG && !slots[i].memory)
+		if (loom::bound_by_caller(p.view.slots[i]) && !slots[i].memory)
 			throw failure(-EINVAL,
 				      fmt::format("slot {} ({}) is not bound", i, p.string(p.view.slots[i].name)));
 	return slots;
@@ -331,10 +331,6 @@ int loom_submit(loom_instance *instance, const loom_job_desc *desc, loom_event *
 		if (desc->entry >= p.view.n_entries)
 			throw failure(-EINVAL,
 				      fmt::format("entry point {}: the program has {}", desc->entry, p.view.n_entries));
-		if (p.view.entries[desc->entry].n_steps)
-			throw failure(-EOPNOTSUPP, fmt::format("entry point {} has a schedule of CPU operations, which "
-							       "this release does not run",
-							       p.string(p.view.entries[desc->entry].name)));
 		loom::job work;
 		work.entry = desc->entry;
 		work.slots = bind_slots(p, *desc);
@@ -361,7 +357,9 @@ int loom_event_wait(loom_event *event, int64_t timeout_ns, loom_result *result)
 const loom_report *loom_event_report(loom_event *event, uint32_t segment)
 {
 	const auto &reports = event->object->reports;
-	return segment < reports.size() ? reinterpret_cast<const loom_report *>(reports[segment].data()) : nullptr;
+	if (segment >= reports.size() || reports[segment].empty())
+		return nullptr;
+	return reinterpret_cast<const loom_report *>(reports[segment].data());
 }
 
 void loom_event_destroy(loom_event *event)

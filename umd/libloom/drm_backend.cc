@@ -178,6 +178,10 @@ public:
 		create.prog = static_cast<drm_program &>(*program).handle;
 		context->on->call(DRM_IOCTL_LOOM_INST_CREATE, &create, "creating an instance");
 		handle = create.inst;
+		hidden.resize(program->view.n_slots);
+		for (uint32_t i = 0; i < program->view.n_slots; i++)
+			if (program->view.slots[i].flags & LOOM_SLOT_HIDDEN)
+				hidden[i] = std::make_shared<drm_buffer>(context->on, program->view.slots[i].bytes);
 	}
 	~drm_instance() override
 	{
@@ -199,6 +203,7 @@ public:
 		return s;
 	}
 	std::shared_ptr<drm_context> context;
+	std::vector<std::shared_ptr<buffer>> hidden; // by slot
 	uint32_t handle = 0;
 };
 
@@ -238,7 +243,7 @@ std::shared_ptr<event> drm_instance::submit(job work)
 	for (uint32_t i = 0; i < v.n_slots; i++) {
 		if (v.slots[i].kind != LOOM_SLOT_ARG)
 			continue;
-		const binding &b = work.slots[i];
+		const binding b = hidden[i] ? binding{hidden[i], 0} : work.slots[i];
 		bindings.push_back({i, bos.add(*b.memory, v.slots[i].rights), b.offset, v.slots[i].bytes});
 		done->keep.push_back(b);
 	}
@@ -302,7 +307,8 @@ int drm_event::fence_status() const
 
 void drm_event::collect()
 {
-	const uint32_t segments = inst->program->view.entries[entry].n_segments;
+	const auto &v = inst->program->view;
+	const uint32_t segments = v.entries[entry].n_segments;
 	result.status = fence_status();
 	for (uint32_t s = 0; s < segments; s++) {
 		const uint8_t *at = report->data + s * report_bytes;
@@ -310,9 +316,7 @@ void drm_event::collect()
 		std::memcpy(&head, at, sizeof(head));
 		if (head.magic != LOOM_REPORT_MAGIC)
 			break;
-		accumulate(result, head);
-		reports.emplace_back(at, at + report_bytes);
-		result.segment = s;
+		accumulate(*this, v.segments[v.entries[entry].first_segment + s], s, {at, at + report_bytes});
 	}
 	if (!result.status)
 		return;
@@ -368,7 +372,7 @@ public:
 		drm_loom_stats s{};
 		drm_loom_dev_query query{DRM_LOOM_QUERY_STATS, sizeof(s), reinterpret_cast<uintptr_t>(&s)};
 		on->call(DRM_IOCTL_LOOM_DEV_QUERY, &query, "asking for counters");
-		return {s.jobs_completed + s.jobs_faulted, s.device_jobs, s.jobs_faulted, s.resets, s.cycles};
+		return {s.jobs_completed + s.jobs_faulted, s.device_jobs, s.jobs_faulted, s.resets, s.cycles, 0};
 	}
 
 private:

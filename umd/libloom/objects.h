@@ -42,6 +42,12 @@ public:
 	std::string describe_loc(uint32_t loc) const;
 };
 
+// Slots that are the business of whoever submits; HIDDEN ones are the backend's.
+inline bool bound_by_caller(const loom_prog_slot &s)
+{
+	return s.kind == LOOM_SLOT_ARG && !(s.flags & LOOM_SLOT_HIDDEN);
+}
+
 struct binding {
 	std::shared_ptr<buffer> memory;
 	uint64_t offset = 0;
@@ -53,12 +59,12 @@ public:
 	// True when done; fills result and reports once.
 	virtual bool wait(int64_t timeout_ns) = 0;
 	loom_result result{};
-	std::vector<std::vector<uint8_t>> reports; // one a segment that ran
+	std::vector<std::vector<uint8_t>> reports; // by segment: of its last run; empty if it did not run
 };
 
 struct job {
 	uint32_t entry = 0;
-	std::vector<binding> slots; // by slot number; null where the instance owns the slot
+	std::vector<binding> slots; // by slot number; null where the caller does not bind it
 	std::vector<std::shared_ptr<event>> waits;
 	uint64_t report_bytes = 0; // for each segment
 };
@@ -94,7 +100,9 @@ std::shared_ptr<program> load_program(device &on, const void *bytes, size_t size
 
 // Sentence for a failed segment.
 std::string describe_fault(const program &p, uint32_t entry, uint32_t segment, const loom_completion &end);
-// Adds a segment's report to the result.
-void accumulate(loom_result &result, const loom_report &report);
+// Adds the report of an entry point's segment to the event.
+void accumulate(event &done, const loom_prog_segment &segment, uint32_t index, std::vector<uint8_t> report);
+// The value of a condition of a schedule, in memory of its slot.
+bool condition(const loom_prog_view &v, uint32_t cond, const uint8_t *slot);
 
 } // namespace loom

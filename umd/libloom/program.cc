@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 #include <libdeflate.h>
 
+#include "loom_cpu_ops.h"
 #include "objects.h"
 
 namespace loom {
@@ -25,8 +26,12 @@ uint32_t meta_crc(const program &p)
 	return libdeflate_crc32(crc, head + sizeof(blank), p.view.header->meta_bytes - sizeof(blank));
 }
 
-[[noreturn]] void refuse(const std::string &what, const loom_prog_error &e)
+[[noreturn]] void refuse(const std::string &what, loom_prog_status status, const loom_prog_error &e)
 {
+	if (status == LOOM_PROG_UNSUPPORTED)
+		throw failure(-EOPNOTSUPP, fmt::format("{}: {} {}: {} ({:#x}); this release's CPU engine does not run "
+						       "it: compile the model again with this release",
+						       what, e.section, e.index, e.what, e.value));
 	throw failure(-ENOEXEC, fmt::format("{}: {} {}: {} ({:#x}); compile the model again", what, e.section, e.index,
 					    e.what, e.value));
 }
@@ -57,8 +62,8 @@ std::shared_ptr<program> check_program(const void *bytes, size_t size, const std
 						    what, size, head.file_bytes));
 	p->meta.resize((head.meta_bytes + 7) / 8);
 	std::memcpy(p->meta.data(), bytes, head.meta_bytes);
-	if (loom_prog_check(p->meta.data(), head.meta_bytes, &p->view, &e) != LOOM_PROG_OK)
-		refuse(what, e);
+	if (const auto status = loom_prog_check(p->meta.data(), head.meta_bytes, &p->view, &e))
+		refuse(what, status, e);
 	if (meta_crc(*p) != head.meta_crc)
 		throw failure(-ENOEXEC, fmt::format("{}: checksum of the tables and code differs: the file is damaged; "
 						    "compile the model again",
@@ -83,12 +88,6 @@ std::shared_ptr<program> load_program(device &on, const void *bytes, size_t size
 		throw failure(-ENOEXEC, fmt::format("{}: {} (program {:#x}); {} is not a superset of the program's "
 						    "target: compile with loomc --target for this device",
 						    what, e.what, e.value, on.name));
-	for (uint32_t i = 0; i < p->view.n_segments; i++)
-		if (p->view.segments[i].engine != LOOM_ENGINE_NPU)
-			throw failure(-EOPNOTSUPP,
-				      fmt::format("{}: segment {} is for the CPU engine, which this release "
-						  "does not have",
-						  what, i));
 	if (head.const_bytes) {
 		p->consts = on.create_buffer(head.const_bytes);
 		std::memcpy(p->consts->data, static_cast<const uint8_t *>(bytes) + head.meta_bytes, head.const_bytes);
@@ -129,6 +128,42 @@ static uint32_t record_loc(const loom_prog_view &v, uint32_t unit)
 	return h.loc;
 }
 
+static const char *structure_name(uint32_t structure)
+{
+	switch (structure) {
+#define NAME(num, name, text)                                                                                          \
+	case num:                                                                                                      \
+		return #name;
+		LOOM_CPU_STRUCTURES(NAME)
+#undef NAME
+	default:
+		return "?";
+	}
+}
+
+// "CPU operation 3 (REDUCE)": its number in the segment.
+static std::string describe_cpu_operation(const loom_prog_view &v, const loom_prog_segment &seg, uint32_t number)
+{
+	const uint8_t *at = v.cpu_code + uint64_t{seg.first} * 8, *end = at + uint64_t{seg.count} * 8;
+	loom_cpu_op op{};
+	for (uint32_t i = 0; at < end; i++, at += op.bytes) {
+		std::memcpy(&op, at, sizeof(op));
+		if (i == number)
+			return fmt::format("CPU operation {} ({})", number, structure_name(op.structure));
+	}
+	return fmt::format("CPU operation {}", number);
+}
+
+static std::string describe_instruction(const loom_prog_view &v, uint32_t entry, uint32_t segment, uint32_t unit)
+{
+	if (entry < v.n_entries && segment < v.entries[entry].n_segments) {
+		const auto &seg = v.segments[v.entries[entry].first_segment + segment];
+		if (seg.engine == LOOM_ENGINE_CPU)
+			return describe_cpu_operation(v, seg, unit);
+	}
+	return fmt::format("instruction {}", unit);
+}
+
 std::string describe_fault(const program &p, uint32_t entry, uint32_t segment, const loom_completion &end)
 {
 	const auto &v = p.view;
@@ -164,19 +199,35 @@ std::string describe_fault(const program &p, uint32_t entry, uint32_t segment, c
 	default:
 		break;
 	}
-	text += fmt::format("; instruction {}, {}", end.unit, p.describe_loc(end.loc));
+	text += fmt::format("; {}, {}", describe_instruction(v, entry, segment, end.unit), p.describe_loc(end.loc));
 	if (entry < v.n_entries)
 		text += fmt::format("; entry point {}, segment {}", p.string(v.entries[entry].name), segment);
 	return text;
 }
 
-void accumulate(loom_result &result, const loom_report &report)
+void accumulate(event &done, const loom_prog_segment &segment, uint32_t index, std::vector<uint8_t> bytes)
 {
+	loom_result &result = done.result;
+	loom_report report;
+	std::memcpy(&report, bytes.data(), sizeof(report));
 	result.cycles += report.cycles;
-	result.insns += report.insns;
+	if (segment.engine == LOOM_ENGINE_CPU)
+		result.cpu_cycles += report.cycles;
+	else
+		result.insns += report.insns;
 	for (int t = 0; t < 3; t++)
 		result.macs[t] += report.macs[t];
 	result.end = report.end;
+	result.segment = index;
+	result.segments++;
+	if (done.reports.size() <= index)
+		done.reports.resize(index + 1);
+	done.reports[index] = std::move(bytes);
+}
+
+bool condition(const loom_prog_view &v, uint32_t cond, const uint8_t *slot)
+{
+	return slot[v.tensors[cond].offset] != 0;
 }
 
 } // namespace loom

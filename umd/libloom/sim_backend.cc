@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-// The device in this process: the same model that QEMU links, fed by one thread in order of submission.
+// The device in this process: the same model that QEMU links and the CPU engine that the kernel has, fed by one thread
+// in order of submission.
 #include <algorithm>
 #include <cerrno>
 #include <condition_variable>
@@ -14,8 +15,10 @@
 #include <sys/mman.h>
 #include <xmmintrin.h>
 
+#include "cpu_runner.h"
 #include "loom_npu.h"
 #include "objects.h"
+#include "sequencer.h"
 #include "thread_pool.h"
 
 namespace loom {
@@ -104,7 +107,7 @@ public:
 	void initialise_state();
 
 	std::shared_ptr<sim_device> device;
-	std::vector<std::shared_ptr<buffer>> own; // by slot: state and scratch
+	std::vector<std::shared_ptr<buffer>> own; // by slot: state, scratch, hidden arguments
 	std::shared_ptr<event> last;
 	bool lost = false; // written by the worker, under the device's mutex
 	std::string lost_why;
@@ -162,7 +165,11 @@ public:
 
 private:
 	void run(queued &item);
+	int run_entry(queued &item);
+	int run_chain(queued &item, uint32_t first, uint32_t count);
 	int run_segment(queued &item, const loom_prog_segment &seg, uint32_t index);
+	int run_npu(const loom_prog_segment &seg, uint32_t index, std::vector<uint8_t> &report, loom_completion &end);
+	void count(uint32_t engine, const loom_completion &end);
 	void bind(queued &item);
 
 	std::condition_variable cond;
@@ -171,6 +178,8 @@ private:
 	loom_npu *npu = nullptr;
 	host_view view;
 	std::vector<loom_npu_slot> slots;
+	std::vector<loom_cpu_slot> cpu_slots;
+	cpu_runner cpu;
 };
 
 class sim_device : public device, public std::enable_shared_from_this<sim_device> {
@@ -313,13 +322,10 @@ void sim_engine::serve()
 // Waits need no care: an event exists before the job that waits for it, and jobs run in order of submission.
 void sim_engine::run(queued &item)
 {
-	const auto &v = item.inst->program->view;
-	const auto &entry = v.entries[item.work.entry];
 	auto &result = item.done->result;
 
 	bind(item);
-	for (uint32_t s = 0; s < entry.n_segments && !result.status; s++)
-		result.status = run_segment(item, v.segments[entry.first_segment + s], s);
+	result.status = run_entry(item);
 	if (result.status) {
 		const std::string why =
 			describe_fault(*item.inst->program, item.work.entry, result.segment, result.end);
@@ -331,28 +337,69 @@ void sim_engine::run(queued &item)
 	item.done->complete();
 }
 
+int sim_engine::run_entry(queued &item)
+{
+	const auto &v = item.inst->program->view;
+	loom_sequencer seq;
+	loom_sequencer_begin(&seq, &v, item.work.entry);
+	bool answer = false;
+	while (const auto want = loom_sequencer_next(&seq, answer)) {
+		if (want == LOOM_WANT_CONDITION)
+			answer = condition(v, seq.cond, view.memory.slots[v.tensors[seq.cond].slot]);
+		else if (const int status = run_chain(item, seq.first, seq.count))
+			return status;
+	}
+	return 0;
+}
+
+int sim_engine::run_chain(queued &item, uint32_t first, uint32_t count)
+{
+	const auto &v = item.inst->program->view;
+	const auto *segments = v.segments + v.entries[item.work.entry].first_segment;
+	for (uint32_t s = first; s < first + count; s++)
+		if (const int status = run_segment(item, segments[s], s))
+			return status;
+	return 0;
+}
+
 void sim_engine::bind(queued &item)
 {
 	const auto &p = *item.inst->program;
 	view.memory.slots.assign(p.view.n_slots, nullptr);
 	slots.assign(p.view.n_slots, {});
+	cpu_slots.assign(p.view.n_slots, {});
 	for (uint32_t i = 0; i < p.view.n_slots; i++) {
 		const auto &d = p.view.slots[i];
 		slots[i] = {d.bytes, d.rights, d.mem_class, 0};
 		if (d.kind == LOOM_SLOT_CONST)
 			view.memory.slots[i] = p.consts->data + d.const_offset;
-		else if (d.kind == LOOM_SLOT_ARG)
+		else if (bound_by_caller(d))
 			view.memory.slots[i] = item.work.slots[i].memory->data + item.work.slots[i].offset;
 		else
 			view.memory.slots[i] = item.inst->own[i]->data;
+		cpu_slots[i] = {view.memory.slots[i], d.bytes, d.rights, 0};
 	}
 	view.memory.code = p.view.npu_code;
 }
 
 int sim_engine::run_segment(queued &item, const loom_prog_segment &seg, uint32_t index)
 {
-	auto &result = item.done->result;
 	std::vector<uint8_t> report(std::max<uint64_t>(item.work.report_bytes, sizeof(loom_report)));
+	loom_completion end{};
+	const int status = seg.engine == LOOM_ENGINE_CPU
+				   ? cpu.run(*item.inst->program, seg, index, cpu_slots, report, end)
+				   : run_npu(seg, index, report, end);
+	if (reinterpret_cast<const loom_report *>(report.data())->magic == LOOM_REPORT_MAGIC)
+		accumulate(*item.done, seg, index, std::move(report));
+	item.done->result.segment = index;
+	item.done->result.end = end;
+	count(seg.engine, end);
+	return status;
+}
+
+int sim_engine::run_npu(const loom_prog_segment &seg, uint32_t index, std::vector<uint8_t> &report,
+			loom_completion &end)
+{
 	loom_npu_job work{};
 
 	work.seqno = index + 1;
@@ -364,22 +411,25 @@ int sim_engine::run_segment(queued &item, const loom_prog_segment &seg, uint32_t
 	work.n_slots = static_cast<uint32_t>(slots.size());
 	work.slots = slots.data();
 	view.memory.report = report.data();
-	result.segment = index;
 	if (int fault = loom_npu_start(npu, &work)) {
-		result.end.fault = static_cast<uint16_t>(fault);
+		end.fault = static_cast<uint16_t>(fault);
 		return -EIO;
 	}
 	while (loom_npu_run(npu, 0) == LOOM_NPU_RUNNING)
 		;
-	loom_npu_finish(npu, &result.end);
-	accumulate(result, *reinterpret_cast<const loom_report *>(report.data()));
-	item.done->reports.push_back(std::move(report));
+	loom_npu_finish(npu, &end);
+	return end.fault ? -EIO : 0;
+}
+
+void sim_engine::count(uint32_t engine, const loom_completion &end)
+{
+	const uint32_t npu_segments = engine == LOOM_ENGINE_NPU;
 	std::lock_guard lock(mutex);
-	counters.jobs_driver++;
-	counters.jobs_device++;
-	counters.cycles += result.end.cycles;
-	counters.jobs_faulted += result.end.fault != 0;
-	return result.end.fault ? -EIO : 0;
+	counters.jobs_driver += npu_segments;
+	counters.jobs_device += npu_segments;
+	counters.cpu_segments += !npu_segments;
+	counters.cycles += end.cycles;
+	counters.jobs_faulted += end.fault != 0;
 }
 
 sim_instance::sim_instance(std::shared_ptr<sim_device> on, std::shared_ptr<loom::program> of) : device(std::move(on))
@@ -388,7 +438,7 @@ sim_instance::sim_instance(std::shared_ptr<sim_device> on, std::shared_ptr<loom:
 	own.resize(program->view.n_slots);
 	for (uint32_t i = 0; i < program->view.n_slots; i++) {
 		const auto &d = program->view.slots[i];
-		if (d.kind == LOOM_SLOT_STATE || d.kind == LOOM_SLOT_SCRATCH)
+		if (d.kind != LOOM_SLOT_CONST && !bound_by_caller(d))
 			own[i] = device->create_buffer(d.bytes);
 	}
 	initialise_state();

@@ -90,8 +90,13 @@ json program_json(const loom_cpp::program &p)
 					   {"text", shape_of(t)},
 					   {"slot", t.slot}});
 		}
+		uint32_t cpu_segments = 0;
+		for (uint32_t s = 0; s < e.n_segments; s++)
+			cpu_segments += v.segments[e.first_segment + s].engine == LOOM_ENGINE_CPU;
 		entries.push_back({{"name", v.strings + e.name},
 				   {"segments", e.n_segments},
+				   {"cpu_segments", cpu_segments},
+				   {"steps", e.n_steps},
 				   {"macs", e.macs},
 				   {"cycles", e.cycles},
 				   {"tensors", tensors}});
@@ -109,9 +114,11 @@ void print_program(const json &j, const std::string &path)
 	fmt::print("target\n");
 	print_target(j["target"]);
 	for (const auto &e : j["entry_points"]) {
-		fmt::print("entry point {}: {} segments, {} products, {} cycles planned\n",
-			   e["name"].get<std::string>(), e["segments"].get<int>(), e["macs"].get<uint64_t>(),
-			   e["cycles"].get<uint64_t>());
+		fmt::print(
+			"entry point {}: {} segments ({} on the CPU), {} steps of a schedule, {} products, {} cycles "
+			"planned\n",
+			e["name"].get<std::string>(), e["segments"].get<int>(), e["cpu_segments"].get<int>(),
+			e["steps"].get<int>(), e["macs"].get<uint64_t>(), e["cycles"].get<uint64_t>());
 		for (const auto &t : e["tensors"])
 			fmt::print("  {:<7}{:<40} {} {}\n", t["role"].get<std::string>(), t["name"].get<std::string>(),
 				   t["dtype"].get<std::string>(), t["text"].get<std::string>());

@@ -11,6 +11,7 @@
 
 #include "commands.h"
 #include "inputs.h"
+#include "loom_cpu_ops.h"
 #include "npy.h"
 
 namespace loom_tool {
@@ -36,6 +37,8 @@ void take_result(outcome &out, const loom_result &r)
 		refuse(r.message);
 	out.cycles.push_back(r.cycles);
 	out.total.cycles += r.cycles;
+	out.total.cpu_cycles += r.cpu_cycles;
+	out.total.segments += r.segments;
 	out.total.insns += r.insns;
 	for (int t = 0; t < 3; t++)
 		out.total.macs[t] += r.macs[t];
@@ -61,10 +64,11 @@ outcome run_jobs(const loom_cpp::device &device, const loom_cpp::program &progra
 			const uint8_t *from = memory[job % depth]->at(*e.outputs[k]);
 			out.outputs[k].insert(out.outputs[k].end(), from, from + e.outputs[k]->bytes);
 		}
-		for (uint32_t s = 0; reports && job == 0 && event->report(s); s++) {
+		for (uint32_t s = 0; reports && job == 0 && s < e.entry.n_segments; s++) {
 			const auto *r = reinterpret_cast<const uint8_t *>(event->report(s));
-			reports->emplace_back(r, r + sizeof(loom_report) +
-							 event->report(s)->n_entries * sizeof(loom_report_entry));
+			reports->emplace_back(r, r ? r + sizeof(loom_report) +
+								 event->report(s)->n_entries * sizeof(loom_report_entry)
+						   : r);
 		}
 		event.reset();
 	};
@@ -133,10 +137,43 @@ void write_outputs(const entry_point &e, const options &o, const outcome &out, u
 	}
 }
 
-void print_report(const loom_cpp::program &p, const std::vector<std::vector<uint8_t>> &reports)
+loom_report_entry report_entry(const std::vector<uint8_t> &report, uint32_t i)
+{
+	loom_report_entry t;
+	std::memcpy(&t, report.data() + sizeof(loom_report) + i * sizeof(t), sizeof(t));
+	return t;
+}
+
+void print_cpu_report(const loom_cpp::program &p, const loom_prog_segment &segment, size_t s,
+		      const std::vector<uint8_t> &report)
+{
+	loom_report r;
+	std::memcpy(&r, report.data(), sizeof(r));
+	fmt::print("segment {}, CPU: {} cycles, {} operations\n", s, r.cycles, r.insns);
+	fmt::print("  {:>9} {:>12}{:>12}  place\n", "operation", "start", "end");
+	const uint8_t *at = p.view().cpu_code + size_t{segment.first} * 8;
+	for (uint32_t i = 0; i < r.n_entries; i++) {
+		const auto t = report_entry(report, i);
+		loom_cpu_op op;
+		std::memcpy(&op, at, sizeof(op));
+		fmt::print("  {:>9} {:>12}{:>12}  {}\n", t.unit, t.start, t.end, p.describe_loc(op.loc));
+		at += op.bytes;
+	}
+}
+
+void print_report(const loom_cpp::program &p, const entry_point &e, const std::vector<std::vector<uint8_t>> &reports)
 {
 	static const char *const queues[LOOM_NUM_QUEUES] = {"SEQ", "LD", "ST", "MXU", "VPU"};
 	for (size_t s = 0; s < reports.size(); s++) {
+		const loom_prog_segment &segment = p.view().segments[e.entry.first_segment + s];
+		if (reports[s].empty()) {
+			fmt::print("segment {} did not run\n", s);
+			continue;
+		}
+		if (segment.engine == LOOM_ENGINE_CPU) {
+			print_cpu_report(p, segment, s, reports[s]);
+			continue;
+		}
 		loom_report r;
 		std::memcpy(&r, reports[s].data(), sizeof(r));
 		fmt::print("segment {}: {} cycles, {} instructions; read {} bytes, wrote {}\n", s, r.cycles, r.insns,
@@ -150,8 +187,7 @@ void print_report(const loom_cpp::program &p, const std::vector<std::vector<uint
 		}
 		fmt::print("  {:>6} {:<5}{:>12}{:>12}{:>12}  place\n", "unit", "queue", "ready", "start", "end");
 		for (uint32_t i = 0; i < r.n_entries; i++) {
-			loom_report_entry t;
-			std::memcpy(&t, reports[s].data() + sizeof(r) + i * sizeof(t), sizeof(t));
+			const auto t = report_entry(reports[s], i);
 			const auto *h = reinterpret_cast<const loom_hdr *>(p.view().npu_code +
 									   size_t{t.unit} * LOOM_UNIT_BYTES);
 			fmt::print("  {:>6} {:<5}{:>12}{:>12}{:>12}  {}\n", t.unit,
@@ -174,7 +210,9 @@ json summary(const entry_point &e, const loom_cpp::device &device, const outcome
 		{"device", device.name()},
 		{"jobs", jobs},
 		{"cycles", out.total.cycles},
+		{"cpu_cycles", out.total.cpu_cycles},
 		{"cycles_per_job", out.cycles},
+		{"segments", out.total.segments},
 		{"instructions", out.total.insns},
 		{"utilisation", loom_utilisation(&device.target(), &out.total)},
 		{"jobs_driver", s.jobs_driver},
@@ -204,14 +242,16 @@ int run(const options &o)
 
 	write_outputs(e, o, out, jobs);
 	if (o.report)
-		print_report(program, reports);
+		print_report(program, e, reports);
 	const json j = summary(e, device, out, jobs);
 	if (o.as_json) {
 		fmt::print("{}\n", j.dump());
 		return 0;
 	}
-	fmt::print("{} on {}: {} job{}, {} cycles, {:.1f} % of the array's peak\n", e.name(), device.name(), jobs,
-		   jobs == 1 ? "" : "s", out.total.cycles, 100 * loom_utilisation(&device.target(), &out.total));
+	fmt::print("{} on {}: {} job{}, {} cycles{}, {:.1f} % of the array's peak\n", e.name(), device.name(), jobs,
+		   jobs == 1 ? "" : "s", out.total.cycles,
+		   out.total.cpu_cycles ? fmt::format(" ({} of them on the CPU)", out.total.cpu_cycles) : "",
+		   100 * loom_utilisation(&device.target(), &out.total));
 	for (const auto &t : j["outputs"])
 		fmt::print("  {} {} {} sha256 {}\n", t["name"].get<std::string>(), t["dtype"].get<std::string>(),
 			   t["shape"].dump(), t["sha256"].get<std::string>());

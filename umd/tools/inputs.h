@@ -21,6 +21,12 @@ std::pair<std::string, std::string> name_and_file(const std::string &option);
 bool ends_with(const std::string &s, const char *tail);
 std::vector<uint64_t> shape_of(const loom_prog_tensor &t);
 
+// HIDDEN arguments are the library's.
+inline bool from_caller(const loom_prog_slot &s)
+{
+	return s.kind == LOOM_SLOT_ARG && !(s.flags & LOOM_SLOT_HIDDEN);
+}
+
 // One entry point and its tensors by role.
 class entry_point {
 public:
@@ -31,7 +37,7 @@ public:
 			const loom_prog_tensor &t = view.tensors[entry.first_tensor + i];
 			if (t.role == LOOM_ROLE_OUTPUT)
 				outputs.push_back(&t);
-			else if (view.slots[t.slot].kind == LOOM_SLOT_ARG)
+			else if (from_caller(view.slots[t.slot]))
 				inputs.push_back(&t);
 		}
 	}
@@ -73,14 +79,14 @@ std::vector<input> read_inputs(const entry_point &e, const input_options &o);
 // Jobs that the batched input makes.
 uint64_t jobs_of(const entry_point &e, const std::vector<input> &inputs);
 
-// The memory of one job: a buffer for each ARG slot.
+// The memory of one job: a buffer for each slot that the caller binds.
 class job_memory {
 public:
 	job_memory(const loom_cpp::device &device, const loom_prog_view &v)
 	{
 		by_slot.resize(v.n_slots);
 		for (uint32_t i = 0; i < v.n_slots; i++) {
-			if (v.slots[i].kind != LOOM_SLOT_ARG)
+			if (!from_caller(v.slots[i]))
 				continue;
 			by_slot[i] = std::make_unique<loom_cpp::buffer>(device.get(), v.slots[i].bytes);
 			bindings.push_back({i, 0, by_slot[i]->get(), 0});

@@ -38,7 +38,8 @@ struct loom_error {
  * Opens a device. spec: "sim" (in-process, target npu16), "sim:TARGET", "/dev/accel/accelN"; NULL takes the
  * environment's LOOM_DEVICE, else the first /dev/accel node whose driver is loom, else "sim".
  * -ENOENT: no such node; -EACCES: no permission; -ENODEV: another driver's device; -EINVAL: unknown target.
- * In-process: LOOM_ISA=scalar|avx2|avx512 forces the compute kernels, LOOM_THREADS=n lends threads to the array.
+ * In-process: LOOM_ISA=scalar|avx2|avx512 forces the compute kernels, LOOM_THREADS=n lends threads to the array,
+ * LOOM_CPU_FAIL=SEGMENT.OPERATION ends that CPU operation with fault TRAP, once.
  */
 LOOM_API int loom_device_open(const char *spec, loom_device **device, struct loom_error *error);
 /* In-process device with any target. */
@@ -49,11 +50,12 @@ LOOM_API const char *loom_device_name(const loom_device *device);
 LOOM_API const struct loom_target *loom_device_target(const loom_device *device);
 
 struct loom_device_stats {
-	uint64_t jobs_driver; /* segments that the driver (or the in-process queue) saw complete */
+	uint64_t jobs_driver; /* NPU segments that the driver (or the in-process queue) saw complete */
 	uint64_t jobs_device; /* segments that the device itself counted */
 	uint64_t jobs_faulted;
 	uint64_t resets;
-	uint64_t cycles; /* modelled, of all completed segments */
+	uint64_t cycles;       /* modelled, of all completed segments */
+	uint64_t cpu_segments; /* that the CPU engine saw complete, in the kernel or in-process */
 };
 
 LOOM_API int loom_device_get_stats(loom_device *device, struct loom_device_stats *stats, struct loom_error *error);
@@ -85,7 +87,7 @@ LOOM_API void loom_instance_destroy(loom_instance *instance);
 /* After a failed job: waits, gives state its first values again, accepts jobs again. */
 LOOM_API int loom_instance_reset(loom_instance *instance, struct loom_error *error);
 
-/* Gives a slot of kind ARG its memory: offset is a multiple of 64. */
+/* Gives a slot of kind ARG, but for HIDDEN ones, its memory: offset is a multiple of 64. */
 struct loom_binding {
 	uint32_t slot;
 	uint32_t rsvd; /* must be 0 */
@@ -116,13 +118,18 @@ struct loom_result {
 	struct loom_completion end; /* of the last segment that ran, or of the one that failed */
 	uint64_t cycles;	    /* modelled, of all segments that ran */
 	uint64_t insns;
-	uint64_t macs[3];  /* products, by enum loom_mxu_type */
-	char message[512]; /* failures: cause, slot, offset, instruction, module path, source line */
+	uint64_t macs[3];    /* products, by enum loom_mxu_type */
+	char message[512];   /* failures: cause, slot, offset, instruction, module path, source line */
+	uint64_t cpu_cycles; /* of cycles, those of CPU segments */
+	uint64_t segments;   /* that ran; one in a loop counts each time */
 };
 
 /* Waits up to timeout_ns (negative: for ever). 0: done, see result; -ETIME: not yet. result may be NULL. */
 LOOM_API int loom_event_wait(loom_event *event, int64_t timeout_ns, struct loom_result *result);
-/* After completion: the report of a segment, as the device wrote it; NULL past the last. Lives with the event. */
+/*
+ * After completion: the report of a segment's last run, as its engine wrote it; NULL where it did not run. Lives with
+ * the event.
+ */
 LOOM_API const struct loom_report *loom_event_report(loom_event *event, uint32_t segment);
 LOOM_API void loom_event_destroy(loom_event *event);
 
