@@ -20,6 +20,7 @@
 #include <drm/drm_drv.h>
 
 #include "loom_chain.h"
+#include "loom_cpu.h"
 #include "loom_ctx.h"
 #include "loom_device.h"
 #include "loom_drv.h"
@@ -41,16 +42,23 @@ void loom_chain_fail(struct loom_chain *chain, int error)
 
 /* --- end --- */
 
+static void loom_segment_put_fences(struct loom_segment *seg)
+{
+	dma_fence_put(seg->done);
+	dma_fence_put(seg->quota.fence);
+}
+
 static void loom_chain_free(struct work_struct *work)
 {
 	struct loom_chain *chain = container_of(work, struct loom_chain, free_work);
 	struct loom_device *ldev = chain->ldev;
 	u32 i;
 
+	loom_cpu_unmap_job(chain);
 	for (i = 0; i < chain->n_bos; i++)
 		loom_bo_put(chain->bos[i].bo);
 	for (i = 0; i < chain->n_segs; i++)
-		dma_fence_put(chain->segs[i].done);
+		loom_segment_put_fences(&chain->segs[i]);
 	kvfree(chain->bos);
 	kvfree(chain->table);
 	loom_inst_put(chain->inst);
@@ -109,24 +117,43 @@ void loom_segment_free(struct loom_segment *seg)
 		loom_chain_fail(chain, READ_ONCE(chain->ldev->npu.dead) ?: -ECANCELED);
 		loom_segment_finish(seg);
 	}
+	if (loom_segment_on_cpu(seg))
+		loom_quota_forget(&chain->client->quota, &seg->quota);
 	drm_sched_job_cleanup(&seg->base);
 	kref_put(&chain->ref, loom_chain_release);
 }
 
 /* --- beginning: all that can fail --- */
 
+/* fence_context: of the done fences; the one after it of the tickets' fences. */
+static int loom_segment_init_fences(struct loom_segment *seg, u64 fence_context)
+{
+	u32 i = loom_segment_index(seg);
+
+	INIT_LIST_HEAD(&seg->quota.node);
+	seg->done = loom_fence_create(fence_context, i + 1);
+	if (!seg->done)
+		return -ENOMEM;
+	if (!loom_segment_on_cpu(seg))
+		return 0;
+	seg->quota.fence = loom_fence_create(fence_context + 1, i + 1);
+	return seg->quota.fence ? 0 : -ENOMEM;
+}
+
 static int loom_segment_init(struct loom_segment *seg, struct loom_chain *chain,
 			     u64 fence_context, u64 client_id)
 {
+	struct loom_ctx *ctx = chain->inst->ctx;
 	u32 i = seg - chain->segs;
 	int ret;
 
 	seg->chain = chain;
-	seg->done = loom_fence_create(fence_context, i + 1);
-	if (!seg->done)
-		return -ENOMEM;
-	ret = drm_sched_job_init(&seg->base, &chain->inst->ctx->entity, 1,
-				 chain->inst->ctx, client_id);
+	ret = loom_segment_init_fences(seg, fence_context);
+	if (ret)
+		return ret;
+	ret = drm_sched_job_init(&seg->base, loom_segment_on_cpu(seg) ?
+				 &ctx->cpu_entity : &ctx->entity, 1, ctx,
+				 client_id);
 	if (ret)
 		return ret;
 	seg->initialised = true;
@@ -138,7 +165,7 @@ static int loom_segment_init(struct loom_segment *seg, struct loom_chain *chain,
 
 static int loom_chain_init_segments(struct loom_chain *chain, u64 client_id)
 {
-	u64 fence_context = dma_fence_context_alloc(1);
+	u64 fence_context = dma_fence_context_alloc(2);
 	int ret;
 	u32 i;
 
@@ -151,35 +178,45 @@ static int loom_chain_init_segments(struct loom_chain *chain, u64 client_id)
 	return 0;
 }
 
+static void loom_chain_set_segments(struct loom_chain *chain,
+				    const struct loom_prog_segment *descs, u32 n)
+{
+	u32 i;
+
+	chain->n_segs = n;
+	chain->has_cpu = loom_cpu_has_segments(descs, n);
+	for (i = 0; i < n; i++)
+		chain->segs[i].desc = &descs[i];
+}
+
+/* count segments of an entry point, from number first on; they exist. */
 struct loom_chain *loom_chain_create(struct loom_inst *inst,
 				     struct loom_client *client,
 				     const struct loom_prog_entry *entry,
-				     u64 client_id)
+				     u32 first, u32 count, u64 client_id)
 {
 	const struct loom_prog_view *view = &inst->prog->view;
 	struct loom_device *ldev = inst->ldev;
 	struct loom_chain *chain;
 	int ret;
-	u32 i;
 
 	if (pm_runtime_resume_and_get(ldev->drm.dev))
 		return ERR_PTR(-ENODEV);
-	chain = kvzalloc(struct_size(chain, segs, entry->n_segments),
-			 GFP_KERNEL_ACCOUNT);
+	chain = kvzalloc(struct_size(chain, segs, count), GFP_KERNEL_ACCOUNT);
 	if (!chain) {
 		pm_runtime_put_autosuspend(ldev->drm.dev);
 		return ERR_PTR(-ENOMEM);
 	}
 	kref_init(&chain->ref);
 	INIT_WORK(&chain->free_work, loom_chain_free);
-	chain->n_segs = entry->n_segments;
+	loom_chain_set_segments(chain, &view->segments[entry->first_segment + first],
+				count);
+	chain->first_seg = first;
 	chain->ldev = ldev;
 	drm_dev_get(&ldev->drm);
 	chain->inst = loom_inst_get(inst);
 	chain->client = loom_client_get(client);
 	chain->n_regions = LOOM_REGION_SLOT0 + view->n_slots;
-	for (i = 0; i < chain->n_segs; i++)
-		chain->segs[i].desc = &view->segments[entry->first_segment + i];
 
 	chain->table = kvcalloc(chain->n_regions, sizeof(*chain->table),
 				GFP_KERNEL_ACCOUNT);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Contexts: a scheduler entity with a priority, and guilt. A context has no
+ * Contexts: a scheduler entity for each engine, with a priority, and guilt. A context has no
  * address space; what a job may touch is in its own region table.
  */
 #include <linux/capability.h>
@@ -26,14 +26,15 @@ struct loom_ctx *loom_ctx_get(struct loom_ctx *ctx)
 	return ctx;
 }
 
-/* The entity may be gone before its context: at unbind. */
-static void loom_ctx_fini_entity(struct loom_ctx *ctx)
+/* The entities may be gone before their context: at unbind. */
+static void loom_ctx_fini_entities(struct loom_ctx *ctx)
 {
 	lockdep_assert_held(&ctx->ldev->ctx_lock);
-	if (!ctx->entity_live)
+	if (!ctx->entities_live)
 		return;
-	ctx->entity_live = false;
+	ctx->entities_live = false;
 	drm_sched_entity_fini(&ctx->entity);
+	drm_sched_entity_fini(&ctx->cpu_entity);
 }
 
 /* On the cleanup queue: ending an entity waits for the scheduler's worker. */
@@ -44,7 +45,7 @@ static void loom_ctx_free(struct work_struct *work)
 
 	mutex_lock(&ldev->ctx_lock);
 	list_del(&ctx->node);
-	loom_ctx_fini_entity(ctx);
+	loom_ctx_fini_entities(ctx);
 	mutex_unlock(&ldev->ctx_lock);
 	loom_client_put(ctx->client);
 	mutex_destroy(&ctx->submit_lock);
@@ -77,7 +78,7 @@ void loom_ctx_kill_all(struct loom_device *ldev)
 
 	mutex_lock(&ldev->ctx_lock);
 	list_for_each_entry(ctx, &ldev->ctxs, node)
-		loom_ctx_fini_entity(ctx);
+		loom_ctx_fini_entities(ctx);
 	mutex_unlock(&ldev->ctx_lock);
 }
 
@@ -93,17 +94,33 @@ struct loom_ctx *loom_ctx_lookup(struct loom_file *lfile, u32 handle)
 	return ctx;
 }
 
+static int loom_ctx_init_entities(struct loom_ctx *ctx,
+				  struct loom_device *ldev, u32 priority)
+{
+	struct drm_gpu_scheduler *npu = &ldev->npu.sched, *cpu = &ldev->cpu.sched;
+	int ret;
+
+	ret = drm_sched_entity_init(&ctx->entity, loom_sched_priority[priority],
+				    &npu, 1, &ctx->guilty);
+	if (ret)
+		return ret;
+	ret = drm_sched_entity_init(&ctx->cpu_entity,
+				    loom_sched_priority[priority], &cpu, 1,
+				    &ctx->guilty);
+	if (ret)
+		drm_sched_entity_fini(&ctx->entity);
+	return ret;
+}
+
 static struct loom_ctx *loom_ctx_create(struct loom_device *ldev, u32 priority,
 					struct loom_client *client)
 {
-	struct drm_gpu_scheduler *sched = &ldev->npu.sched;
 	struct loom_ctx *ctx = kzalloc(sizeof(*ctx), GFP_KERNEL_ACCOUNT);
 	int ret;
 
 	if (!ctx)
 		return ERR_PTR(-ENOMEM);
-	ret = drm_sched_entity_init(&ctx->entity, loom_sched_priority[priority],
-				    &sched, 1, &ctx->guilty);
+	ret = loom_ctx_init_entities(ctx, ldev, priority);
 	if (ret) {
 		kfree(ctx);
 		return ERR_PTR(ret);
@@ -113,7 +130,7 @@ static struct loom_ctx *loom_ctx_create(struct loom_device *ldev, u32 priority,
 	drm_dev_get(&ldev->drm);
 	ctx->client = loom_client_get(client);
 	ctx->priority = priority;
-	ctx->entity_live = true;
+	ctx->entities_live = true;
 	ctx->resets_before = atomic_read(&ldev->npu.resets);
 	INIT_WORK(&ctx->free_work, loom_ctx_free);
 	dma_resv_init(&ctx->resv);

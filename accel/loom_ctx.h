@@ -24,8 +24,9 @@ struct loom_ctx {
 	struct list_head node; /* loom_device.ctxs */
 	struct work_struct free_work;
 	struct dma_resv resv; /* of buffers private to this context */
-	struct drm_sched_entity entity;
-	bool entity_live; /* under loom_device.ctx_lock */
+	struct drm_sched_entity entity; /* of NPU segments */
+	struct drm_sched_entity cpu_entity; /* of CPU segments */
+	bool entities_live; /* under loom_device.ctx_lock */
 	struct mutex submit_lock; /* order of SUBMITs; loom_inst.last */
 	atomic_t guilty; /* a job hung the device; also the entity's */
 	atomic_t resets_guilty;

@@ -4,8 +4,13 @@
  * doing. Not an ABI.
  */
 #include <linux/debugfs.h>
+#include <linux/fs.h>
+#include <linux/kstrtox.h>
+#include <linux/module.h>
 #include <linux/pm_runtime.h>
 #include <linux/seq_file.h>
+#include <linux/string.h>
+#include <linux/uaccess.h>
 
 #include <drm/drm_debugfs.h>
 #include <drm/drm_drv.h>
@@ -28,13 +33,15 @@ static int loom_clients_show(struct seq_file *m, void *unused)
 	struct loom_device *ldev = loom_seq_device(m);
 	struct loom_client *c;
 
-	seq_puts(m, "client pid comm jobs npu_ns npu_cycles\n");
+	seq_puts(m, "client pid comm jobs npu_ns npu_cycles cpu_jobs cpu_ns\n");
 	mutex_lock(&ldev->client_lock);
 	list_for_each_entry(c, &ldev->clients, node)
-		seq_printf(m, "%llu %d %s %lld %lld %lld\n", c->id, c->pid,
-			   c->comm, (s64)atomic64_read(&c->npu_jobs),
+		seq_printf(m, "%llu %d %s %lld %lld %lld %lld %lld\n", c->id,
+			   c->pid, c->comm, (s64)atomic64_read(&c->npu_jobs),
 			   (s64)atomic64_read(&c->npu_ns),
-			   (s64)atomic64_read(&c->npu_cycles));
+			   (s64)atomic64_read(&c->npu_cycles),
+			   (s64)atomic64_read(&c->cpu_jobs),
+			   (s64)atomic64_read(&c->cpu_ns));
 	mutex_unlock(&ldev->client_lock);
 	return 0;
 }
@@ -124,12 +131,42 @@ static int loom_state_show(struct seq_file *m, void *unused)
 	return 0;
 }
 
+static int loom_cpu_show(struct seq_file *m, void *unused)
+{
+	struct loom_cpu *cpu = &loom_seq_device(m)->cpu;
+
+	seq_printf(m, "enabled: %d\nstructures: %#llx\n", loom_cpu_enabled(),
+		   loom_cpu_structures());
+	seq_printf(m, "submitted: %lld\ncompleted: %lld\nfailed: %lld\ncancelled: %lld\n",
+		   (s64)atomic64_read(&cpu->submitted),
+		   (s64)atomic64_read(&cpu->completed),
+		   (s64)atomic64_read(&cpu->failed),
+		   (s64)atomic64_read(&cpu->cancelled));
+	seq_printf(m, "ns: %lld\nlongest_section_ns: %llu\n",
+		   (s64)atomic64_read(&cpu->ns), READ_ONCE(cpu->longest_ns));
+	return 0;
+}
+
+/* How long sections without preemption were: microseconds from, how many. */
+static int loom_cpu_sections_show(struct seq_file *m, void *unused)
+{
+	struct loom_cpu *cpu = &loom_seq_device(m)->cpu;
+	u32 i;
+
+	for (i = 0; i < LOOM_CPU_BUCKETS; i++)
+		seq_printf(m, "%u %llu\n", i * LOOM_CPU_BUCKET_NS / 1000,
+			   READ_ONCE(cpu->sections[i]));
+	return 0;
+}
+
 static const struct drm_debugfs_info loom_debugfs_files[] = {
 	{ "clients", loom_clients_show },
 	{ "contexts", loom_contexts_show },
 	{ "bos", loom_bos_show },
 	{ "regs", loom_regs_show },
 	{ "state", loom_state_show },
+	{ "cpu", loom_cpu_show },
+	{ "cpu_sections", loom_cpu_sections_show },
 };
 
 /* Write 1: reset the device as the watchdog would; the running job is killed. */
@@ -146,10 +183,56 @@ static int loom_reset_set(void *data, u64 value)
 
 DEFINE_DEBUGFS_ATTRIBUTE(loom_reset_fops, NULL, loom_reset_set, "%llu\n");
 
+/*
+ * Write "SEGMENT OPERATION": the next CPU segment of that number in its entry
+ * point fails with EIO once it gets to the operation; "off" takes it back.
+ */
+static int loom_cpu_parse_fail(struct loom_cpu *cpu, const char *text)
+{
+	u32 segment, op;
+
+	if (sysfs_streq(text, "off")) {
+		WRITE_ONCE(cpu->fail, false);
+		return 0;
+	}
+	if (sscanf(text, "%u %u", &segment, &op) != 2)
+		return -EINVAL;
+	spin_lock(&cpu->fail_lock);
+	cpu->fail_segment = segment;
+	cpu->fail_op = op;
+	WRITE_ONCE(cpu->fail, true);
+	spin_unlock(&cpu->fail_lock);
+	return 0;
+}
+
+static ssize_t loom_cpu_fail_write(struct file *file, const char __user *from,
+				   size_t count, loff_t *pos)
+{
+	struct loom_device *ldev = file->private_data;
+	char text[32];
+	int ret;
+
+	if (count >= sizeof(text))
+		return -EINVAL;
+	if (copy_from_user(text, from, count))
+		return -EFAULT;
+	text[count] = '\0';
+	ret = loom_cpu_parse_fail(&ldev->cpu, text);
+	return ret ?: count;
+}
+
+static const struct file_operations loom_cpu_fail_fops = {
+	.owner = THIS_MODULE,
+	.open = simple_open,
+	.write = loom_cpu_fail_write,
+};
+
 void loom_debugfs_init(struct loom_device *ldev)
 {
 	drm_debugfs_add_files(&ldev->drm, loom_debugfs_files,
 			      ARRAY_SIZE(loom_debugfs_files));
 	debugfs_create_file("reset", 0200, ldev->drm.debugfs_root, ldev,
 			    &loom_reset_fops);
+	debugfs_create_file("cpu_fail", 0200, ldev->drm.debugfs_root, ldev,
+			    &loom_cpu_fail_fops);
 }

@@ -136,9 +136,12 @@ static int loom_bring_up(struct loom_device *ldev)
 {
 	int ret;
 
-	ret = loom_npu_init(ldev);
+	ret = loom_cpu_init(ldev);
 	if (ret)
 		return ret;
+	ret = loom_npu_init(ldev);
+	if (ret)
+		goto err_cpu_fini;
 	ret = loom_init_irqs(ldev);
 	if (ret)
 		goto err_npu_fini;
@@ -156,6 +159,8 @@ static int loom_bring_up(struct loom_device *ldev)
 
 err_npu_fini:
 	loom_npu_fini(ldev);
+err_cpu_fini:
+	loom_cpu_fini(ldev);
 	return ret;
 }
 
@@ -204,6 +209,7 @@ static void loom_remove(struct pci_dev *pdev)
 	loom_npu_stop(ldev, LOOM_KILL_UNPLUG);
 	loom_npu_start(ldev);
 	loom_ctx_kill_all(ldev);
+	loom_cpu_fini(ldev);
 	loom_npu_fini(ldev);
 	loom_bo_release_all(ldev);
 	pm_runtime_dont_use_autosuspend(&pdev->dev);
@@ -213,6 +219,7 @@ static void loom_shutdown(struct pci_dev *pdev)
 {
 	struct loom_device *ldev = pci_get_drvdata(pdev);
 
+	loom_cpu_pause(ldev);
 	loom_npu_stop(ldev, LOOM_KILL_ADMIN);
 }
 
@@ -282,6 +289,7 @@ static int loom_suspend(struct device *dev)
 {
 	struct loom_device *ldev = pci_get_drvdata(to_pci_dev(dev));
 
+	loom_cpu_pause(ldev);
 	if (!pm_runtime_suspended(dev))
 		loom_npu_stop(ldev, LOOM_KILL_ADMIN);
 	return pm_runtime_force_suspend(dev);
@@ -294,6 +302,7 @@ static int loom_resume(struct device *dev)
 
 	if (!ret)
 		loom_npu_start(ldev);
+	loom_cpu_resume(ldev);
 	return ret;
 }
 

@@ -11,6 +11,7 @@
 #include <drm/drm_print.h>
 
 #include "drm/loom_accel.h"
+#include "loom_cpu.h"
 #include "loom_npu.h"
 #include "loom_regs.h"
 #include "loom_target.h"
@@ -34,6 +35,7 @@ struct loom_device {
 	u32 max_slots;
 	struct loom_target target;
 	struct loom_npu npu;
+	struct loom_cpu cpu;
 
 	struct mutex bo_lock; /* bos, and their DMA mappings against unbind */
 	struct list_head bos;

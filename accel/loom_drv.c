@@ -31,9 +31,11 @@
  *         dma_resv (ww)
  *           loom_npu.lock (irq)
  *             loom_inst.lock (irq)
+ *           loom_quota.lock (irq)
+ *             a fence's own lock (irq)
  *
- * Fences are signalled with none of these held but reset_lock, which no waiter
- * for a fence takes.
+ * Done fences are signalled with none of these held but reset_lock, which no
+ * waiter for a fence takes.
  */
 #include <linux/capability.h>
 #include <linux/module.h>
@@ -72,7 +74,10 @@ struct loom_client *loom_client_get(struct loom_client *client)
 
 static void loom_client_release(struct kref *ref)
 {
-	kfree(container_of(ref, struct loom_client, ref));
+	struct loom_client *client = container_of(ref, struct loom_client, ref);
+
+	loom_quota_fini(&client->quota);
+	kfree(client);
 }
 
 void loom_client_put(struct loom_client *client)
@@ -88,6 +93,7 @@ static struct loom_client *loom_client_create(struct loom_device *ldev, u64 id)
 	if (!client)
 		return NULL;
 	kref_init(&client->ref);
+	loom_quota_init(&client->quota);
 	client->id = id;
 	client->pid = task_tgid_nr(current);
 	get_task_comm(client->comm, current);
@@ -133,6 +139,8 @@ static void loom_postclose(struct drm_device *drm, struct drm_file *file)
 
 	xa_for_each(&lfile->ctxs, i, ctx)
 		loom_ctx_abandon(ctx);
+	/* What waits for its quota may see it now. */
+	loom_quota_wake(&lfile->client->quota);
 	xa_for_each(&lfile->insts, i, inst)
 		loom_inst_put(inst);
 	xa_for_each(&lfile->progs, i, prog)
@@ -246,6 +254,10 @@ static void loom_query_engines(struct loom_device *ldev, void *out)
 	struct drm_loom_engines *e = out;
 
 	e->npu = 1;
+	if (!loom_cpu_enabled())
+		return;
+	e->cpu = 1;
+	e->cpu_structures = loom_cpu_structures();
 }
 
 static void loom_query_time(struct loom_device *ldev, void *out)
@@ -259,6 +271,7 @@ static void loom_query_time(struct loom_device *ldev, void *out)
 static void loom_query_stats(struct loom_device *ldev, void *out)
 {
 	struct loom_npu *npu = &ldev->npu;
+	struct loom_cpu *cpu = &ldev->cpu;
 	struct drm_loom_stats *s = out;
 
 	s->jobs_submitted = atomic64_read(&npu->submitted);
@@ -269,6 +282,11 @@ static void loom_query_stats(struct loom_device *ldev, void *out)
 	s->irqs_lost = atomic64_read(&npu->irqs_lost);
 	s->device_jobs = loom_read64(ldev, LOOM_REG_JOBS_RETIRED);
 	s->cycles = atomic64_read(&npu->cycles);
+	s->cpu_submitted = atomic64_read(&cpu->submitted);
+	s->cpu_completed = atomic64_read(&cpu->completed);
+	s->cpu_failed = atomic64_read(&cpu->failed);
+	s->cpu_cancelled = atomic64_read(&cpu->cancelled);
+	s->cpu_ns = atomic64_read(&cpu->ns);
 }
 
 union loom_query_answer {
@@ -373,6 +391,10 @@ static void loom_show_fdinfo(struct drm_printer *p, struct drm_file *file)
 		   (u64)atomic64_read(&client->npu_cycles));
 	drm_printf(p, "loom-jobs-npu:\t%llu\n",
 		   (u64)atomic64_read(&client->npu_jobs));
+	drm_printf(p, "drm-engine-cpu:\t%llu ns\n",
+		   (u64)atomic64_read(&client->cpu_ns));
+	drm_printf(p, "loom-jobs-cpu:\t%llu\n",
+		   (u64)atomic64_read(&client->cpu_jobs));
 	drm_show_memory_stats(p, file);
 }
 

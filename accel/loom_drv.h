@@ -8,6 +8,7 @@
 #include <linux/xarray.h>
 
 #include "drm/loom_accel.h"
+#include "loom_quota.h"
 
 struct drm_device;
 struct drm_file;
@@ -23,6 +24,9 @@ struct loom_client {
 	atomic64_t npu_ns;
 	atomic64_t npu_cycles;
 	atomic64_t npu_jobs;
+	atomic64_t cpu_ns;
+	atomic64_t cpu_jobs;
+	struct loom_quota quota;
 };
 
 struct loom_file {

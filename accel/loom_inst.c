@@ -13,6 +13,7 @@
 #include <drm/drm_file.h>
 #include <drm/drm_gem.h>
 
+#include "loom_cpu.h"
 #include "loom_ctx.h"
 #include "loom_device.h"
 #include "loom_drv.h"
@@ -32,6 +33,7 @@ static void loom_inst_free(struct work_struct *work)
 	struct loom_inst *inst = container_of(work, struct loom_inst, free_work);
 	u32 i;
 
+	loom_cpu_unmap_inst(inst);
 	for (i = 0; i < inst->n_slots; i++)
 		loom_bo_put(inst->bos[i]);
 	dma_fence_put(inst->last);
@@ -204,6 +206,8 @@ static struct loom_inst *loom_inst_create(struct loom_device *ldev,
 	ret = loom_inst_alloc(inst);
 	if (!ret)
 		ret = loom_inst_init_state(inst, true);
+	if (!ret)
+		ret = loom_cpu_map_inst(inst);
 	if (ret) {
 		loom_inst_put(inst);
 		return ERR_PTR(ret);

@@ -12,6 +12,7 @@ struct dma_fence;
 struct drm_device;
 struct drm_file;
 struct loom_bo;
+struct loom_cpu_slot;
 struct loom_ctx;
 struct loom_device;
 struct loom_file;
@@ -40,6 +41,9 @@ struct loom_inst {
 	struct dma_fence *next; /* of the SUBMIT being prepared; the same */
 	spinlock_t lock; /* fault; taken in the interrupt */
 	struct loom_inst_fault fault;
+	struct loom_cpu_slot *cpu_slots; /* NULL without CPU segments; ARG: base NULL */
+	void *cpu_consts; /* the constants' buffer, or NULL */
+	void *cpu_scratch; /* the engine's, LOOM_CPU_SCRATCH_BYTES */
 	u32 n_slots;
 	struct loom_bo *bos[] __counted_by(n_slots); /* STATE, SCRATCH slots */
 };

@@ -208,7 +208,7 @@ static void loom_npu_fault(struct loom_segment *seg,
 {
 	struct loom_inst_fault f = {
 		.error = EIO,
-		.segment = loom_segment_index(seg),
+		.segment = loom_segment_number(seg),
 		.fault = min_t(u16, rec->fault, LOOM_NUM_FAULTS),
 		.slot = rec->slot,
 		.unit = rec->unit,
@@ -389,15 +389,15 @@ err_submit_wq:
 }
 
 /* drm_sched_fini() would leak what is done but not yet freed. */
-static void loom_npu_drain(struct loom_npu *npu)
+void loom_sched_drain(struct drm_gpu_scheduler *sched)
 {
 	bool busy;
 
 	do {
-		flush_workqueue(npu->submit_wq);
-		spin_lock(&npu->sched.job_list_lock);
-		busy = !list_empty(&npu->sched.pending_list);
-		spin_unlock(&npu->sched.job_list_lock);
+		flush_workqueue(sched->submit_wq);
+		spin_lock(&sched->job_list_lock);
+		busy = !list_empty(&sched->pending_list);
+		spin_unlock(&sched->job_list_lock);
 		if (busy)
 			usleep_range(100, 1000);
 	} while (busy);
@@ -412,7 +412,7 @@ void loom_npu_fini(struct loom_device *ldev)
 	cancel_work_sync(&npu->reset_work);
 	if (loom_device_present(ldev))
 		loom_npu_hw_reset(ldev);
-	loom_npu_drain(npu);
+	loom_sched_drain(&npu->sched);
 	drm_sched_fini(&npu->sched);
 	destroy_workqueue(npu->reset_wq);
 	destroy_workqueue(npu->submit_wq);

@@ -79,6 +79,7 @@ int loom_npu_hw_reset(struct loom_device *ldev);
 irqreturn_t loom_npu_irq(int irq, void *arg);
 irqreturn_t loom_npu_admin_irq(int irq, void *arg);
 bool loom_npu_reap(struct loom_device *ldev);
+void loom_sched_drain(struct drm_gpu_scheduler *sched);
 
 /* loom_watchdog.c */
 void loom_watchdog_init(struct loom_device *ldev);

@@ -4,12 +4,14 @@
  * and its NPU code in a buffer that only the device reads. The code itself is
  * not decoded here: the device checks every access that it makes.
  */
+#include <linux/bitmap.h>
 #include <linux/mm.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
 #include <drm/drm_file.h>
 
+#include "loom_cpu.h"
 #include "loom_device.h"
 #include "loom_drv.h"
 #include "loom_gem.h"
@@ -29,6 +31,7 @@ static void loom_prog_release(struct kref *ref)
 
 	loom_bo_put(prog->code);
 	loom_bo_put(prog->consts);
+	bitmap_free(prog->cpu_used);
 	kvfree(prog->meta);
 	kfree(prog);
 }
@@ -71,6 +74,11 @@ static int loom_prog_check_container(struct loom_prog *prog, u64 size,
 			 "the program is version %llu, this driver reads %u: compile it again",
 			 e.value, LOOM_PROG_VERSION);
 		break;
+	case LOOM_PROG_UNSUPPORTED:
+		snprintf(msg, LOOM_MESSAGE_MAX,
+			 "the CPU engine of this kernel does not run it: %s %u: %s (%llu)",
+			 e.section, e.index, e.what, e.value);
+		return -EOPNOTSUPP;
 	default:
 		snprintf(msg, LOOM_MESSAGE_MAX,
 			 "malformed program: %s %u: %s (%llu)",
@@ -101,17 +109,12 @@ static int loom_prog_check_device(struct loom_device *ldev,
 
 static int loom_prog_check_engines(struct loom_prog *prog, char *msg)
 {
-	u32 i;
-
-	for (i = 0; i < prog->view.n_segments; i++) {
-		if (prog->view.segments[i].engine == LOOM_ENGINE_NPU)
-			continue;
-		snprintf(msg, LOOM_MESSAGE_MAX,
-			 "segment %u is for the CPU engine, which this kernel does not have",
-			 i);
-		return -EOPNOTSUPP;
-	}
-	return 0;
+	if (loom_cpu_enabled() ||
+	    !loom_cpu_has_segments(prog->view.segments, prog->view.n_segments))
+		return 0;
+	snprintf(msg, LOOM_MESSAGE_MAX,
+		 "the program has CPU segments, and the CPU engine is off: loom.cpu_engine=1 turns it on");
+	return -EOPNOTSUPP;
 }
 
 static int loom_prog_check_consts(struct loom_prog *prog, char *msg)
@@ -199,6 +202,9 @@ static int loom_prog_fill(struct loom_device *ldev, struct loom_prog *prog,
 		drm_dbg(&ldev->drm, "program refused: %s\n", msg);
 		return ret;
 	}
+	ret = loom_cpu_map_prog(prog);
+	if (ret)
+		return ret;
 	return loom_prog_copy_code(ldev, prog);
 }
 

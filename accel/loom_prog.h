@@ -20,6 +20,7 @@ struct loom_prog {
 	struct loom_bo *consts; /* the caller's, or NULL */
 	u64 consts_offset;
 	struct loom_bo *code; /* ours, or NULL if there is none */
+	unsigned long *cpu_used; /* bit set of slots that CPU segments name, or NULL */
 };
 
 struct loom_prog *loom_prog_lookup(struct loom_file *lfile, u32 handle);

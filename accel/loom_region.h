@@ -22,6 +22,7 @@ u64 loom_pagelist_root(const struct loom_pagelist *list);
 struct loom_job_bo {
 	struct loom_bo *bo;
 	u32 access; /* DRM_LOOM_ACCESS_* */
+	void *vaddr; /* for CPU segments, or NULL: see loom_cpu_map.c */
 };
 
 /* What a job gives its program: the input of loom_regions_build(). */

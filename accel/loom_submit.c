@@ -16,6 +16,7 @@
 #include <drm/drm_syncobj.h>
 
 #include "loom_chain.h"
+#include "loom_cpu.h"
 #include "loom_ctx.h"
 #include "loom_device.h"
 #include "loom_drv.h"
@@ -229,11 +230,34 @@ static int loom_add_regions(struct loom_chain *chain,
 	b.rows = rows;
 	chain->report_size = args->report_size;
 	ret = loom_regions_build(chain->inst, &b, chain->table);
+	if (!ret)
+		ret = loom_cpu_map_job(chain, args, rows);
 	kvfree(rows);
 	return ret;
 }
 
 /* --- a job --- */
+
+/* Which segments of its entry point a job runs. */
+static int loom_choose_segments(const struct loom_prog_entry *entry,
+				const struct drm_loom_job *args, u32 *first,
+				u32 *count)
+{
+	*first = args->first_segment;
+	*count = args->n_segments;
+	if (!*count) {
+		/* Loops round segments are for who submits, one chain at a time. */
+		if (entry->n_steps)
+			return -EOPNOTSUPP;
+		if (*first)
+			return -EINVAL;
+		*count = entry->n_segments;
+	}
+	if (!*count || *count > LOOM_PROG_MAX_SEGMENTS ||
+	    *first > entry->n_segments || *count > entry->n_segments - *first)
+		return -EINVAL;
+	return 0;
+}
 
 static int loom_check_instance(struct loom_submit *submit,
 			       struct loom_inst *inst,
@@ -248,12 +272,6 @@ static int loom_check_instance(struct loom_submit *submit,
 	/* Asked again under the lock; here it spares the work. */
 	if (atomic_read(&inst->ctx->guilty) || loom_inst_lost(inst))
 		return -EIO;
-	/* Loops round segments are for who submits, one chain at a time. */
-	if (view->entries[args->entry].n_steps)
-		return -EOPNOTSUPP;
-	if (!view->entries[args->entry].n_segments ||
-	    view->entries[args->entry].n_segments > LOOM_PROG_MAX_SEGMENTS)
-		return -EINVAL;
 	return 0;
 }
 
@@ -262,21 +280,26 @@ static int loom_prepare_chain(struct loom_submit *submit,
 			      struct loom_inst *inst,
 			      const struct drm_loom_job *args)
 {
+	const struct loom_prog_entry *entry;
 	struct loom_chain *chain;
+	u32 first, count;
 	int ret;
 
 	ret = loom_check_instance(submit, inst, args);
 	if (ret)
 		return ret;
+	entry = &inst->prog->view.entries[args->entry];
+	ret = loom_choose_segments(entry, args, &first, &count);
+	if (ret)
+		return ret;
 	chain = loom_chain_create(inst, to_loom_file(submit->file)->client,
-				  &inst->prog->view.entries[args->entry],
-				  submit->file->client_id);
+				  entry, first, count, submit->file->client_id);
 	if (IS_ERR(chain))
 		return PTR_ERR(chain);
 	job->chain = chain;
 	job->done = dma_fence_get(loom_chain_done(chain));
 	submit->ctx = inst->ctx;
-	return 0;
+	return chain->has_cpu && !loom_cpu_enabled() ? -EOPNOTSUPP : 0;
 }
 
 static int loom_prepare_job(struct loom_submit *submit,
@@ -495,8 +518,10 @@ int loom_ioctl_submit(struct drm_device *drm, void *data, struct drm_file *file)
 	args->bad_job = ~0u;
 	if (args->flags)
 		return -EINVAL;
-	jobs = loom_copy_array(&args->jobs, sizeof(*jobs), sizeof(*jobs),
-			       LOOM_MAX_JOBS);
+	/* Rows of 1.0 end before first_segment. */
+	jobs = loom_copy_array(&args->jobs,
+			       offsetof(struct drm_loom_job, first_segment),
+			       sizeof(*jobs), LOOM_MAX_JOBS);
 	if (IS_ERR_OR_NULL(jobs))
 		return PTR_ERR_OR_ZERO(jobs);
 	submit.jobs = kvcalloc(args->jobs.count, sizeof(*submit.jobs),

@@ -67,6 +67,55 @@ DEFINE_EVENT(loom_segment, loom_kill,
 	TP_ARGS(seg)
 );
 
+DEFINE_EVENT(loom_segment, loom_cpu_run,
+	TP_PROTO(struct loom_segment *seg),
+	TP_ARGS(seg)
+);
+
+/* Without preemption from beginning to end. */
+TRACE_EVENT(loom_cpu_section,
+	TP_PROTO(struct loom_segment *seg, u32 op, u64 ns),
+	TP_ARGS(seg, op, ns),
+	TP_STRUCT__entry(
+		__field(u64, fence)
+		__field(u32, seqno)
+		__field(u32, op)
+		__field(u64, ns)
+	),
+	TP_fast_assign(
+		__entry->fence = seg->done->context;
+		__entry->seqno = seg->seqno;
+		__entry->op = op;
+		__entry->ns = ns;
+	),
+	TP_printk("fence=%llu seqno=%u op=%u ns=%llu", __entry->fence,
+		  __entry->seqno, __entry->op, __entry->ns)
+);
+
+TRACE_EVENT(loom_cpu_done,
+	TP_PROTO(struct loom_segment *seg, u64 ns, u32 ops, int error),
+	TP_ARGS(seg, ns, ops, error),
+	TP_STRUCT__entry(
+		__field(u64, client)
+		__field(u64, fence)
+		__field(u32, seqno)
+		__field(u32, ops)
+		__field(u64, ns)
+		__field(int, error)
+	),
+	TP_fast_assign(
+		__entry->client = seg->chain->client->id;
+		__entry->fence = seg->done->context;
+		__entry->seqno = seg->seqno;
+		__entry->ops = ops;
+		__entry->ns = ns;
+		__entry->error = error;
+	),
+	TP_printk("client=%llu fence=%llu seqno=%u ops=%u ns=%llu error=%d",
+		  __entry->client, __entry->fence, __entry->seqno,
+		  __entry->ops, __entry->ns, __entry->error)
+);
+
 TRACE_EVENT(loom_done,
 	TP_PROTO(struct loom_segment *seg, const struct loom_completion *rec),
 	TP_ARGS(seg, rec),

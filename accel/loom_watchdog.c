@@ -87,7 +87,7 @@ static void loom_blame(struct loom_segment *seg, enum loom_kill why)
 	struct loom_chain *chain = seg->chain;
 	struct loom_inst_fault f = {
 		.error = -loom_kill_errno[why],
-		.segment = loom_segment_index(seg),
+		.segment = loom_segment_number(seg),
 	};
 
 	if (why == LOOM_KILL_HANG) {

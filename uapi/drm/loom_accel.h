@@ -25,7 +25,7 @@ extern "C" {
 #endif
 
 #define DRM_LOOM_VERSION_MAJOR 1
-#define DRM_LOOM_VERSION_MINOR 0
+#define DRM_LOOM_VERSION_MINOR 1
 
 enum drm_loom_ioctl_id {
 	DRM_LOOM_DEV_QUERY = 0,
@@ -133,6 +133,11 @@ struct drm_loom_stats {
 	__u64 irqs_lost; /* completions found by the watchdog */
 	__u64 device_jobs; /* the device's own count: JOBS_RETIRED */
 	__u64 cycles; /* modelled cycles of all completed segments */
+	__u64 cpu_submitted; /* segments begun by the CPU engine */
+	__u64 cpu_completed; /* of those, to their end */
+	__u64 cpu_failed; /* of those, by a deadline or an injected error */
+	__u64 cpu_cancelled; /* of those, because nobody waits or the device is gone */
+	__u64 cpu_ns; /* that the CPU engine computed */
 };
 
 enum drm_loom_priority {
@@ -190,7 +195,8 @@ struct drm_loom_bo_set_label {
 /*
  * Copies and checks the first meta_bytes of a container. The constants stay in consts_bo and are bound
  * read-only. ENOEXEC: the container is malformed, of another version, or for a device that this one is not a
- * superset of; message says which. ENOTSUP (EOPNOTSUPP): it has CPU segments that this kernel does not run.
+ * superset of; message says which. EOPNOTSUPP: it has CPU segments, and this kernel does not run one of their
+ * operations, or the CPU engine is off.
  */
 struct drm_loom_prog_create {
 	__u64 data; /* in: user pointer to the container's head */
@@ -208,7 +214,7 @@ struct drm_loom_prog_destroy {
 	__u32 pad;
 };
 
-/* Allocates and initialises the program's state and scratch. */
+/* Allocates and initialises the program's state and scratch. EOPNOTSUPP: CPU segments read constants in an imported buffer. */
 struct drm_loom_inst_create {
 	__u32 ctx; /* in */
 	__u32 prog; /* in */
@@ -233,10 +239,10 @@ struct drm_loom_inst_get_state {
 	__u32 inst; /* in */
 	__u32 state; /* out: DRM_LOOM_INST_* */
 	__u32 error; /* out: positive errno of the first failure since creation or reset, else 0 */
-	__u32 segment; /* out: segment that failed */
+	__u32 segment; /* out: segment that failed, counted from the entry point's first */
 	__u32 fault; /* out: enum loom_fault (loom_regs.h) */
 	__u32 slot; /* out: slot of a memory fault */
-	__u32 unit; /* out: instruction (unit index) */
+	__u32 unit; /* out: instruction (unit index); CPU segment: number of the operation in the segment */
 	__u32 loc; /* out: its source-table index */
 	__u64 offset; /* out: as in struct loom_completion */
 	__u64 limit; /* out: bytes that the slot, or SRAM, has */
@@ -281,10 +287,16 @@ struct drm_loom_job {
 	__u32 report_bo; /* 1 + index into bos (access WRITE) of the buffer for reports, or 0 */
 	__u32 flags; /* must be 0 */
 	__u64 report_offset; /* multiple of 64 */
-	__u64 report_size; /* bytes for one segment's report; segment k's is at report_offset + k * report_size */
+	__u64 report_size; /* bytes for one segment's report; that of the job's segment k is at report_offset + k * report_size */
+	__u32 first_segment; /* with n_segments: where the job begins, counted from the entry point's first; else 0 */
+	__u32 n_segments; /* 1 to 64: so many segments; 0: all of an entry point without a schedule */
 };
 
-/* All or nothing: on error no job runs and no syncobj changes. EIO: a LOST instance or a guilty context. */
+/*
+ * All or nothing: on error no job runs and no syncobj changes. EIO: a LOST instance or a guilty context. EOPNOTSUPP:
+ * an entry point with a schedule and n_segments 0; CPU segments while the CPU engine is off, or with an imported
+ * buffer in a slot that CPU segments of the program name, or for the report.
+ */
 struct drm_loom_submit {
 	struct drm_loom_array jobs; /* struct drm_loom_job */
 	__u32 flags; /* must be 0 */

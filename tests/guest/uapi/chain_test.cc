@@ -122,6 +122,50 @@ TEST(Chain, EntryPoints) {
   EXPECT_EQ(dev.fence_status(r.sync), -EIO);
 }
 
+// A job may run some of an entry point's segments.
+TEST(Chain, SomeSegments) {
+  Device dev;
+  Ripple c(dev, 5);
+  auto run = [&](unsigned first, unsigned count) {
+    Job job(c.r.inst);
+    job.job.first_segment = first;
+    job.job.n_segments = count;
+    job.bind(0, job.use(c.bo, 3), 0, c.bytes);
+    job.signal(c.r.sync);
+    const int error = submit(dev, job);
+    if (error)
+      return -error;
+    EXPECT_EQ(dev.wait(c.r.sync), 0);
+    return dev.fence_status(c.r.sync);
+  };
+  EXPECT_EQ(run(0, 6), -EINVAL);
+  EXPECT_EQ(run(5, 1), -EINVAL);
+  EXPECT_EQ(run(~0u, 2), -EINVAL);
+  EXPECT_EQ(run(2, ~0u), -EINVAL);
+  EXPECT_EQ(run(1, 0), -EINVAL) << "a beginning without a number";
+  EXPECT_EQ(run(0, 2), 1);
+  EXPECT_EQ(c.words[32], 4711u);
+  EXPECT_EQ(c.words[48], 0u) << "segment 2 ran";
+  EXPECT_EQ(run(3, 2), 1);
+  EXPECT_EQ(c.words[64], 0u) << "segment 2 ran";
+  EXPECT_EQ(run(2, 3), 1);
+  EXPECT_EQ(c.words[80], 4711u);
+}
+
+TEST(Chain, FailedSegmentIsCountedFromTheEntryPoints) {
+  Device dev;
+  Ripple c(dev, 5, 3);
+  Job job(c.r.inst);
+  job.job.first_segment = 2;
+  job.job.n_segments = 3;
+  job.bind(0, job.use(c.bo, 3), 0, c.bytes);
+  job.signal(c.r.sync);
+  ASSERT_EQ(submit(dev, job), 0);
+  ASSERT_EQ(dev.wait(c.r.sync), 0);
+  EXPECT_EQ(dev.fence_status(c.r.sync), -EIO);
+  EXPECT_EQ(dev.inst_state(c.r.inst).segment, 3u);
+}
+
 // A schedule goes round segments; whoever submits runs it.
 TEST(Chain, ScheduleIsNotForTheKernel) {
   Device dev;
@@ -137,6 +181,12 @@ TEST(Chain, ScheduleIsNotForTheKernel) {
                      .arg = 0});
   Runner r(dev, b);
   EXPECT_EQ(r.run(), -EOPNOTSUPP);
+  Job job(r.inst); // one round
+  job.job.n_segments = 1;
+  job.signal(r.sync);
+  ASSERT_EQ(submit(dev, job), 0);
+  ASSERT_EQ(dev.wait(r.sync), 0);
+  EXPECT_EQ(dev.fence_status(r.sync), 1);
 }
 
 } // namespace

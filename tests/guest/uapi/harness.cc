@@ -297,9 +297,10 @@ ProgramBuilder spin_program(const loom_target &t, std::int64_t times) {
   return b;
 }
 
-Runner::Runner(const Device &dev, const ProgramBuilder &b)
-    : dev(dev), ctx(dev.ctx()), prog(dev.prog(b)), inst(dev.inst(ctx, prog)),
-      sync(dev.syncobj()) {}
+Runner::Runner(const Device &dev, const ProgramBuilder &b,
+               std::uint32_t consts_bo)
+    : dev(dev), ctx(dev.ctx()), prog(dev.prog(b, consts_bo)),
+      inst(dev.inst(ctx, prog)), sync(dev.syncobj()) {}
 
 int Runner::run() {
   Job job(inst);

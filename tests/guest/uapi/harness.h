@@ -102,7 +102,8 @@ ProgramBuilder spin_program(const loom_target &t, std::int64_t times);
 
 // An instance of its own context with everything that one job needs.
 struct Runner {
-  Runner(const Device &dev, const ProgramBuilder &b);
+  Runner(const Device &dev, const ProgramBuilder &b,
+         std::uint32_t consts_bo = 0);
   int run(); // submits, waits; the fence's status as fence_status()
   const Device &dev;
   std::uint32_t ctx, prog, inst, sync;

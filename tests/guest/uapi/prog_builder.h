@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <cstring>
+#include <iterator>
 #include <string>
 #include <vector>
 
@@ -117,13 +118,15 @@ public:
     segments_.push_back(s);
     segment_start_ = units();
   }
-  void cpu_segment() {
+  // Rows of CPU operations, one after the other.
+  void cpu_segment(const std::vector<std::uint64_t> &rows,
+                   std::uint64_t budget = 1ull << 40) {
     loom_prog_segment s{};
     s.engine = LOOM_ENGINE_CPU;
-    s.first = 0;
-    s.count = 1;
-    s.insn_budget = 1;
-    cpu_code_.assign(8, 0);
+    s.first = static_cast<__u32>(cpu_code_.size());
+    s.count = static_cast<__u32>(rows.size());
+    s.insn_budget = budget;
+    cpu_code_.insert(cpu_code_.end(), rows.begin(), rows.end());
     segments_.push_back(s);
   }
   // Segments recorded since the last entry point.
@@ -151,7 +154,7 @@ public:
     put(h, out, LOOM_SEC_TARGET, &target_, 1, sizeof(target_));
     put(h, out, LOOM_SEC_STRINGS, strings_.data(), strings_.size(), 1);
     put(h, out, LOOM_SEC_NPU_CODE, code_.data(), code_.size() / 32, 32);
-    put(h, out, LOOM_SEC_CPU_CODE, cpu_code_.data(), cpu_code_.size() / 8, 8);
+    put(h, out, LOOM_SEC_CPU_CODE, cpu_code_.data(), cpu_code_.size(), 8);
     put(h, out, LOOM_SEC_SLOTS, slots_.data(), slots_.size(),
         sizeof(loom_prog_slot));
     put(h, out, LOOM_SEC_ENTRIES, entries_.data(), entries_.size(),
@@ -160,6 +163,8 @@ public:
         sizeof(loom_prog_segment));
     put(h, out, LOOM_SEC_SCHEDULE, steps.data(), steps.size(),
         sizeof(loom_prog_step));
+    put(h, out, LOOM_SEC_SCOPES, &scope_, 1, sizeof(scope_));
+    put(h, out, LOOM_SEC_LOCS, locs_, std::size(locs_), sizeof(locs_[0]));
     out.resize((out.size() + LOOM_PROG_ALIGN - 1) / LOOM_PROG_ALIGN *
                LOOM_PROG_ALIGN);
     h.meta_bytes = out.size();
@@ -210,7 +215,10 @@ private:
 
   loom_target target_;
   std::string strings_ = std::string(1, '\0');
-  std::vector<std::uint8_t> code_, cpu_code_;
+  std::vector<std::uint8_t> code_;
+  std::vector<std::uint64_t> cpu_code_;
+  loom_prog_scope scope_{};
+  loom_prog_loc locs_[8]{};
   std::vector<loom_prog_slot> slots_;
   std::vector<loom_prog_segment> segments_;
   std::vector<loom_prog_entry> entries_;

@@ -147,16 +147,16 @@ TEST(Prog, AnotherDevicesProgramIsRefusedByName) {
   EXPECT_FALSE(message.empty());
 }
 
-TEST(Prog, CpuSegmentsAreNotSupported) {
+TEST(Prog, UnknownCpuOperationIsNotSupported) {
   Device dev;
   std::string message;
   ProgramBuilder b(dev.target());
   b.halt();
   b.segment();
-  b.cpu_segment();
+  b.cpu_segment({0, 0, 0}); // structure 0
   b.entry();
   EXPECT_EQ(dev.try_prog(b.bytes(), &message), EOPNOTSUPP);
-  EXPECT_NE(message.find("segment 1"), std::string::npos) << message;
+  EXPECT_NE(message.find("CPU code 0"), std::string::npos) << message;
 }
 
 TEST(Prog, Destroy) {

@@ -265,11 +265,22 @@ TEST_F(SubmitTest, RefusedSubmits) {
   const __u32 size = sizeof(drm_loom_job);
   for (unsigned bit = 0; bit < 32; bit++)
     EXPECT_EQ(run({size, 1, at}, 1u << bit), EINVAL);
-  EXPECT_EQ(run({size - 8, 1, at}), EINVAL);
+  EXPECT_EQ(run({size - 16, 1, at}), EINVAL);
   EXPECT_EQ(run({size, 1, 0}), EINVAL);
   EXPECT_EQ(run({size, 1, 8}), EFAULT);
   EXPECT_EQ(run({size, 257, at}), E2BIG);
   EXPECT_EQ(run({0, 0, 0}), 0) << "nothing to do";
+}
+
+// As user space of version 1.0 passes them, without a choice of segments.
+TEST_F(SubmitTest, ShorterRowsAreTaken) {
+  Job job = good();
+  drm_loom_job &row = job.fill();
+  row.first_segment = row.n_segments = ~0u; // is not looked at
+  drm_loom_submit s{};
+  s.jobs = {offsetof(drm_loom_job, first_segment), 1,
+            reinterpret_cast<std::uintptr_t>(&row)};
+  EXPECT_EQ(dev.call(DRM_IOCTL_LOOM_SUBMIT, &s), 0);
 }
 
 TEST_F(SubmitTest, LongerRowsWithZeroTailsAreTaken) {

@@ -15,7 +15,7 @@
 #include <linux/dma-buf.h>
 #include <linux/sync_file.h>
 
-#include "harness.h"
+#include "cpu_programs.h"
 
 using namespace loom_test;
 
@@ -153,6 +153,39 @@ TEST_F(UnbindTest, InMidJob) {
     expect_gone(dev);
     bind();
     works();
+  }
+}
+
+// The CPU engine computes for seconds; the driver does not wait for it.
+TEST_F(UnbindTest, InMidCpuSegment) {
+  for (unsigned round = 0; round < 3; round++) {
+    Device dev;
+    Runner r(dev, woven_program(dev.target(), 16));
+    Runner busy(dev, long_program(dev.target(), 1u << 24));
+    const std::uint64_t bytes = 17 * std::uint64_t{kBlockBytes};
+    Job chain(r.inst), spin(busy.inst);
+    chain.bind(0, chain.use(dev.bo(bytes), 3), 0, bytes);
+    chain.wait(busy.sync);
+    spin.signal(busy.sync);
+    chain.signal(r.sync);
+    ASSERT_EQ(submit(dev, spin), 0);
+    ASSERT_EQ(submit(dev, chain), 0);
+    int first = -1, second = -1;
+    ASSERT_EQ(drmSyncobjExportSyncFile(dev.fd, busy.sync, &first), 0);
+    ASSERT_EQ(drmSyncobjExportSyncFile(dev.fd, r.sync, &second), 0);
+    usleep(20000 * round);
+    EXPECT_LT(unbind(), unbind_limit());
+    for (const int fd : {first, second}) {
+      sync_fence_info fence{};
+      EXPECT_EQ(sync_status(fd, &fence), -ENODEV);
+      close(fd);
+    }
+    expect_gone(dev);
+    bind();
+    works();
+    Device again;
+    Runner cpu(again, long_program(again.target(), 1));
+    EXPECT_EQ(cpu.run(), 1);
   }
 }
 
