@@ -12,13 +12,14 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from . import checks, e2e, guest, host, kernel, qemu, runners, setup, tests, util
+from . import checks, e2e, host, kernel, qemu, runners, setup, tests, util
 from .checks import Report
 from .util import DevError, ROOT, say
 
 LIMIT = 2700.0  # seconds that a suite may take
 FUZZ_SECONDS = 600
 KASAN_FAULTS = 10  # of each kind
+KILLS = 1000  # of processes, at random moments of a chain
 RESULTS = ROOT / "docs" / "results"
 Suite = Callable[[int], tuple[Report, dict[str, Any]]]
 SUITES: dict[str, Suite] = {}
@@ -41,27 +42,25 @@ def suite(name: str, *covers: str) -> Callable[[Suite], Suite]:
 def kasan(seed: int) -> tuple[Report, dict[str, Any]]:
     """The driver's interface and its recovery from faults under KASAN, lockdep
     and the other checkers."""
-    k = kernel.build_kasan()
-    kernel.build_module(k)
     qemu.build()
     host.build(host.HOST)
-    binary = host.find_program("loom_uapi_test")
-    config = guest.Config(kernel="kasan",
-                          programs={f"/bin/{binary.name}": binary})
-    with guest.Guest(config) as g:
-        g.load_driver("hang_ms=500")
-        report = runners.guest_gtest(g, f"/bin/{binary.name}", timeout=3000,
-                                     args=f"--gtest_random_seed={seed % 99999}")
-        leaks = g.leaks()
-        g.check_run("rmmod loom")
-        g.check()
-    if leaks:
-        report.failed.append("kmemleak: " + leaks[:2000])
+    report = tests.kasan_suite(f"--gtest_random_seed={seed % 99999}")
     report.add(runners.counted(
         ["/usr/bin/python3", ROOT / "tests" / "guest" / "faults.py",
          "--programs", tests.folder_of("loom_fault_test"), "--kernel", "kasan",
          "--count", str(KASAN_FAULTS)], "deep-kasan-faults", timeout=LIMIT))
-    return report, {"kernel": k.release, "faults_each": KASAN_FAULTS}
+    return report, {"kernel": kernel.kasan().release,
+                    "faults_each": KASAN_FAULTS}
+
+
+@suite("kasan-kills", *DRIVER)
+def kasan_kills(seed: int) -> tuple[Report, dict[str, Any]]:
+    """A thousand processes killed in mid-chain, under KASAN and lockdep."""
+    qemu.build()
+    host.build(host.HOST)
+    report = tests.kasan_suite("--gtest_filter='CpuKill.*'",
+                               f"LOOM_KILLS={KILLS}")
+    return report, {"kernel": kernel.kasan().release, "kills": KILLS}
 
 
 @suite("random", *MODEL, "umd/libloom", "tests/random", "accel", "qemu-device")

@@ -137,9 +137,9 @@ def gtest_json(text: bytes) -> Report:
 
 
 def guest_gtest(guest: Guest, program: str, *, args: str = "",
-                timeout: float = 600.0) -> Report:
-    """Runs a GoogleTest program inside the guest."""
-    rc, out = guest.run(f"cd /tmp && {program} --gtest_output=json:/tmp/r.json "
+                timeout: float = 600.0, env: str = "") -> Report:
+    """Runs a GoogleTest program inside the guest. env: NAME=VALUE ..."""
+    rc, out = guest.run(f"cd /tmp && {env} {program} --gtest_output=json:/tmp/r.json "
                         f"--gtest_color=no {args}", timeout)
     log = util.LOGS / f"test-guest-{Path(program).name}.log"
     log.parent.mkdir(parents=True, exist_ok=True)

@@ -243,6 +243,49 @@ def guest_uapi() -> Report:
                               "hang_ms=500")
 
 
+# Suites of CPU segments: memory shared between kernel, device and user space,
+# and objects whose users end in any order.
+KASAN_TESTS = "Cpu*:Chain*:Close*"
+
+
+@check("guest-kasan", "T2")
+def guest_kasan() -> Report:
+    """CPU segments under KASAN and lockdep; nothing leaked, unloaded at the end."""
+    driver_exists()
+    qemu.build()
+    host.build(host.HOST)
+    return kasan_suite(f"--gtest_filter='{KASAN_TESTS}'")
+
+
+def kasan_suite(args: str, env: str = "") -> Report:
+    """Tests of the driver's interface in the debug kernel."""
+    k = kernel.build_kasan()
+    kernel.build_module(k)
+    binary = host.find_program("loom_uapi_test")
+    config = guest.Config(kernel="kasan",
+                          programs={f"/bin/{binary.name}": binary})
+    with guest.Guest(config) as g:
+        g.load_driver("hang_ms=500")
+        report = runners.guest_gtest(g, f"/bin/{binary.name}", timeout=3000,
+                                     args=args, env=env)
+        leaks = g.leaks()
+        g.check_run("rmmod loom")
+        g.check()
+    if leaks:
+        report.failed.append("kmemleak: " + leaks[:2000])
+    return report
+
+
+@check("guest-cpu-sections", "T2")
+def guest_cpu_sections() -> Report:
+    """CPU segments keep a CPU to themselves for less than 100 us at a time."""
+    driver_exists()
+    return runners.counted(
+        ["/usr/bin/python3", ROOT / "tests" / "guest" / "cpu_sections.py",
+         "--programs", folder_of("loom_uapi_test")], "test-cpu-sections",
+        timeout=900)
+
+
 def folder_of(program: str) -> Path:
     return prepared(program).parent
 
