@@ -9,6 +9,7 @@
 #include <sys/wait.h>
 #include <thread>
 #include <unistd.h>
+#include <xf86drm.h>
 
 #include "cpu_programs.h"
 
@@ -94,6 +95,36 @@ TEST(CpuQuota, OthersGoFirst) {
   EXPECT_EQ(other.run(), 1);
   EXPECT_LT(seconds_since(start), 1.0);
   EXPECT_EQ(poor.fence_status(spender.sync), 0) << "it had no debt";
+}
+
+// --- priority ---
+
+// A ready segment of a higher priority waits for the one that runs only.
+TEST(CpuPriority, HighGoesFirst) {
+  Parameter all("cpu_quota_pct", "100");
+  constexpr std::uint64_t kQueued = 24;
+  const ProgramBuilder b = long_program(Device().target(), quanta_of(20));
+  Device low, high;
+  const std::uint32_t inst =
+      low.inst(low.ctx(DRM_LOOM_PRIORITY_LOW), low.prog(b));
+  const std::uint32_t first =
+      high.inst(high.ctx(DRM_LOOM_PRIORITY_HIGH), high.prog(b));
+  std::uint32_t timeline = low.syncobj();
+  const std::uint32_t sync = high.syncobj();
+  std::vector<Job> queue;
+  for (std::uint64_t i = 1; i <= kQueued; i++) {
+    queue.emplace_back(inst);
+    queue.back().signal(timeline, i);
+  }
+  Job job(first);
+  job.signal(sync);
+  ASSERT_EQ(submit(low, queue), 0);
+  ASSERT_EQ(submit(high, job), 0);
+  ASSERT_EQ(high.wait(sync), 0);
+  std::uint64_t done = 0;
+  ASSERT_EQ(drmSyncobjQuery(low.fd, &timeline, &done, 1), 0);
+  EXPECT_LT(done, kQueued) << "it went last";
+  EXPECT_EQ(low.wait(timeline, kQueued), 0);
 }
 
 // --- processes that die ---

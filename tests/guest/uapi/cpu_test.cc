@@ -101,15 +101,17 @@ struct Woven {
   Woven(const Device &dev, unsigned segments, int trap_at = -1)
       : dev(dev), r(dev, woven_program(dev.target(), segments, trap_at)),
         segments(segments), bytes((segments + 1) * std::uint64_t{kBlockBytes}),
-        bo(dev.bo(bytes)), report(dev.bo(segments * std::uint64_t{4096})),
-        data(static_cast<float *>(dev.map(bo, bytes))) {
+        bo(dev.bo(offset + bytes)),
+        report(dev.bo(segments * std::uint64_t{4096})),
+        memory(static_cast<std::uint8_t *>(dev.map(bo, offset + bytes))),
+        data(reinterpret_cast<float *>(memory + offset)) {
     for (unsigned i = 0; i < kBlock; i++)
       data[i] = -4.0f + 0.01f * static_cast<float>(i);
   }
-  ~Woven() { munmap(data, bytes); }
+  ~Woven() { munmap(memory, offset + bytes); }
   Job job() {
     Job j(r.inst);
-    j.bind(0, j.use(bo, 3), 0, bytes);
+    j.bind(0, j.use(bo, 3), offset, bytes);
     j.use(report, DRM_LOOM_ACCESS_WRITE);
     j.job.report_bo = 2;
     j.job.report_size = 4096;
@@ -147,7 +149,9 @@ struct Woven {
   unsigned segments;
   std::uint64_t bytes;
   std::uint32_t bo, report;
+  std::uint8_t *memory;
   float *data;
+  static constexpr std::uint64_t offset = 4096 + 64; // of the binding
 };
 
 TEST(CpuChain, NpuCpuNpuCpuGivesTheBits) {
