@@ -235,6 +235,45 @@ static inline __u64 loom_cpu_solve_quanta(const struct loom_cpu_op *op)
 	return loom_cpu_times(loom_cpu_chunks(loom_cpu_box_elements(x) / n), n + loom_cpu_triangle(n));
 }
 
+/* Points of the transforms that one of a length is made of: m of struct loom_cpu_fft. */
+static inline __u32 loom_cpu_fft_points(__u32 length)
+{
+	const __u32 least = length & (length - 1) ? 2 * length - 1 : length;
+
+	return 1u << loom_cpu_levels(least);
+}
+
+/* Lines that go together. */
+static inline __u32 loom_cpu_fft_group(__u32 m)
+{
+	return m < 2 * LOOM_CPU_LANES ? 2 * LOOM_CPU_LANES / m : 1;
+}
+
+/* Elements of the workspace. */
+static inline __u32 loom_cpu_fft_workspace(__u32 length)
+{
+	const __u32 m = loom_cpu_fft_points(length);
+
+	return m + 4 * m * loom_cpu_fft_group(m) + (m == length ? 0 : 2 * length + 2 * m);
+}
+
+static inline __u64 loom_cpu_fft_quanta(const struct loom_cpu_op *op)
+{
+	const struct loom_cpu_operand *in = loom_cpu_operands(op), *out = in + op->n_inputs;
+	const struct loom_cpu_fft *p = (const struct loom_cpu_fft *)loom_cpu_params(op);
+	const __u32 m = loom_cpu_fft_points(p->length), g = loom_cpu_fft_group(m), l = loom_cpu_levels(m);
+	const __u64 lines = loom_cpu_box_elements(in) / in->dims[p->dim];
+	const __u64 passes = loom_cpu_chunks((__u64)g * m) + l * loom_cpu_chunks((__u64)g * m / 2);
+	const __u64 put = loom_cpu_chunks((__u64)g * out->dims[p->dim]);
+	__u64 before = loom_cpu_chunks((m + 1) / 2), group = passes + put;
+
+	if (m != p->length) {
+		before += loom_cpu_chunks(p->length) + 2 * loom_cpu_chunks(m) + l * loom_cpu_chunks(m / 2);
+		group += passes;
+	}
+	return loom_cpu_plus(before, loom_cpu_times((lines + g - 1) / g, group));
+}
+
 /* Quanta that an operation whose fields are sound takes, or TOO_MUCH. */
 static inline __u64 loom_cpu_op_quanta(const struct loom_cpu_op *op)
 {
@@ -255,6 +294,8 @@ static inline __u64 loom_cpu_op_quanta(const struct loom_cpu_op *op)
 		return loom_cpu_dot_quanta(op);
 	case LOOM_CPU_CONV:
 		return loom_cpu_conv_quanta(op);
+	case LOOM_CPU_FFT:
+		return loom_cpu_fft_quanta(op);
 	case LOOM_CPU_CHOLESKY:
 		return loom_cpu_cholesky_quanta(op);
 	case LOOM_CPU_TRIANGULAR_SOLVE:

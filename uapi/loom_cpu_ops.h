@@ -27,6 +27,7 @@
 #define LOOM_CPU_COST_PER_CYCLE 2u /* a segment's modelled cycles: the stated costs of its operations / this, rounded up */
 #define LOOM_CPU_MAX_ELEMENTS (1ull << 32) /* in an operand's box */
 #define LOOM_CPU_MAX_EXTENT (1u << 24) /* of a window's strides, dilations and padding */
+#define LOOM_CPU_MAX_FFT (1u << 24) /* length of a transform */
 #define LOOM_CPU_MAX_WEIGHT 1024u /* of the scalar programs of an operation together */
 #define LOOM_CPU_MAX_FOLD_WEIGHT 64u /* of REDUCE's and WINDOW's program: one quantum runs it 16 times */
 #define LOOM_CPU_MAX_COST (1ull << 56) /* of a segment */
@@ -45,7 +46,7 @@
 	X(9, SCAN, "cumulative combine along a dimension")                                                             \
 	X(10, DOT, "batched matrix product")                                                                           \
 	X(11, CONV, "convolution")                                                                                     \
-	X(12, FFT, "discrete Fourier transform over pairs of f32")                                                     \
+	X(12, FFT, "discrete Fourier transform along a dimension, over pairs")                                                     \
 	X(13, CHOLESKY, "Cholesky factor")                                                                             \
 	X(14, TRIANGULAR_SOLVE, "solve with a triangular matrix")                                                      \
 	X(15, TEXT, "tokenise, detokenise, labels")
@@ -71,6 +72,10 @@ enum loom_cpu_structure {
  *   SORT                   lines x c(n) x (1 + 2 + ... + l + 1), n the length of a line, l = log2(n) rounded up
  *   DOT                    c(outputs) x (products of an output / 16, rounded up)
  *   CONV                   c(outputs) x elements of a window x (channels / 16, rounded up)
+ *   FFT                    with m as struct loom_cpu_fft has it, l = log2(m), g = max(1, 128 / m): c((m + 1) / 2), and
+ *                          groups of g lines x (c(g m) + l c(g m / 2) + c(g elements of an output's line)); if the
+ *                          length is no power of two also c(length) + 2 c(m) + l c(m / 2), and groups x (c(g m) + l
+ *                          c(g m / 2))
  *   CHOLESKY               c(rows of all matrices) x (2n + t(n)), n the order of a matrix, t(n) = 0/16 + 1/16 + ... +
  *                          (n - 1)/16, each rounded down: with q = n / 16 that is 8q(q - 1) + q(n mod 16)
  *   TRIANGULAR_SOLVE       c(columns of all B) x (n + t(n))
@@ -351,6 +356,40 @@ struct loom_cpu_conv {
 	__s64 left_channel; /* bytes from channel to channel */
 	__s64 right_channel;
 	__u64 pad_value; /* as a register holds the input's type */
+};
+
+/*
+ * The discrete Fourier transform of lines along dim; of several dimensions one after the other. Inputs: real and
+ * imaginary part, outputs: real and imaginary part, all F32 or all F64, then a workspace. With n = length, i^2 = -1:
+ *   FFT    n elements become n: y[k] = sum x[j] exp(-2 pi i j k / n)
+ *   IFFT   n become n: y[k] = sum x[j] exp(2 pi i j k / n) / n
+ *   RFFT   one input, the real part; the first n / 2 + 1 (rounded down) elements of what FFT gives
+ *   IRFFT  n / 2 + 1 elements become n; one output, the real part of IFFT for x[n - k] = conj(x[k]); the imaginary parts of
+ *          x[0] and, n being even, of x[n / 2] count as 0
+ * Other dims are equal. An output may be an input's box: a line is read before it is written.
+ *
+ * All is computed in f64, each operation rounded, and rounded to F32 at the end; pairs multiply as (a.re b.re - a.im
+ * b.im, a.re b.im + a.im b.re). w(j, m) = exp(-2 pi i j / m) by loom_num_turn64(). n = m = 2^l: for s = 1, 2, 4, ..., m / 2
+ * and all b < m / 2, with p = b / s and q = b mod s: y[q + 2 s p] = x[b] + x[b + m / 2], y[q + 2 s p + s] = (x[b] - x[b + m / 2])
+ * w(s p, m), then y is x. IFFT exchanges real and imaginary parts before and after, and divides by n. Other n: m is the
+ * least power of two not below 2n - 1; with c[k] = w(k^2 mod 2n, 2n), y[k] = c[k] times element k of the cyclic convolution
+ * of x c by conj(c), c[m - k] = c[k], by transforms of length m.
+ *
+ * Workspace: F64, rank 1, dense, m + 4 max(m, 128) elements, and 2n + 2m more if n is no power of two:
+ * loom_cpu_fft_workspace().
+ */
+struct loom_cpu_fft {
+	__u32 dim;
+	__u32 length; /* 1 to 2^24 */
+	__u8 kind; /* enum loom_cpu_fft_kind */
+	__u8 rsvd[7]; /* must be 0 */
+};
+
+enum loom_cpu_fft_kind {
+	LOOM_CPU_FFT_FFT = 0,
+	LOOM_CPU_FFT_IFFT = 1,
+	LOOM_CPU_FFT_RFFT = 2,
+	LOOM_CPU_FFT_IRFFT = 3,
 };
 
 /*

@@ -58,6 +58,7 @@ bool loom_cpu_no_program(struct loom_cpu_check *c, const struct loom_cpu_op *op)
 
 /* ---- cpu_check_linear.c ------------------------------------------------------------------------------------ */
 
+bool loom_cpu_check_fft(struct loom_cpu_check *c, const struct loom_cpu_op *op);
 bool loom_cpu_check_cholesky(struct loom_cpu_check *c, const struct loom_cpu_op *op);
 bool loom_cpu_check_triangular_solve(struct loom_cpu_check *c, const struct loom_cpu_op *op);
 

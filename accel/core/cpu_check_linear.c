@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later OR MIT
-/* The check of a CPU segment: the rules of CHOLESKY and TRIANGULAR_SOLVE. */
+/* The check of a CPU segment: the rules of FFT, CHOLESKY and TRIANGULAR_SOLVE. */
 #include "cpu_check.h"
 
 /* Matrices of F32 or F64, or of the parts of pairs of F32; operand i of parts operands goes together with the first. */
@@ -67,4 +67,47 @@ bool loom_cpu_check_triangular_solve(struct loom_cpu_check *c, const struct loom
 	       loom_cpu_operand_counts(c, op, 2 * parts, parts) && loom_cpu_no_program(c, op) &&
 	       check_matrices(c, op, parts) && check_square(c, a) && check_right(c, a, b) &&
 	       loom_cpu_same_dims(c, b, x) && check_read_back(c, x, parts);
+}
+
+/* Operands a, count parts of one array whose lines have length elements; other dims as those of the input. */
+static bool check_parts(struct loom_cpu_check *c, const struct loom_cpu_op *op, const struct loom_cpu_operand *a,
+			__u32 count, __u32 length)
+{
+	const struct loom_cpu_fft *p = loom_cpu_params(op);
+	const struct loom_cpu_operand *in = loom_cpu_operands(op);
+
+	if (a->rank != in->rank)
+		return loom_cpu_bad(c, "operands' ranks differ", a->rank);
+	for (__u32 d = 0; d < in->rank; d++)
+		if (a->dims[d] != (d == p->dim ? length : in->dims[d]))
+			return loom_cpu_bad(c, "operand's dims are not those of the transform", d);
+	return loom_cpu_same_type(c, in, a) && (count == 1 || (loom_cpu_same_type(c, a, a + 1) && loom_cpu_same_dims(c, a, a + 1)));
+}
+
+static bool check_fft_workspace(struct loom_cpu_check *c, const struct loom_cpu_operand *w, __u32 length)
+{
+	if (w->dtype != LOOM_F64 || w->rank != 1 || w->strides[0] != 8 || w->dims[0] != loom_cpu_fft_workspace(length))
+		return loom_cpu_bad(c, "workspace is not dense F64 of the transform's size", w->dims[0]);
+	return loom_cpu_check_rights(c, w, LOOM_RIGHT_READ | LOOM_RIGHT_WRITE);
+}
+
+bool loom_cpu_check_fft(struct loom_cpu_check *c, const struct loom_cpu_op *op)
+{
+	const struct loom_cpu_fft *p = loom_cpu_params(op);
+	const struct loom_cpu_operand *in = loom_cpu_operands(op), *out = in + op->n_inputs;
+	const __u32 inputs = p->kind == LOOM_CPU_FFT_RFFT ? 1 : 2, outputs = p->kind == LOOM_CPU_FFT_IRFFT ? 1 : 2;
+	const __u32 half = p->length / 2 + 1;
+
+	if (p->kind > LOOM_CPU_FFT_IRFFT || !p->length || p->length > LOOM_CPU_MAX_FFT)
+		return loom_cpu_bad(c, "kind or length of a transform out of range", p->length);
+	if (!loom_cpu_all_zero(c, p->rsvd, sizeof(p->rsvd)) || !loom_cpu_operand_counts(c, op, inputs, outputs + 1) ||
+	    !loom_cpu_no_program(c, op))
+		return false;
+	if (p->dim >= in->rank)
+		return loom_cpu_bad(c, "dimension of a transform is not the operand's", p->dim);
+	if (in->dtype != LOOM_F32 && in->dtype != LOOM_F64)
+		return loom_cpu_bad(c, "transform is not of F32 or F64", in->dtype);
+	return check_parts(c, op, in, inputs, outputs == 1 ? half : p->length) &&
+	       check_parts(c, op, out, outputs, inputs == 1 ? half : p->length) &&
+	       check_fft_workspace(c, out + outputs, p->length);
 }

@@ -436,7 +436,7 @@ static const struct loom_cpu_structure_info infos[LOOM_NUM_CPU_STRUCTURES] = {
 	[LOOM_CPU_SCAN] = RUN(sizeof(struct loom_cpu_scan), check_scan),
 	[LOOM_CPU_DOT] = RUN(sizeof(struct loom_cpu_dot), check_dot),
 	[LOOM_CPU_CONV] = RUN(sizeof(struct loom_cpu_conv), check_conv),
-	[LOOM_CPU_FFT] = NOT_RUN(FFT),
+	[LOOM_CPU_FFT] = RUN(sizeof(struct loom_cpu_fft), loom_cpu_check_fft),
 	[LOOM_CPU_CHOLESKY] = RUN(0, loom_cpu_check_cholesky),
 	[LOOM_CPU_TRIANGULAR_SOLVE] =
 		RUN(sizeof(struct loom_cpu_triangular_solve), loom_cpu_check_triangular_solve),

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later OR MIT
 /* Elements in memory as lanes and back, and conversions between types. This file computes with floats. */
-#include "cpu_num64.h"
+#include "loom_num64.h"
 #include "cpu_run.h"
 
 static inline __u16 get16(const __u8 *at)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later OR MIT
 /* Scalar operations on f64. This file computes with floats. */
-#include "cpu_num64.h"
+#include "loom_num64.h"
 #include "cpu_run.h"
 
 #define A (a->d[i])

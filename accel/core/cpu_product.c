@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later OR MIT
 /* The products of DOT and CONV. This file computes with floats. */
-#include "cpu_num64.h"
+#include "loom_num64.h"
 #include "cpu_run.h"
 
 void loom_cpu_multiply_add(__u32 form, union loom_cpu_reg *acc, const union loom_cpu_reg *a,

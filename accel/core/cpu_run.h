@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later OR MIT */
 /*
  * Between the parts of the engine that run. Files whose names are in this list compute with floats and are compiled
- * as such in the kernel: cpu_float.c cpu_float64.c cpu_convert.c cpu_product.c. No float crosses a function's border.
+ * as such in the kernel: cpu_float.c cpu_float64.c cpu_convert.c cpu_fourier.c cpu_product.c. No float crosses a function's border.
  */
 #ifndef LOOM_CPU_RUN_H
 #define LOOM_CPU_RUN_H
@@ -73,7 +73,7 @@ struct loom_cpu_run {
 typedef bool loom_cpu_quantum(struct loom_cpu_run *r);
 
 loom_cpu_quantum loom_cpu_map, loom_cpu_copy, loom_cpu_reduce, loom_cpu_window, loom_cpu_scan, loom_cpu_gather,
-	loom_cpu_scatter, loom_cpu_sort, loom_cpu_select_scatter, loom_cpu_dot, loom_cpu_conv, loom_cpu_cholesky,
+	loom_cpu_scatter, loom_cpu_sort, loom_cpu_select_scatter, loom_cpu_dot, loom_cpu_conv, loom_cpu_fft, loom_cpu_cholesky,
 	loom_cpu_triangular_solve;
 
 /* ---- cpu_walk.c: which elements -------------------------------------------------------------------------- */
@@ -156,5 +156,17 @@ void loom_cpu_store_run(__u8 *at, __s64 step, __u32 dtype, const union loom_cpu_
 /* acc += a x b, by the rule of loom_cpu_dot. */
 void loom_cpu_multiply_add(__u32 form, union loom_cpu_reg *acc, const union loom_cpu_reg *a,
 			   const union loom_cpu_reg *b, __u32 n);
+
+/* Pairs of f64 that lie one after the other, not aligned; numbers first, first + 1, ... of them: of FFT. */
+void loom_cpu_fft_twiddles(__u8 *to, __u64 first, __u32 n, __u64 m);
+void loom_cpu_fft_chirps(__u8 *to, __u64 first, __u32 n, __u64 length);
+
+/* n sums and differences, of butterfly number first on, of lines of m points. */
+void loom_cpu_fft_butterflies(__u8 *to, const __u8 *from, const __u8 *twiddles, __u32 first, __u32 n, __u32 m,
+			      __u32 stride);
+
+/* Lanes of pairs, times those of a table that index[] names. */
+void loom_cpu_fft_times(union loom_cpu_reg *re, union loom_cpu_reg *im, const __u8 *table, const __u32 *index, __u32 n);
+void loom_cpu_fft_divide(union loom_cpu_reg *v, __u32 by, __u32 n);
 
 #endif

@@ -14,6 +14,7 @@ static loom_cpu_quantum *const quanta_of[LOOM_NUM_CPU_STRUCTURES] = {
 	[LOOM_CPU_SCAN] = loom_cpu_scan,
 	[LOOM_CPU_DOT] = loom_cpu_dot,
 	[LOOM_CPU_CONV] = loom_cpu_conv,
+	[LOOM_CPU_FFT] = loom_cpu_fft,
 	[LOOM_CPU_CHOLESKY] = loom_cpu_cholesky,
 	[LOOM_CPU_TRIANGULAR_SOLVE] = loom_cpu_triangular_solve,
 };

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "input.h"
+#include "loom_cpu_cost.h"
 #include "segment.h"
 
 namespace {
@@ -15,7 +16,8 @@ using loom::fuzz::require;
 using namespace loom::test;
 
 constexpr uint64_t max_quanta = 3000;
-constexpr uint32_t slot_bytes = 2048, read_only = 0, both = 1, write_only = 2;
+constexpr uint32_t slot_bytes = 2048, space_bytes = 8192;
+constexpr uint32_t read_only = 0, both = 1, write_only = 2, space = 3;
 
 dims small_dims(input &in) {
   dims n(in.below(4));
@@ -154,6 +156,23 @@ void make_scatter(input &in, operation &m) {
   }
   m.set(p);
   region(in, m, p.count);
+}
+
+void make_fft(input &in, operation &m) {
+  dims n = small_dims(in);
+  n.push_back(1 + in.below(9));
+  const uint32_t type = in.below(2) ? LOOM_F32 : LOOM_F64, kind = in.below(4);
+  const uint32_t dim = in.below(uint32_t(n.size())), length = n[dim];
+  const uint32_t work = loom_cpu_fft_workspace(length);
+  dims half = n;
+  half[dim] = length / 2 + 1;
+  for (uint32_t i = kind == LOOM_CPU_FFT_RFFT; i < 2; i++)
+    m.in.push_back(any_operand(in, read_only, type, kind == 3 ? half : n));
+  for (uint32_t i = kind == LOOM_CPU_FFT_IRFFT; i < 2; i++)
+    m.out.push_back(any_operand(in, write_only, type, kind == 2 ? half : n));
+  m.out.push_back(dense(space, LOOM_F64, {work}, in.below(300)));
+  m.imms.clear();
+  m.set(loom_cpu_fft{dim, length, uint8_t(kind), {}});
 }
 
 void make_linear(input &in, operation &m) {
@@ -326,6 +345,9 @@ operation any_operation(input &in) {
   case LOOM_CPU_SCATTER:
     make_scatter(in, m);
     break;
+  case LOOM_CPU_FFT:
+    make_fft(in, m);
+    break;
   case LOOM_CPU_CHOLESKY:
   case LOOM_CPU_TRIANGULAR_SOLVE:
     make_linear(in, m);
@@ -364,6 +386,7 @@ void build(input &in, world &w) {
   w.slot(slot_bytes, LOOM_RIGHT_READ);
   w.slot(slot_bytes, read_write);
   w.slot(slot_bytes, LOOM_RIGHT_WRITE);
+  w.slot(space_bytes, read_write);
   if (in.below(16) == 0) {
     w.code.resize(1 + in.below(80));
     for (uint64_t &row : w.code)

@@ -6,7 +6,7 @@
 set -eu
 root=$1
 shift
-floats=" cpu_convert cpu_float cpu_float64 cpu_product "
+floats=" cpu_convert cpu_float cpu_float64 cpu_fourier cpu_product "
 out=$(mktemp -d)
 trap 'rm -rf "$out"' EXIT
 for compiler in "$@"; do

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 // Every refusal of the check, one field at a time; and that none is without a
 // test.
+#include "loom_cpu_cost.h"
 #include "segment.h"
 #include <fstream>
 #include <functional>
@@ -84,6 +85,13 @@ operation sound(uint32_t structure) {
     m.set(c);
     break;
   }
+  case LOOM_CPU_FFT: {
+    const uint32_t work = loom_cpu_fft_workspace(8);
+    m.in = {f(0), f(0)};
+    m.out = {f(2), f(2), dense(1, LOOM_F64, {work})};
+    m.set(loom_cpu_fft{1, 8, LOOM_CPU_FFT_FFT, {}});
+    break;
+  }
   case LOOM_CPU_CHOLESKY:
     m.in = {dense(0, LOOM_F32, {4, 4})};
     m.out = {dense(1, LOOM_F32, {4, 4})};
@@ -147,6 +155,7 @@ const std::vector<refusal> &refusals() {
   using scan = loom_cpu_scan;
   using dot = loom_cpu_dot;
   using conv = loom_cpu_conv;
+  using fft = loom_cpu_fft;
   using solve = loom_cpu_triangular_solve;
   enum : uint32_t {
     MAP = LOOM_CPU_MAP,
@@ -160,6 +169,7 @@ const std::vector<refusal> &refusals() {
     SCAN = LOOM_CPU_SCAN,
     DOT = LOOM_CPU_DOT,
     CONV = LOOM_CPU_CONV,
+    FFT = LOOM_CPU_FFT,
     CHOLESKY = LOOM_CPU_CHOLESKY,
     SOLVE = LOOM_CPU_TRIANGULAR_SOLVE,
   };
@@ -168,8 +178,6 @@ const std::vector<refusal> &refusals() {
       {"no such structure", MAP, BREAK(m.structure = 0), unsupported},
       {"no such structure", MAP, BREAK(m.structure = 16), unsupported},
       {"no such structure", MAP, BREAK(m.structure = 999), unsupported},
-      {"structure FFT is not run by this engine", MAP,
-       BREAK(m.structure = LOOM_CPU_FFT), unsupported},
       {"structure TEXT is not run by this engine", MAP,
        BREAK(m.structure = LOOM_CPU_TEXT), unsupported},
       {"number of operands out of range", MAP, BREAK(m.out.clear())},
@@ -486,6 +494,44 @@ const std::vector<refusal> &refusals() {
        PARAM(conv, p.channels = 3; p.left_channel = 65536)},
       {"operand's extent overflows", CONV,
        PARAM(conv, p.channels = 3; p.right_channel = INT64_MIN)},
+      {"kind or length of a transform out of range", FFT,
+       PARAM(fft, p.kind = 4)},
+      {"kind or length of a transform out of range", FFT,
+       PARAM(fft, p.length = 0)},
+      {"kind or length of a transform out of range", FFT,
+       PARAM(fft, p.length = (1 << 24) + 1)},
+      {"unused or reserved parameter is not 0", FFT, PARAM(fft, p.rsvd[6] = 1)},
+      {"number of operands is not the structure's", FFT,
+       PARAM(fft, p.kind = LOOM_CPU_FFT_RFFT)},
+      {"number of operands is not the structure's", FFT,
+       PARAM(fft, p.kind = LOOM_CPU_FFT_IRFFT)},
+      {"number of operands is not the structure's", FFT,
+       BREAK(m.out.pop_back())},
+      {"structure has no scalar program here", FFT, BREAK(m.imms = {1})},
+      {"dimension of a transform is not the operand's", FFT,
+       PARAM(fft, p.dim = 2)},
+      {"transform is not of F32 or F64", FFT, BREAK(m.in[0].dtype = LOOM_BF16)},
+      {"operands' element types differ", FFT, BREAK(m.in[1].dtype = LOOM_I32)},
+      {"operands' element types differ", FFT,
+       BREAK(m.out[0] = m.out[1] = dense(2, LOOM_F64, {4, 8}))},
+      {"operands' ranks differ", FFT,
+       BREAK(m.out[0] = dense(2, LOOM_F32, {8}))},
+      {"operands' dims differ", FFT, BREAK(m.in[1].dims[0] = 3)},
+      {"operand's dims are not those of the transform", FFT,
+       PARAM(fft, p.length = 7)},
+      {"operand's dims are not those of the transform", FFT,
+       BREAK(m.out[0].dims[0] = 3)},
+      {"operand's dims are not those of the transform", FFT,
+       PARAM(fft, p.kind = LOOM_CPU_FFT_RFFT; m.in.pop_back())},
+      {"operand's dims are not those of the transform", FFT,
+       PARAM(fft, p.kind = LOOM_CPU_FFT_IRFFT; m.out.erase(m.out.begin()))},
+      {"workspace is not dense F64 of the transform's size", FFT,
+       BREAK(m.out[2].dims[0]++)},
+      {"workspace is not dense F64 of the transform's size", FFT,
+       BREAK(m.out[2].dtype = LOOM_U64)},
+      {"workspace is not dense F64 of the transform's size", FFT,
+       BREAK(m.out[2].strides[0] = 0)},
+      {"output's slot lacks a right", FFT, BREAK(m.out[2].slot = 2)},
       {"matrix is not of F32, or F64, or pairs of F32", CHOLESKY,
        BREAK(m.in[0].dtype = m.out[0].dtype = LOOM_BF16)},
       {"matrix is not of F32, or F64, or pairs of F32", CHOLESKY,
@@ -531,8 +577,6 @@ const std::vector<refusal> &refusals() {
 
 TEST(cpu_check, sound_operations_pass) {
   for (uint32_t s = LOOM_CPU_MAP; s < LOOM_CPU_TEXT; s++) {
-    if (s == LOOM_CPU_FFT)
-      continue;
     world w = slots();
     w.add(sound(s));
     EXPECT_EQ(w.check(), LOOM_CPU_OK) << s << ": " << w.error.what;

@@ -2,6 +2,7 @@
 // One segment of every structure, run in steps of every size: the same bits,
 // and exactly the quanta that its cost was made of. Then what golden vectors do
 // not show: indices out of bounds, updates that meet, what lies around boxes.
+#include "loom_cpu_cost.h"
 #include "segment.h"
 #include <algorithm>
 #include <functional>
@@ -174,6 +175,22 @@ void make_scatter_of_two(world &w) {
   w.add(m);
 }
 
+void make_fft(world &w, uint32_t kind, uint32_t n) {
+  const uint32_t half = n / 2 + 1, work = loom_cpu_fft_workspace(n);
+  const uint32_t in = kind == LOOM_CPU_FFT_IRFFT ? half : n;
+  const uint32_t out = kind == LOOM_CPU_FFT_RFFT ? half : n;
+  operation m;
+  m.structure = LOOM_CPU_FFT;
+  m.in.assign(
+      kind == LOOM_CPU_FFT_RFFT ? 1 : 2,
+      dense(w.slot_of(random_floats(21 * in, 35)), LOOM_F32, {3, in, 7}));
+  for (int i = 0; i < (kind == LOOM_CPU_FFT_IRFFT ? 1 : 2); i++)
+    m.out.push_back(dense(w.slot(84 * out), LOOM_F32, {3, out, 7}));
+  m.out.push_back(dense(w.slot(8 * work), LOOM_F64, {work}));
+  m.set(loom_cpu_fft{1, n, uint8_t(kind), {}});
+  w.add(m);
+}
+
 void make_cholesky(world &w) {
   const uint32_t n = 37;
   auto a = random_floats(3 * n * n, 30);
@@ -278,6 +295,10 @@ const std::vector<std::pair<const char *, maker>> structures = {
     {"dot", make_dot},
     {"conv", make_conv},
     {"scatter of two", make_scatter_of_two},
+    {"fft", [](world &w) { make_fft(w, LOOM_CPU_FFT_FFT, 256); }},
+    {"ifft of 100", [](world &w) { make_fft(w, LOOM_CPU_FFT_IFFT, 100); }},
+    {"rfft of 1", [](world &w) { make_fft(w, LOOM_CPU_FFT_RFFT, 1); }},
+    {"irfft of 15", [](world &w) { make_fft(w, LOOM_CPU_FFT_IRFFT, 15); }},
     {"cholesky", make_cholesky},
     {"triangular_solve", make_solve},
 };

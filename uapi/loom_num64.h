@@ -1,9 +1,9 @@
-/* SPDX-License-Identifier: GPL-2.0-or-later OR MIT */
+/* SPDX-License-Identifier: MIT */
 /*
  * loom_num.h's companions for f64: the same rules, on the bits of binary64 in a __u64. For files with floats.
  */
-#ifndef LOOM_CPU_NUM64_H
-#define LOOM_CPU_NUM64_H
+#ifndef LOOM_NUM64_H
+#define LOOM_NUM64_H
 
 #include "loom_num.h"
 
@@ -208,6 +208,27 @@ static inline __u32 loom_num_u64_to_f32(__u64 a)
 static inline __u64 loom_num_u64_to_f64(__u64 a)
 {
 	return a >> 63 ? loom_num_bits64((double)(__s64)(a >> 1 | (a & 1)) * 2.0) : loom_num_i64_to_f64(a);
+}
+
+/* ---- parts of a turn ----------------------------------------------------------------------------------- */
+
+/*
+ * cos and sin of num / den turns, to 2^-52 of themselves or so. num below den, den below 2^50. Both are computed in the
+ * first eighth of a turn, from x = r (pi / 4) / den with a whole r, so that they are 0 and 1 where they should be.
+ */
+static inline void loom_num_turn64(__u64 num, __u64 den, double *cosine, double *sine)
+{
+	const __u64 eighths = 8 * num / den, r = 8 * num - eighths * den;
+	const double x = (double)(__s64)(eighths & 1 ? den - r : r) * 0x1.921fb54442d18p-1 / (double)(__s64)den;
+	const double c = loom_num_sin_quarter(x, 1), s = loom_num_sin_quarter(x, 0);
+	const int swap = (eighths + 1) >> 1 & 1; /* eighths 1, 2, 5, 6 */
+
+	*cosine = swap ? s : c;
+	*sine = swap ? c : s;
+	if (eighths >= 2 && eighths < 6)
+		*cosine = -*cosine;
+	if (eighths >= 4)
+		*sine = -*sine;
 }
 
 #endif
