@@ -12,7 +12,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from . import checks, e2e, host, kernel, qemu, runners, setup, tests, util
+from . import (checks, conformance, e2e, host, kernel, qemu, runners, setup,
+               tests, util)
 from .checks import Report
 from .util import DevError, ROOT, say
 
@@ -100,6 +101,17 @@ def zoo(seed: int) -> tuple[Report, dict[str, Any]]:
         "models": len({r["model"] for r in rows if " broken" not in r["model"]}),
         "real_size": [r for r in rows if "real_size" in r
                       and " broken" not in r["model"]]}
+
+
+@suite("conformance", "uapi", "compiler", "umd", "qemu-device/model",
+       "accel/core", "tests/conformance")
+def conformance_all(seed: int) -> tuple[Report, dict[str, Any]]:
+    """All of JAX's own test harnesses. Writes docs/coverage.md and
+    docs/coverage.json."""
+    host.build(host.HOST)
+    conformance.run_cases(conformance.SAMPLE, ("--write",))
+    report = conformance.run_cases(conformance.ALL, ("--write",))
+    return report, {"cases": report.detail}
 
 
 # What makes a page of a suite's result.

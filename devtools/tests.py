@@ -7,8 +7,8 @@ import re
 import subprocess
 from pathlib import Path
 
-from . import (checks, demo, e2e, fmt, guest, host, kernel, qemu, runners, setup,
-               trouble, uapi_doc, util)
+from . import (checks, conformance, demo, e2e, fmt, guest, host, kernel, qemu,
+               runners, setup, trouble, uapi_doc, util)
 from .checks import Report, check
 from .util import DevError, ROOT, say
 
@@ -86,7 +86,9 @@ def python_package() -> Report:
 @check("comparison", "T0")
 def comparison() -> Report:
     """The end-to-end judges themselves: what must differ is seen to differ."""
-    return runners.pytest(e2e.FOLDER)
+    report = runners.pytest(e2e.FOLDER)
+    report.add(runners.pytest(conformance.FOLDER))
+    return report
 
 
 @check("dev", "T0")
@@ -323,6 +325,14 @@ def models_sim() -> Report:
     """Every required model on each target in-process, compared with JAX."""
     host.build(host.HOST)
     return e2e.run_sim()
+
+
+@check("conformance", "T2")
+def conformance_sample() -> Report:
+    """A sample of JAX's own test harnesses: no less runs than
+    docs/coverage.json says, nothing more is wrong."""
+    host.build(host.HOST)
+    return conformance.run_cases(conformance.SAMPLE)
 
 
 @check("dropped-orders", "T2")
