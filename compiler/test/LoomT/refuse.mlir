@@ -5,8 +5,8 @@
 // CHECK: 'stablehlo.case' cannot run on the NPU: this release has no form of it on the NPU
 // CHECK: 'stablehlo.sort' cannot run on the NPU
 // CHECK-NOT: stablehlo.negate
-// CHECK: 'stablehlo.dot_general' cannot run on the NPU: the operands differ in type; convert one of them
-func.func @main(%x: tensor<4xf32>, %y: tensor<4xbf16>) -> (tensor<4xf32>, tensor<4xf32>, tensor<f32>) {
+// CHECK: 'stablehlo.dot_general' cannot run on the NPU: a product of floats does not leave as an integer; convert the result
+func.func @main(%x: tensor<4xf32>, %y: tensor<4xbf16>) -> (tensor<4xf32>, tensor<4xf32>, tensor<i32>) {
   %i = "stablehlo.constant"() <{value = dense<0> : tensor<i32>}> : () -> tensor<i32>
   %0 = "stablehlo.case"(%i) ({
     "stablehlo.return"(%x) : (tensor<4xf32>) -> ()
@@ -17,6 +17,6 @@ func.func @main(%x: tensor<4xf32>, %y: tensor<4xbf16>) -> (tensor<4xf32>, tensor
     "stablehlo.return"(%c) : (tensor<i1>) -> ()
   }) : (tensor<4xf32>) -> tensor<4xf32>
   %2 = "stablehlo.negate"(%0) : (tensor<4xf32>) -> tensor<4xf32>
-  %3 = "stablehlo.dot_general"(%x, %y) <{lhs_batching_dimensions = array<i64>, rhs_batching_dimensions = array<i64>, lhs_contracting_dimensions = array<i64: 0>, rhs_contracting_dimensions = array<i64: 0>}> : (tensor<4xf32>, tensor<4xbf16>) -> tensor<f32>
-  return %2, %1, %3 : tensor<4xf32>, tensor<4xf32>, tensor<f32>
+  %3 = "stablehlo.dot_general"(%x, %y) <{lhs_batching_dimensions = array<i64>, rhs_batching_dimensions = array<i64>, lhs_contracting_dimensions = array<i64: 0>, rhs_contracting_dimensions = array<i64: 0>}> : (tensor<4xf32>, tensor<4xbf16>) -> tensor<i32>
+  return %2, %1, %3 : tensor<4xf32>, tensor<4xf32>, tensor<i32>
 }

@@ -106,13 +106,18 @@ static int64_t bytesOfTensor(Type type) {
   return cast<RankedTensorType>(type).getNumElements() * elementBytesOf(type);
 }
 
+/// Of what the caller binds: a slot has a byte, also for a tensor of none.
+static int64_t boundBytes(Type type) {
+  return std::max<int64_t>(1, bytesOfTensor(type));
+}
+
 void Lowering::placeArguments() {
   for (BlockArgument argument : func.getArguments()) {
     DictionaryAttr attributes = func.getArgAttrDict(argument.getArgNumber());
     std::string name = nameOf(attributes, "arg", argument.getArgNumber());
     tensors.push_back({slots, cast<RankedTensorType>(argument.getType()),
                        roleOf(attributes, "input"), name});
-    Value mem = slot(argument.getLoc(), bytesOfTensor(argument.getType()),
+    Value mem = slot(argument.getLoc(), boundBytes(argument.getType()),
                      LOOM_SLOT_ARG, LOOM_RIGHT_READ, name);
     memory.set(argument, {mem, 0});
   }
@@ -129,7 +134,7 @@ void Lowering::placeResults() {
     tensors.push_back({slots, type, roleOf(attributes, "output"), name});
     // What a loop carries is read from where it is written.
     bool read = !root.hasOneUse() || root.getDefiningOp<loomt::LoopEndOp>();
-    Value mem = slot(root.getLoc(), bytesOfTensor(type), LOOM_SLOT_ARG,
+    Value mem = slot(root.getLoc(), boundBytes(type), LOOM_SLOT_ARG,
                      LOOM_RIGHT_WRITE | (read ? LOOM_RIGHT_READ : 0), name);
     memory.set(root, {mem, 0});
     placed.insert(root);
@@ -139,6 +144,8 @@ void Lowering::placeResults() {
 LogicalResult Lowering::placeConstants() {
   unsigned index = 0;
   for (auto op : func.getOps<loomt::ConstantOp>()) {
+    if (!op.getType().getNumElements())
+      continue;
     if (slots >= LOOM_MAX_SLOTS)
       return op.emitError() << "the program has more than " << LOOM_MAX_SLOTS
                             << " tensors in memory; merge constants";

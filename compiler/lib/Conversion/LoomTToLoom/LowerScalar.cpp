@@ -401,6 +401,8 @@ LogicalResult mlir::loom::lowerScalar(Emitter &emitter, const Memory &memory,
 
 LogicalResult mlir::loom::lowerCopy(Emitter &e, const Memory &memory,
                                     loomt::CopyOp op) {
+  if (!op.getType().getNumElements())
+    return success();
   Box out = memory.box(op.getResult());
   const int64_t total = op.getType().getNumElements() * out.elem;
   const uint64_t cycles =
@@ -411,6 +413,8 @@ LogicalResult mlir::loom::lowerCopy(Emitter &e, const Memory &memory,
     e.fill(op.getLoc(), out.mem, out.offset, total, *op.getFill(), out.elem);
   for (auto [input, offset, attr] :
        llvm::zip(op.getInputs(), op.getOffsets(), op.getStrides())) {
+    if (!cast<RankedTensorType>(input.getType()).getNumElements())
+      continue;
     Box box = memory.box(input);
     auto strides = cast<DenseI64ArrayAttr>(attr).asArrayRef();
     int64_t inner = box.elem;

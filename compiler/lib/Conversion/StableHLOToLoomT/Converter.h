@@ -12,6 +12,10 @@
 
 namespace mlir::loom {
 
+/// Whether the array does this dot_general or convolution: operands and result
+/// of its types, if integers of a product of floats are converted first.
+bool arrayMultiplies(Operation *op);
+
 class Converter {
 public:
   explicit Converter(func::FuncOp func)
@@ -35,6 +39,7 @@ private:
   LogicalResult reverse(stablehlo::ReverseOp op);
   LogicalResult concatenate(stablehlo::ConcatenateOp op);
   LogicalResult pad(stablehlo::PadOp op);
+  LogicalResult bitcast(stablehlo::BitcastConvertOp op);
   LogicalResult updateSlice(stablehlo::DynamicUpdateSliceOp op);
   LogicalResult gather(stablehlo::GatherOp op);
   LogicalResult dot(stablehlo::DotGeneralOp op);
@@ -53,12 +58,23 @@ private:
   Value dense(const loomt::Ref &ref, Location loc);
   loomt::Ref collapse(const loomt::Ref &ref, ArrayRef<int64_t> shape,
                       Location loc);
-  std::optional<Value> productOperand(Operation *op, Value value);
+  Value retyped(const loomt::Ref &ref, Type element, Location loc);
+  loomt::Ref distances(ArrayRef<int64_t> shape, unsigned bits, Location loc);
+  Value splat(Location loc, Type type, uint32_t value);
+  Value productOperand(Operation *op, Value value, bool forArray);
+  Value sumOfProducts(Location loc, const loomt::Ref &lhs,
+                      const loomt::Ref &rhs, int64_t reduced, Type element);
+  Value dotByVector(Location loc, const loomt::Ref &lhs, const loomt::Ref &rhs,
+                    Type element);
+  Value convolutionByVector(stablehlo::ConvolutionOp op);
   Value emitReduce(Operation *op, const loomt::Ref &window, int64_t reduced,
                    int32_t reducer, Value init, Type element);
   Value padded(const loomt::Ref &ref, ArrayRef<int64_t> low,
                ArrayRef<int64_t> high, ArrayRef<int64_t> interior,
                uint32_t fill, Location loc);
+  Value paddedBy(const loomt::Ref &ref, ArrayRef<int64_t> low,
+                 ArrayRef<int64_t> high, ArrayRef<int64_t> interior,
+                 const loomt::Ref &value, Location loc);
   void set(Operation *op, const loomt::Ref &ref) {
     map[op->getResult(0)] = ref.materialiseView(builder, op->getLoc());
   }

@@ -92,8 +92,8 @@ static int32_t normalise(Program &program, int32_t value, Type type) {
                       shift);
 }
 
-static int32_t emitConvert(Program &program, int32_t value, Type from,
-                           Type to) {
+int32_t mlir::loom::emitConvert(Program &program, int32_t value, Type from,
+                                Type to) {
   if (from == to)
     return value;
   const bool fromFloat = isa<FloatType>(from), toFloat = isa<FloatType>(to);
@@ -125,26 +125,75 @@ static int32_t emitConvert(Program &program, int32_t value, Type from,
                       program.imm(uint32_t(-(1 << (bits - 1)))));
 }
 
-/// Of a type narrower than the register: neither the bits of its sign extension
-/// nor the zeros above them count.
-static int32_t emitNarrowLeadingZeros(Program &program, int32_t value,
-                                      unsigned bits) {
-  value = program.emit(LOOM_UOP_AND, value, program.imm((1u << bits) - 1));
-  value = program.emit(LOOM_UOP_CLZ, value);
-  return program.emit(LOOM_UOP_ISUB, value, program.imm(32 - bits));
+/// Shifts and counts of bits, of which a register holds more than the type has:
+/// what is above them, sign or zeros, must neither count nor come in.
+static int32_t emitNarrowBits(Operation *op, ArrayRef<int32_t> v,
+                              Program &program, Type type) {
+  const unsigned bits = type.getIntOrFloatBitWidth();
+  auto asUnsigned = [&](int32_t value) {
+    return isUnsigned(type) ? value
+                            : program.emit(LOOM_UOP_AND, value,
+                                           program.imm((1u << bits) - 1));
+  };
+  auto asSigned = [&](int32_t value) {
+    const int32_t shift = program.imm(32 - bits);
+    return isUnsigned(type)
+               ? program.emit(LOOM_UOP_SAR,
+                              program.emit(LOOM_UOP_SHL, value, shift), shift)
+               : value;
+  };
+  int32_t result;
+  if (isa<stablehlo::ClzOp>(op)) {
+    result = program.emit(LOOM_UOP_CLZ, asUnsigned(v[0]));
+    return program.emit(LOOM_UOP_ISUB, result, program.imm(32 - bits));
+  }
+  if (isa<stablehlo::PopulationCountOp>(op))
+    return program.emit(LOOM_UOP_POPC, asUnsigned(v[0]));
+  // A negative distance is a large one: it shifts everything out.
+  if (isa<stablehlo::ShiftLeftOp>(op))
+    result = program.emit(LOOM_UOP_SHL, v[0], v[1]);
+  else if (isa<stablehlo::ShiftRightLogicalOp>(op))
+    result = program.emit(LOOM_UOP_SHR, asUnsigned(v[0]), v[1]);
+  else
+    result = program.emit(LOOM_UOP_SAR, asSigned(v[0]), v[1]);
+  return normalise(program, result, type);
 }
 
-static FailureOr<int32_t> emitCompare(stablehlo::CompareOp op,
-                                      ArrayRef<int32_t> v, Program &program,
-                                      std::string &why) {
+/// Booleans: a sum is "or", a product "and", a difference "xor".
+static int32_t onBooleans(Operation *op) {
+  if (isa<stablehlo::AddOp>(op))
+    return LOOM_UOP_OR;
+  if (isa<stablehlo::MulOp>(op))
+    return LOOM_UOP_AND;
+  if (isa<stablehlo::SubtractOp>(op))
+    return LOOM_UOP_XOR;
+  return isa<stablehlo::AndOp, stablehlo::OrOp, stablehlo::XorOp,
+             stablehlo::MaxOp, stablehlo::MinOp>(op)
+             ? lookup(op->getName().stripDialect())->onUnsigned
+             : -1;
+}
+
+/// A float's bits as an integer of the same order: -NaN, -inf, ..., -0, 0, ...,
+/// inf, NaN.
+static int32_t totalOrder(Program &program, int32_t value) {
+  const int32_t sign = program.emit(LOOM_UOP_SAR, value, program.imm(31));
+  return program.emit(
+      LOOM_UOP_XOR, value,
+      program.emit(LOOM_UOP_AND, sign, program.imm(0x7fffffffu)));
+}
+
+static int32_t emitCompare(stablehlo::CompareOp op, ArrayRef<int32_t> operands,
+                           Program &program) {
   using D = stablehlo::ComparisonDirection;
   Type type = elementOf(op.getLhs().getType());
-  if (op.getCompareType() == stablehlo::ComparisonType::TOTALORDER) {
-    why = "comparison in total order has no micro-operation";
-    return failure();
-  }
   const D d = op.getComparisonDirection();
-  if (isa<FloatType>(type)) {
+  SmallVector<int32_t> v(operands);
+  const bool total =
+      op.getCompareType() == stablehlo::ComparisonType::TOTALORDER;
+  if (isa<FloatType>(type) && total)
+    for (int32_t &value : v)
+      value = totalOrder(program, value);
+  if (isa<FloatType>(type) && !total) {
     const int32_t uop = d == D::EQ   ? LOOM_UOP_FEQ
                         : d == D::NE ? LOOM_UOP_FNE
                         : d == D::LT ? LOOM_UOP_FLT
@@ -175,6 +224,14 @@ static FailureOr<int32_t> emitClamp(Operation *op, ArrayRef<int32_t> v,
                       max, v[2]);
 }
 
+bool mlir::loom::isBitcastInRegister(Operation *op) {
+  Type from = elementOf(op->getOperand(0).getType()),
+       to = elementOf(op->getResult(0).getType());
+  const unsigned width = to.getIntOrFloatBitWidth();
+  return from.getIntOrFloatBitWidth() == width &&
+         (width == 32 || (from.isInteger() && to.isInteger()));
+}
+
 bool mlir::loom::isElementwise(Operation *op) {
   if (auto composite = dyn_cast<stablehlo::CompositeOp>(op))
     return composite.getName() == "chlo.erf";
@@ -189,7 +246,7 @@ FailureOr<int32_t> mlir::loom::emitScalar(Operation *op, ArrayRef<int32_t> v,
                                           Program &program, std::string &why) {
   Type type = elementOf(op->getResult(0).getType());
   if (auto compare = dyn_cast<stablehlo::CompareOp>(op))
-    return emitCompare(compare, v, program, why);
+    return emitCompare(compare, v, program);
   if (isa<stablehlo::SelectOp>(op))
     return program.emit(LOOM_UOP_SELECT, v[0], v[1], v[2]);
   if (isa<stablehlo::ClampOp>(op))
@@ -207,11 +264,9 @@ FailureOr<int32_t> mlir::loom::emitScalar(Operation *op, ArrayRef<int32_t> v,
                                  precision.getMantissaBits() << 8)),
         type);
   if (isa<stablehlo::BitcastConvertOp>(op)) {
-    Type from = elementOf(op->getOperand(0).getType());
-    if (from.getIntOrFloatBitWidth() == 32 &&
-        type.getIntOrFloatBitWidth() == 32)
-      return v[0];
-    why = "a bit cast between other than 32-bit types has no micro-operation";
+    if (isBitcastInRegister(op))
+      return normalise(program, v[0], type);
+    why = "this bit cast has no micro-operation";
     return failure();
   }
   if (isa<stablehlo::TanOp>(op)) {
@@ -227,24 +282,22 @@ FailureOr<int32_t> mlir::loom::emitScalar(Operation *op, ArrayRef<int32_t> v,
     return failure();
   }
   const bool isFloat = isa<FloatType>(type);
-  if (type.isInteger(1) && isa<stablehlo::NotOp>(op))
-    return program.emit(LOOM_UOP_XOR, v[0], program.imm(1));
-  if (type.isInteger(1) &&
-      !isa<stablehlo::AndOp, stablehlo::OrOp, stablehlo::XorOp,
-           stablehlo::MaxOp, stablehlo::MinOp>(op)) {
-    why = "arithmetic on booleans has no micro-operation";
+  if (type.isInteger(1)) {
+    if (isa<stablehlo::NotOp>(op))
+      return program.emit(LOOM_UOP_XOR, v[0], program.imm(1));
+    const int32_t uop = onBooleans(op);
+    if (uop >= 0)
+      return program.emit(uop, v[0], v[1]);
+    why = "the vector unit has no such operation on booleans";
     return failure();
   }
-  if (!isFloat && type.getIntOrFloatBitWidth() < 32 &&
-      isa<stablehlo::ClzOp>(op))
-    return emitNarrowLeadingZeros(program, v[0], type.getIntOrFloatBitWidth());
   if (!isFloat && type.getIntOrFloatBitWidth() < 32 &&
       isa<stablehlo::ShiftLeftOp, stablehlo::ShiftRightLogicalOp,
-          stablehlo::ShiftRightArithmeticOp, stablehlo::PopulationCountOp>(
-          op)) {
-    why = "shifts and bit counts exist for 32-bit integers";
-    return failure();
-  }
+          stablehlo::ShiftRightArithmeticOp, stablehlo::PopulationCountOp,
+          stablehlo::ClzOp>(op))
+    return emitNarrowBits(op, v, program, type);
+  if (isa<stablehlo::SignOp>(op) && isUnsigned(type))
+    return program.emit(LOOM_UOP_UMIN, v[0], program.imm(1));
   const int32_t uop = isFloat            ? names->onFloat
                       : isUnsigned(type) ? names->onUnsigned
                                          : names->onSigned;
@@ -272,9 +325,11 @@ int32_t mlir::loom::reducerOf(Region &body) {
     return -1;
   Type type = elementOf(op.getResult(0).getType());
   const bool f = isa<FloatType>(type), u = isUnsigned(type);
-  if (isa<stablehlo::AddOp>(op) && !type.isInteger(1))
+  if (type.isInteger(1) && isa<stablehlo::AddOp, stablehlo::MulOp>(op))
+    return isa<stablehlo::AddOp>(op) ? LOOM_UOP_ROR : LOOM_UOP_RAND;
+  if (isa<stablehlo::AddOp>(op))
     return f ? LOOM_UOP_RADD_F : LOOM_UOP_RADD_I;
-  if (isa<stablehlo::MulOp>(op) && !type.isInteger(1))
+  if (isa<stablehlo::MulOp>(op))
     return f ? LOOM_UOP_RMUL_F : LOOM_UOP_RMUL_I;
   if (isa<stablehlo::MaxOp>(op))
     return f ? LOOM_UOP_RMAX_F : u ? LOOM_UOP_RMAX_U : LOOM_UOP_RMAX_I;

@@ -16,6 +16,13 @@ namespace mlir::loom {
 FailureOr<int32_t> emitScalar(Operation *op, ArrayRef<int32_t> operands,
                               loomt::Program &program, std::string &why);
 
+/// Appends a conversion; the value's number, its own where nothing is to do.
+int32_t emitConvert(loomt::Program &program, int32_t value, Type from, Type to);
+
+/// Whether a register holds a bit cast's operand and result alike, but for what
+/// is above a narrow integer.
+bool isBitcastInRegister(Operation *op);
+
 /// True if emitScalar() may know this operation.
 bool isElementwise(Operation *op);
 

@@ -24,6 +24,14 @@ using loomt::Ref;
 /// places that later operations ask for.
 static constexpr int64_t kMaxEagerFold = 65536;
 
+static Type elementOf(Value value) {
+  return cast<RankedTensorType>(value.getType()).getElementType();
+}
+
+static bool isEmpty(Type type) {
+  return !cast<RankedTensorType>(type).getNumElements();
+}
+
 LogicalResult Converter::refuse(Operation *op, const Twine &reason,
                                 StringRef remedy) {
   op->emitError() << "'" << op->getName().getStringRef()
@@ -65,6 +73,18 @@ LogicalResult Converter::erfc(Operation *op, Value x) {
   return success();
 }
 
+/// A constant of equal elements, or of none.
+Value Converter::splat(Location loc, Type type, uint32_t value) {
+  auto tensor = cast<RankedTensorType>(type);
+  ElementsAttr one =
+      storeElements(RankedTensorType::get({1}, tensor.getElementType()), value);
+  return loomt::ConstantOp::create(
+      builder, loc, tensor,
+      stablehlo::makeElements(tensor,
+                              stablehlo::ElementBytes::get(one)->element(0),
+                              /*splat=*/true));
+}
+
 LogicalResult Converter::elementwise(Operation *op) {
   if (auto select = dyn_cast<stablehlo::SelectOp>(op))
     if (Value x = geluErfcArgument(select))
@@ -93,7 +113,7 @@ LogicalResult Converter::elementwise(Operation *op) {
     return refuse(op, why,
                   "features of this release: see docs; compute it outside the "
                   "model");
-  if (*value != int32_t(program.ops.size()) - 1)
+  if (*value < 0 || *value != int32_t(program.ops.size()) - 1)
     program.emit(LOOM_UOP_MOV, *value);
   auto result =
       loomt::MapOp::create(builder, op->getLoc(), type, inputs,
@@ -114,12 +134,24 @@ LogicalResult Converter::constant(stablehlo::ConstantOp op) {
 
 LogicalResult Converter::iota(stablehlo::IotaOp op) {
   auto type = cast<RankedTensorType>(op.getType());
-  std::optional<ElementsAttr> value = iotaElements(type, op.getIotaDimension());
+  const int64_t dim = op.getIotaDimension();
+  if (std::optional<ElementsAttr> value = iotaElements(type, dim)) {
+    map[op.getResult()] =
+        loomt::ConstantOp::create(builder, op.getLoc(), type, *value);
+    return success();
+  }
+  // Too large to write out: one line of it, repeated.
+  auto line =
+      RankedTensorType::get({type.getDimSize(dim)}, type.getElementType());
+  std::optional<ElementsAttr> value = iotaElements(line, 0);
   if (!value)
-    return refuse(op, "a counter this large is not folded",
-                  "use iota of at most 2^22 elements");
-  map[op.getResult()] =
-      loomt::ConstantOp::create(builder, op.getLoc(), type, *value);
+    return refuse(op, "a counter this long is not folded",
+                  "use iota of at most 2^22 elements along its dimension");
+  Ref ref{loomt::ConstantOp::create(builder, op.getLoc(), line, *value), 0,
+          SmallVector<int64_t>(type.getShape()),
+          SmallVector<int64_t>(type.getRank(), 0)};
+  ref.strides[dim] = 1;
+  set(op, ref);
   return success();
 }
 
@@ -239,41 +271,58 @@ Value Converter::padded(const Ref &from, ArrayRef<int64_t> low,
       builder.getI32IntegerAttr(int32_t(fill)));
 }
 
+/// As padded(), with a value that may be known at run time only: where a mask
+/// that is padded likewise has zeros.
+Value Converter::paddedBy(const Ref &ref, ArrayRef<int64_t> low,
+                          ArrayRef<int64_t> high, ArrayRef<int64_t> interior,
+                          const Ref &value, Location loc) {
+  if (std::optional<uint32_t> fill = splatBits(value, /*storage=*/true))
+    return padded(ref, low, high, interior, *fill, loc);
+  Ref ones =
+      Ref::of(splat(loc, RankedTensorType::get({1}, builder.getI1Type()), 1));
+  ones.shape = ref.shape;
+  ones.strides.assign(ref.shape.size(), 0);
+  Value mask = padded(ones, low, high, interior, 0, loc);
+  Value spread = padded(ref, low, high, interior, 0, loc);
+  auto type = cast<RankedTensorType>(spread.getType());
+  Ref other{value.root, value.offset, SmallVector<int64_t>(type.getShape()),
+            SmallVector<int64_t>(type.getRank(), 0)};
+  Program program;
+  const int32_t inside = program.load(0), a = program.load(1),
+                b = program.load(2);
+  program.emit(LOOM_UOP_SELECT, inside, a, b);
+  return loomt::MapOp::create(
+      builder, loc, type,
+      ValueRange{mask, spread, other.materialiseView(builder, loc)},
+      builder.getDenseI32ArrayAttr(program.words()),
+      builder.getDenseI32ArrayAttr(program.imms));
+}
+
 LogicalResult Converter::pad(stablehlo::PadOp op) {
-  std::optional<uint32_t> fill =
-      splatBits(Ref::of(map.lookup(op.getPaddingValue())), /*storage=*/true);
-  if (!fill)
-    return refuse(op, "the padding value is computed at run time",
-                  "pad with a constant");
-  Ref from = Ref::of(map.lookup(op.getOperand()));
   map[op.getResult()] =
-      padded(from, op.getEdgePaddingLow(), op.getEdgePaddingHigh(),
-             op.getInteriorPadding(), *fill, op.getLoc());
+      paddedBy(Ref::of(map.lookup(op.getOperand())), op.getEdgePaddingLow(),
+               op.getEdgePaddingHigh(), op.getInteriorPadding(),
+               Ref::of(map.lookup(op.getPaddingValue())), op.getLoc());
   return success();
 }
 
-/// The array's operand: f16 widens to f32, which is exact.
-std::optional<Value> Converter::productOperand(Operation *op, Value value) {
+/// A product's operand: integers of a product of floats as such. For the array
+/// f16 widens to f32, which is exact.
+Value Converter::productOperand(Operation *op, Value value, bool forArray) {
   Value mapped = map.lookup(value);
   auto type = cast<RankedTensorType>(mapped.getType());
-  Type element = type.getElementType();
-  if (element.isF32() || element.isBF16() || element.isSignlessInteger(8))
-    return mapped;
-  if (!element.isF16()) {
-    (void)refuse(
-        op,
-        "the array multiplies f32, bf16, f16 and i8, not " +
-            Twine(element.isInteger() ? "this integer type" : "this type"),
-        "convert the operands");
-    return std::nullopt;
-  }
+  Type from = type.getElementType(), result = elementOf(op->getResult(0));
+  Type to = isa<FloatType>(result) && !isa<FloatType>(from) ? result : from;
   Program program;
-  program.load(0);
-  auto wide = RankedTensorType::get(type.getShape(), builder.getF32Type());
-  return loomt::MapOp::create(builder, op->getLoc(), wide, mapped,
-                              builder.getDenseI32ArrayAttr(program.words()),
-                              builder.getDenseI32ArrayAttr(program.imms))
-      .getResult();
+  emitConvert(program, program.load(0), from, to);
+  if (forArray && to.isF16())
+    to = builder.getF32Type();
+  if (from == to)
+    return mapped;
+  return loomt::MapOp::create(
+      builder, op->getLoc(), RankedTensorType::get(type.getShape(), to), mapped,
+      builder.getDenseI32ArrayAttr(program.words()),
+      builder.getDenseI32ArrayAttr(program.imms));
 }
 
 static int64_t product(ArrayRef<int64_t> values) {
@@ -283,23 +332,21 @@ static int64_t product(ArrayRef<int64_t> values) {
   return result;
 }
 
+static bool leavesFloatsAsIntegers(Operation *op) {
+  return !isa<FloatType>(elementOf(op->getResult(0))) &&
+         (isa<FloatType>(elementOf(op->getOperand(0))) ||
+          isa<FloatType>(elementOf(op->getOperand(1))));
+}
+
 LogicalResult Converter::dot(stablehlo::DotGeneralOp op) {
-  std::optional<Value> left = productOperand(op, op.getLhs());
-  std::optional<Value> right = productOperand(op, op.getRhs());
-  if (!left || !right)
-    return failure();
   auto type = cast<RankedTensorType>(op.getType());
-  Type in = cast<RankedTensorType>(left->getType()).getElementType();
-  Type other = cast<RankedTensorType>(right->getType()).getElementType();
   Type out = type.getElementType();
-  if (in != other)
-    return refuse(op, "the operands differ in type", "convert one of them");
-  if (isa<FloatType>(in) ? !isa<FloatType>(out) : !out.isSignlessInteger(32))
-    return refuse(
-        op, "products of this type do not leave the array as this one",
-        "i8 products with preferred_element_type=int32, float ones as "
-        "floats");
-  Ref lhs = Ref::of(*left), rhs = Ref::of(*right);
+  if (leavesFloatsAsIntegers(op))
+    return refuse(op, "a product of floats does not leave as an integer",
+                  "convert the result");
+  const bool array = arrayMultiplies(op);
+  Ref lhs = Ref::of(productOperand(op, op.getLhs(), array)),
+      rhs = Ref::of(productOperand(op, op.getRhs(), array));
   auto arrange = [](const Ref &ref, ArrayRef<ArrayRef<int64_t>> groups,
                     SmallVectorImpl<int64_t> &sizes) {
     Ref result{ref.root, ref.offset, {}, {}};
@@ -331,39 +378,39 @@ LogicalResult Converter::dot(stablehlo::DotGeneralOp op) {
       right3 = arrange(rhs, {rb, rk, rn}, b);
   left3 = collapse(left3, a, op.getLoc());
   right3 = collapse(right3, b, op.getLoc());
-  if (!product({a[0], a[1], a[2], b[2]}))
-    return refuse(op, "a dimension has no elements", "use non-empty shapes");
+  if (!a[2]) {
+    map[op.getResult()] = splat(op.getLoc(), type, 0);
+    return success();
+  }
   auto flat = RankedTensorType::get({a[0], a[1], b[2]}, out);
-  Value result = loomt::ContractOp::create(
-      builder, op.getLoc(), flat, left3.materialiseView(builder, op.getLoc()),
-      right3.materialiseView(builder, op.getLoc()), Value(), Value(), Value(),
-      FloatAttr(), FloatAttr());
+  Value result = array
+                     ? Value(loomt::ContractOp::create(
+                           builder, op.getLoc(), flat,
+                           left3.materialiseView(builder, op.getLoc()),
+                           right3.materialiseView(builder, op.getLoc()),
+                           Value(), Value(), Value(), FloatAttr(), FloatAttr()))
+                     : dotByVector(op.getLoc(), left3, right3, out);
   set(op, *Ref::of(result).reshaped(type.getShape()));
   return success();
 }
 
 LogicalResult Converter::convolution(stablehlo::ConvolutionOp op) {
   const size_t spatial = op.getInputSpatialDimensions().size();
-  if (spatial < 1 || spatial > 2)
-    return refuse(op,
-                  "convolutions have one or two spatial dimensions here, not " +
-                      Twine(spatial),
-                  "fold the others into the batch");
-  if (op.getBatchGroupCount() != 1)
-    return refuse(op, "batch_group_count is not 1", "only gradients need it");
-  std::optional<Value> left = productOperand(op, op.getLhs());
-  std::optional<Value> right = productOperand(op, op.getRhs());
-  if (!left || !right)
-    return failure();
   auto type = cast<RankedTensorType>(op.getType());
-  Type in = cast<RankedTensorType>(left->getType()).getElementType();
-  if (in != cast<RankedTensorType>(right->getType()).getElementType())
-    return refuse(op, "the operands differ in type", "convert one of them");
-  if (isa<FloatType>(in) != isa<FloatType>(type.getElementType()))
-    return refuse(op,
-                  "products of this type do not leave the array as this one",
-                  "set preferred_element_type");
-  Ref lhs = Ref::of(*left), rhs = Ref::of(*right);
+  if (isEmpty(op.getLhs().getType()) || isEmpty(op.getRhs().getType())) {
+    map[op.getResult()] = splat(op.getLoc(), type, 0);
+    return success();
+  }
+  if (leavesFloatsAsIntegers(op))
+    return refuse(op, "a product of floats does not leave as an integer",
+                  "convert the result");
+  if (!arrayMultiplies(op) || spatial < 1 || spatial > 2 ||
+      op.getBatchGroupCount() != 1) {
+    map[op.getResult()] = convolutionByVector(op);
+    return success();
+  }
+  Ref lhs = Ref::of(productOperand(op, op.getLhs(), true)),
+      rhs = Ref::of(productOperand(op, op.getRhs(), true));
   // A single spatial dimension is the x of a map one row high.
   auto take = [&](const Ref &ref, int64_t first, ArrayRef<int64_t> space,
                   int64_t last, bool spaceFirst) {
@@ -427,17 +474,16 @@ LogicalResult Converter::convolution(stablehlo::ConvolutionOp op) {
   }
   // The array walks padding after the map by itself.
   for (size_t d = 0; d < 2; ++d)
-    if (stride[d] > 255 || dilation[d] > 255 || low[d] > INT16_MAX)
-      return refuse(op, "strides and dilations end at 255, padding at 32767",
-                    "use smaller ones");
+    if (stride[d] > 255 || dilation[d] > 255 || low[d] > INT16_MAX) {
+      map[op.getResult()] = convolutionByVector(op);
+      return success();
+    }
   SmallVector<int64_t> shape{type.getDimSize(op.getOutputBatchDimension())};
   if (spatial == 1)
     shape.push_back(1);
   for (int64_t d : op.getOutputSpatialDimensions())
     shape.push_back(type.getDimSize(d));
   shape.push_back(type.getDimSize(op.getOutputFeatureDimension()));
-  if (!product(shape) || !product(filter.shape) || !product(input.shape))
-    return refuse(op, "a dimension has no elements", "use non-empty shapes");
   Value result = loomt::ConvOp::create(
       builder, op.getLoc(), RankedTensorType::get(shape, type.getElementType()),
       input.materialiseView(builder, op.getLoc()),
@@ -520,12 +566,21 @@ LogicalResult Converter::reduce(stablehlo::ReduceOp op) {
   };
   push(false);
   push(true);
-  if (!product(window.shape))
-    return refuse(op, "a dimension has no elements", "use non-empty shapes");
   Value init = map.lookup(op.getInitValues()[0]);
   auto type = cast<RankedTensorType>(op.getResult(0).getType());
-  if (op.getDimensions().empty())
-    return refuse(op, "it reduces no dimension", "remove it");
+  if (!product(window.shape)) {
+    Ref start = Ref::of(init);
+    start.shape.assign(type.getShape().begin(), type.getShape().end());
+    start.strides.assign(type.getRank(), 0);
+    set(op, start);
+    return success();
+  }
+  int64_t reduced = op.getDimensions().size();
+  if (!reduced) { // each element with the start value alone
+    window.shape.push_back(1);
+    window.strides.push_back(0);
+    reduced = 1;
+  }
   // Of one element: the element, if the reducer leaves its bits alone.
   std::optional<uint32_t> start = splatBits(Ref::of(init));
   const bool moves = reducer != LOOM_UOP_RADD_F && reducer != LOOM_UOP_RMUL_F;
@@ -535,8 +590,8 @@ LogicalResult Converter::reduce(stablehlo::ReduceOp op) {
     set(op, *window.reshaped(type.getShape()));
     return success();
   }
-  Value result = emitReduce(op, window, op.getDimensions().size(), reducer,
-                            init, type.getElementType());
+  Value result =
+      emitReduce(op, window, reduced, reducer, init, type.getElementType());
   if (!result)
     return refuse(op, "its start value cannot be combined", "use the identity");
   map[op.getResult(0)] = result;
@@ -552,7 +607,6 @@ LogicalResult Converter::reduceWindow(stablehlo::ReduceWindowOp op) {
                   "and, or, xor on one operand",
                   "compute it outside the model");
   Value init = map.lookup(op.getInitValues()[0]);
-  std::optional<uint32_t> bits = splatBits(Ref::of(init), /*storage=*/true);
   Ref from = Ref::of(map.lookup(op.getInputs()[0]));
   const size_t rank = from.shape.size();
   SmallVector<int64_t> low, high, interior;
@@ -563,12 +617,9 @@ LogicalResult Converter::reduceWindow(stablehlo::ReduceWindowOp op) {
     interior.push_back(op.getBaseDilations()[d] - 1);
     pads |= low[d] || high[d] || interior[d];
   }
-  if (pads) {
-    if (!bits)
-      return refuse(op, "it pads with a value computed at run time",
-                    "start from a constant");
-    from = Ref::of(padded(from, low, high, interior, *bits, op.getLoc()));
-  }
+  if (pads)
+    from = Ref::of(
+        paddedBy(from, low, high, interior, Ref::of(init), op.getLoc()));
   auto type = cast<RankedTensorType>(op.getResult(0).getType());
   Ref window{from.root, from.offset, {}, {}};
   for (size_t d = 0; d < rank; ++d) {
@@ -582,8 +633,6 @@ LogicalResult Converter::reduceWindow(stablehlo::ReduceWindowOp op) {
       window.strides.push_back(from.strides[d] * op.getWindowDilations()[d]);
       ++reduced;
     }
-  if (!product(window.shape))
-    return refuse(op, "a dimension has no elements", "use non-empty shapes");
   if (!reduced) {
     window.shape.push_back(1);
     window.strides.push_back(0);
@@ -604,6 +653,9 @@ LogicalResult Converter::identity(Operation *op) {
 }
 
 LogicalResult Converter::dispatch(Operation *op) {
+  if (auto cast = dyn_cast<stablehlo::BitcastConvertOp>(op))
+    if (!isBitcastInRegister(cast))
+      return bitcast(cast);
   if (isElementwise(op))
     return elementwise(op);
   return llvm::TypeSwitch<Operation *, LogicalResult>(op)
@@ -652,10 +704,13 @@ LogicalResult Converter::convert(Operation *op) {
       return refuse(op, "the NPU has no element type " + text,
                     "use f32, bf16, f16 or integers of 8 to 32 bits");
     }
-    if (!ranked.getNumElements())
-      return refuse(op, "its result has no elements", "use non-empty shapes");
   }
   builder.setInsertionPoint(place ? place : op);
+  if (op->getNumResults() && llvm::all_of(op->getResultTypes(), isEmpty)) {
+    for (Value result : op->getResults())
+      map[result] = splat(op->getLoc(), result.getType(), 0);
+    return success();
+  }
   return dispatch(op);
 }
 
@@ -665,13 +720,13 @@ LogicalResult Converter::run() {
   Block &block = func.getBody().front();
   for (BlockArgument argument : block.getArguments()) {
     auto type = dyn_cast<RankedTensorType>(argument.getType());
-    if (!type || !type.hasStaticShape() || !type.getNumElements() ||
+    if (!type || !type.hasStaticShape() ||
         !loomt::npuType(type.getElementType())) {
       emitError(argument.getLoc()) << "input " << argument.getArgNumber()
                                    << " of type " << argument.getType()
                                    << " cannot be given to the NPU: use "
-                                      "static, non-empty shapes of f32, "
-                                      "bf16, f16 or integers of 8 to 32 bits";
+                                      "static shapes of f32, bf16, f16 or "
+                                      "integers of 8 to 32 bits";
       failedOnce = true;
       continue;
     }

@@ -132,8 +132,7 @@ LogicalResult Encoder::addSlots() {
 }
 
 static void addTensor(Container &container, StringRef name, uint32_t slot,
-                      unsigned dtype, unsigned role, ArrayRef<int64_t> dims,
-                      uint64_t bytes) {
+                      unsigned dtype, unsigned role, ArrayRef<int64_t> dims) {
   loom_prog_tensor row;
   memset(&row, 0, sizeof(row));
   row.name = container.string(name.str());
@@ -141,9 +140,11 @@ static void addTensor(Container &container, StringRef name, uint32_t slot,
   row.dtype = dtype;
   row.rank = dims.size();
   row.role = role;
-  row.bytes = bytes;
-  for (auto [d, n] : llvm::enumerate(dims))
+  row.bytes = loom_dtype_bytes(dtype);
+  for (auto [d, n] : llvm::enumerate(dims)) {
     row.dims[d] = n;
+    row.bytes *= n;
+  }
   container.tensors.push_back(row);
 }
 
@@ -167,8 +168,7 @@ LogicalResult Encoder::addTensors(loom_prog_entry &entry) {
                               .Default(LOOM_ROLE_INPUT);
     const int64_t slot = cast<IntegerAttr>(row.get("slot")).getInt();
     addTensor(container, name, slot,
-              cast<IntegerAttr>(row.get("dtype")).getInt(), role, dims,
-              container.slots[slot].bytes);
+              cast<IntegerAttr>(row.get("dtype")).getInt(), role, dims);
   }
   entry.n_tensors = container.tensors.size();
   return success();
@@ -195,8 +195,7 @@ LogicalResult Encoder::addConstantTensors() {
                                          : LOOM_I1;
     }
     addTensor(container, slot.getLabel(), slot.getIndex(), dtype,
-              LOOM_ROLE_PARAM, type.getShape(),
-              npu::bytesOf(slot.getMem().getType()));
+              LOOM_ROLE_PARAM, type.getShape());
   }
   return success();
 }

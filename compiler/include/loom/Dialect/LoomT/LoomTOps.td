@@ -106,7 +106,8 @@ def CopyOp : LoomT_Op<"copy"> {
   let description = [{
     A new root: all elements `fill` (bits), if present, then input i at
     offsets[i] with strides[i] (one stride an input dimension; positive).
-    Materialised transposes, pads and concatenations.
+    Materialised transposes, pads and concatenations. Bits are copied as they are:
+    an input may have another element type of the same width.
   }];
   let arguments = (ins Variadic<AnyRankedTensor>:$inputs,
                        DenseI64ArrayAttr:$offsets, ArrayAttr:$strides,

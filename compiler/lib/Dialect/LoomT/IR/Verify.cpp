@@ -317,8 +317,9 @@ LogicalResult CopyOp::verify() {
   for (auto [input, offset, attr] :
        llvm::zip(getInputs(), getOffsets(), getStrides())) {
     RankedTensorType type = tensor(input);
-    if (type.getElementType() != getType().getElementType())
-      return emitOpError("changes the element type");
+    if (loom_dtype_bytes(*npuType(type.getElementType())) !=
+        loom_dtype_bytes(*npuType(getType().getElementType())))
+      return emitOpError("changes the elements' width");
     auto strides = dyn_cast<DenseI64ArrayAttr>(attr);
     if (!strides || strides.size() != type.getRank())
       return emitOpError("needs one stride a dimension of each input");

@@ -37,8 +37,8 @@ enum Types : unsigned {
   kU32 = 1 << 11,
   kU64 = 1 << 12,
   // Of the NPU.
-  kFloat = kF32 | kBF16,
-  kInt = kI8 | kI32,
+  kFloat = kF32 | kBF16 | kF16,
+  kInt = kI8 | kI16 | kI32 | kU8 | kU16 | kU32,
   kNumber = kFloat | kInt,
   kBits = kInt | kI1,
   kAny = kNumber | kI1,
@@ -113,22 +113,17 @@ std::string typesText(unsigned types) {
 
 using Check = std::optional<Refusal> (*)(Operation *);
 
-bool allEqual(ArrayRef<int64_t> values, int64_t value) {
-  return llvm::all_of(values, [&](int64_t v) { return v == value; });
-}
-
-std::optional<Refusal> checkConvolution(Operation *op) {
-  auto conv = cast<ConvolutionOp>(op);
-  if (conv.getBatchGroupCount() != 1)
-    return Refusal{"batch_group_count above 1 is not compiled",
-                   "it arises in weight gradients: compile the inference "
-                   "function"};
-  if (llvm::is_contained(conv.getWindowReversal(), true))
-    return Refusal{"window_reversal is not compiled",
-                   "reverse the filter before the convolution"};
-  if (conv.getWindowStrides().size() > 2)
-    return Refusal{"more than two spatial dimensions are not compiled",
-                   "use two-dimensional convolutions"};
+/// Integers become floats where a product of both is one; the other way round
+/// nothing says how.
+std::optional<Refusal> checkProduct(Operation *op) {
+  auto isFloat = [](Type type) {
+    return isa<FloatType>(getElementTypeOrSelf(type));
+  };
+  if (!isFloat(op->getResult(0).getType()) &&
+      llvm::any_of(op->getOperandTypes(), isFloat))
+    return Refusal{"a product of floats that leaves as an integer is not "
+                   "compiled",
+                   "convert the operands, or the result"};
   return std::nullopt;
 }
 
@@ -156,30 +151,10 @@ template <typename OpT> std::optional<Refusal> checkReducer(Operation *op) {
                    "argmax and the like: return the logits and pick on the "
                    "host"};
   Operation *body = simpleReducer(reduce.getBody());
-  if (body && isa<AddOp, MulOp>(body) &&
-      typeBit(getElementTypeOrSelf(body->getResult(0).getType())) == kI1)
-    return Refusal{"its reducer computes with booleans",
-                   "use 'or' for a sum and 'and' for a product, or convert to "
-                   "i32"};
   if (body && isa<AddOp, MaxOp, MinOp, MulOp, AndOp, OrOp, XorOp>(body))
     return std::nullopt;
   return Refusal{"its reducer is not one of add, maximum, minimum, multiply, "
                  "and, or, xor",
-                 "write the reduction with one of these"};
-}
-
-std::optional<Refusal> checkReduceWindow(Operation *op) {
-  auto reduce = cast<ReduceWindowOp>(op);
-  if (!allEqual(reduce.getBaseDilations(), 1))
-    return Refusal{"base dilation of a window reduction is not compiled",
-                   "remove the dilation"};
-  std::optional<Refusal> refusal = checkReducer<ReduceWindowOp>(op);
-  if (refusal)
-    return refusal;
-  Operation *body = simpleReducer(reduce.getBody());
-  if (isa<AddOp, MaxOp, MinOp>(body))
-    return std::nullopt;
-  return Refusal{"its window reducer is not one of add, maximum, minimum",
                  "write the reduction with one of these"};
 }
 
@@ -214,14 +189,7 @@ std::optional<Refusal> checkDot(Operation *op) {
     return Refusal{"a dot_general with an algorithm other than its operands' "
                    "type, one pass and sums in f32 is not compiled",
                    "leave the precision argument at its default"};
-  return std::nullopt;
-}
-
-std::optional<Refusal> checkCompare(Operation *op) {
-  if (cast<CompareOp>(op).getCompareType() == ComparisonType::TOTALORDER)
-    return Refusal{"a comparison in total order is not compiled",
-                   "compare as floats, or the bits as integers"};
-  return std::nullopt;
+  return checkProduct(op);
 }
 
 /// Slices move by strides, so where they begin has to be known.
@@ -277,23 +245,24 @@ constexpr uint64_t kTrans = 1ull << LOOM_FEAT_TRANS;
 
 const SupportRow kSupported[] = {
     {"stablehlo.abs", kNumber, kNumber},
-    {"stablehlo.add", kNumber, kNumber},
+    {"stablehlo.add", kAny, kAny},
     {"stablehlo.and", kBits, kBits},
     {"stablehlo.atan2", kFloat, kFloat, nullptr, kTrans},
+    {"stablehlo.bitcast_convert", kNumber, kNumber},
     {"stablehlo.broadcast_in_dim", kAny, kAny},
     {"stablehlo.cbrt", kFloat, kFloat, nullptr, kTrans},
     {"stablehlo.ceil", kFloat, kFloat},
-    {"stablehlo.clamp", kNumber, kNumber},
-    {"stablehlo.compare", kAny, kI1, checkCompare},
+    {"stablehlo.clamp", kAny, kAny},
+    {"stablehlo.compare", kAny, kI1},
     {"stablehlo.composite", kFloat, kFloat, checkComposite, kTrans},
     {"stablehlo.concatenate", kAny, kAny},
     {"stablehlo.constant", 0, kAny},
     {"stablehlo.convert", kAny, kAny},
-    {"stablehlo.convolution", kNumber, kNumber, checkConvolution},
+    {"stablehlo.convolution", kAny, kAny, checkProduct},
     {"stablehlo.cosine", kFloat, kFloat, nullptr, kTrans},
     {"stablehlo.count_leading_zeros", kInt, kInt},
     {"stablehlo.divide", kNumber, kNumber},
-    {"stablehlo.dot_general", kNumber, kNumber, checkDot},
+    {"stablehlo.dot_general", kAny, kAny, checkDot},
     {"stablehlo.dynamic_slice", kAny, kAny, checkStaticStart},
     {"stablehlo.dynamic_update_slice", kAny, kAny, checkStaticStart},
     {"stablehlo.exponential", kFloat, kFloat, nullptr, kTrans},
@@ -307,28 +276,32 @@ const SupportRow kSupported[] = {
     {"stablehlo.logistic", kFloat, kFloat, nullptr, kTrans},
     {"stablehlo.maximum", kAny, kAny},
     {"stablehlo.minimum", kAny, kAny},
-    {"stablehlo.multiply", kNumber, kNumber},
+    {"stablehlo.multiply", kAny, kAny},
     {"stablehlo.negate", kNumber, kNumber},
     {"stablehlo.not", kBits, kBits},
+    {"stablehlo.optimization_barrier", kAny, kAny},
     {"stablehlo.or", kBits, kBits},
     {"stablehlo.pad", kAny, kAny},
+    {"stablehlo.popcnt", kInt, kInt},
     {"stablehlo.power", kFloat, kFloat, nullptr, kTrans},
     {"stablehlo.reduce", kAny, kAny, checkReducer<ReduceOp>},
-    {"stablehlo.reduce_window", kNumber, kNumber, checkReduceWindow},
+    {"stablehlo.reduce_precision", kFloat, kFloat},
+    {"stablehlo.reduce_window", kAny, kAny, checkReducer<ReduceWindowOp>},
     {"stablehlo.remainder", kNumber, kNumber},
     {"stablehlo.reshape", kAny, kAny},
+    {"stablehlo.reverse", kAny, kAny},
     {"stablehlo.round_nearest_afz", kFloat, kFloat},
     {"stablehlo.round_nearest_even", kFloat, kFloat},
     {"stablehlo.rsqrt", kFloat, kFloat},
     {"stablehlo.select", kAny, kAny},
-    {"stablehlo.shift_left", kI32, kI32},
-    {"stablehlo.shift_right_arithmetic", kI32, kI32},
-    {"stablehlo.shift_right_logical", kI32, kI32},
+    {"stablehlo.shift_left", kInt, kInt},
+    {"stablehlo.shift_right_arithmetic", kInt, kInt},
+    {"stablehlo.shift_right_logical", kInt, kInt},
     {"stablehlo.sign", kNumber, kNumber},
     {"stablehlo.sine", kFloat, kFloat, nullptr, kTrans},
     {"stablehlo.slice", kAny, kAny},
     {"stablehlo.sqrt", kFloat, kFloat},
-    {"stablehlo.subtract", kNumber, kNumber},
+    {"stablehlo.subtract", kAny, kAny},
     {"stablehlo.tan", kFloat, kFloat, nullptr, kTrans},
     {"stablehlo.tanh", kFloat, kFloat, nullptr, kTrans},
     {"stablehlo.transpose", kAny, kAny},
@@ -444,7 +417,7 @@ std::optional<Refusal> judgeType(Type type, unsigned allowed,
   auto tensor = dyn_cast<RankedTensorType>(type);
   if (!tensor)
     return Refusal{what + " is " + text(type) + ", not a tensor",
-                   "keep to tensors of f32, bf16, i8, i32 and bool"};
+                   "keep to tensors of floats, integers and booleans"};
   if (!tensor.hasStaticShape())
     return Refusal{what + " is " + shapeText(tensor) +
                        ": shapes known only at run time are not compiled",
