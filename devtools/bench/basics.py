@@ -20,7 +20,8 @@ DISK_ARGS = ("-blockdev", "driver=null-co,node-name=null,read-zeroes=on,"
 
 @bench("null-job")
 def null_job(pairs: int) -> list[Measure]:
-    """A program of one HALT record against one NVMe read, in one guest."""
+    """A program of one HALT record against one NVMe read, and one of a CPU
+    operation of four bytes against both, in one guest."""
     binary = host.find_program("loom_bench_null")
     # One CPU: the device's own thread has the host's other one.
     config = guest.Config(smp=1, qemu_args=DISK_ARGS, modules=("nvme",),
@@ -38,6 +39,8 @@ def null_job(pairs: int) -> list[Measure]:
     return [
         paired("null job / NVMe read of 512 bytes", told["job_ns"],
                told["read_ns"], 1.0, "<=", lambda ns: f"{ns / 1e3:.1f} us"),
+        paired("empty CPU segment / null job", told["cpu_job_ns"],
+               told["job_ns"], 2.0, "<=", lambda ns: f"{ns / 1e3:.1f} us"),
         Measure("null jobs a second, 64 in flight",
                 f"{statistics.median(rates):,.0f}",
                 f"{1e9 / statistics.median(told['job_ns']):,.0f} one by one",

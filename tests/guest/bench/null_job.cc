@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-// The cost of a job that does nothing, next to a 512-byte read from a disk of
-// the same machine: each goes through a driver, a ring, a device thread, one
-// interrupt and a wait. Prints one line of JSON; ./dev bench reads it.
+// The cost of a job that does nothing, on either engine, next to a 512-byte
+// read from a disk of the same machine: each goes through a driver, a ring, a
+// device thread, one interrupt and a wait. Prints one line of JSON; ./dev bench
+// reads it.
 //
 //   loom_bench_null DEVICE DISK PAIRS [N]
 #include <algorithm>
@@ -19,7 +20,9 @@
 #include <xf86drm.h>
 
 #include "drm/loom_accel.h"
+#include "loom_cpu_cost.h"
 #include "loom_program.h"
+#include "loom_regs.h"
 
 namespace {
 
@@ -53,8 +56,30 @@ uint32_t crc32(const std::vector<uint8_t> &bytes) {
   return ~crc;
 }
 
-// A program of one HALT record, for exactly this device.
-std::vector<uint8_t> null_program(const loom_target &target) {
+// A CPU operation that copies four bytes of slot 0 onto themselves.
+struct null_op {
+  loom_cpu_op head;
+  loom_cpu_operand operands[2];
+};
+
+null_op make_null_op() {
+  null_op op{};
+  op.head.structure = LOOM_CPU_COPY;
+  op.head.n_operands = 2;
+  op.head.n_inputs = 1;
+  op.head.bytes = sizeof(op);
+  for (auto &o : op.operands) {
+    o.dtype = LOOM_F32;
+    o.rank = 1;
+    o.dims[0] = 1;
+    o.strides[0] = 4;
+  }
+  op.head.cost = loom_cpu_op_cost(&op.head);
+  return op;
+}
+
+// A program of one HALT record, or of one null_op, for exactly this device.
+std::vector<uint8_t> null_program(const loom_target &target, bool on_cpu) {
   std::vector<uint8_t> file(sizeof(loom_prog_header));
   const char strings[] = "\0null";
   loom_seq halt{};
@@ -68,12 +93,25 @@ std::vector<uint8_t> null_program(const loom_target &target) {
   segment.count = 1;
   segment.insn_budget = 1;
   segment.cycle_budget = 1 << 20;
+  const null_op op = make_null_op();
+  loom_prog_slot slot{};
+  slot.kind = LOOM_SLOT_SCRATCH;
+  slot.rights = LOOM_RIGHT_READ | LOOM_RIGHT_WRITE;
+  slot.bytes = 64;
+  if (on_cpu) {
+    segment.engine = LOOM_ENGINE_CPU;
+    segment.count = sizeof(op) / 8;
+    segment.insn_budget = op.head.cost;
+    segment.cycle_budget = 0;
+  }
   const loom_prog_scope scope{0, 1};
   const loom_prog_loc loc{};
 
   add_section(file, LOOM_SEC_TARGET, target, sizeof(target));
   add_section(file, LOOM_SEC_STRINGS, strings, 1);
   add_section(file, LOOM_SEC_NPU_CODE, halt, LOOM_UNIT_BYTES);
+  add_section(file, LOOM_SEC_CPU_CODE, op, 8);
+  add_section(file, LOOM_SEC_SLOTS, slot, sizeof(slot));
   add_section(file, LOOM_SEC_ENTRIES, entry, sizeof(entry));
   add_section(file, LOOM_SEC_SEGMENTS, segment, sizeof(segment));
   add_section(file, LOOM_SEC_SCOPES, scope, sizeof(scope));
@@ -97,7 +135,7 @@ std::vector<uint8_t> null_program(const loom_target &target) {
 // nothing allocated between two jobs.
 class queue {
 public:
-  explicit queue(const char *path) : fd(open(path, O_RDWR | O_CLOEXEC)) {
+  queue(const char *path, bool on_cpu) : fd(open(path, O_RDWR | O_CLOEXEC)) {
     if (fd < 0)
       fail(path);
     drm_loom_hw hw{};
@@ -107,7 +145,7 @@ public:
     static_assert(sizeof(hw) == sizeof(loom_target));
     loom_target target;
     std::memcpy(&target, &hw, sizeof(target));
-    auto bytes = null_program(target);
+    auto bytes = null_program(target, on_cpu);
     drm_loom_prog_create prog{};
     prog.data = reinterpret_cast<uintptr_t>(bytes.data());
     prog.size = bytes.size();
@@ -203,16 +241,17 @@ void print_list(const char *name, const std::vector<double> &values,
 }
 
 int run(const char *device_name, const char *disk, int pairs, int n) {
-  queue q(device_name);
+  queue q(device_name, false), cpu(device_name, true);
   const int fd = open(disk, O_RDONLY | O_DIRECT | O_CLOEXEC);
   void *buffer = nullptr;
   if (fd < 0)
     fail(disk);
   if (posix_memalign(&buffer, 4096, 4096))
     throw std::runtime_error("no memory");
-  std::vector<double> jobs, reads, batches;
+  std::vector<double> jobs, reads, batches, cpu_jobs;
 
-  null_jobs(q, n); // both paths warm
+  null_jobs(q, n); // all paths warm
+  null_jobs(cpu, n);
   disk_reads(fd, buffer, n);
   for (int i = 0; i < pairs; i++) {
     // The order changes from pair to pair, so that drift favours neither.
@@ -221,12 +260,15 @@ int run(const char *device_name, const char *disk, int pairs, int n) {
     jobs.push_back(null_jobs(q, n));
     if (i % 2 == 0)
       reads.push_back(disk_reads(fd, buffer, n));
+    cpu_jobs.push_back(null_jobs(cpu, n));
     batches.push_back(batched_jobs(q, n));
   }
   q.check();
+  cpu.check();
   std::printf("{");
   print_list("job_ns", jobs, ", ");
   print_list("read_ns", reads, ", ");
+  print_list("cpu_job_ns", cpu_jobs, ", ");
   print_list("batched_ns", batches, "}\n");
   free(buffer);
   close(fd);
