@@ -18,10 +18,11 @@
 
 #include <linux/types.h>
 
-#if !defined(__SSE2__)
+/* sparse, which only reads, knows neither of these. */
+#if !defined(__SSE2__) && !defined(__CHECKER__)
 #error "loom_num.h needs SSE2: on 32-bit x86 compile with -msse2 -mfpmath=sse"
 #endif
-#if !defined(__FLT_EVAL_METHOD__) || __FLT_EVAL_METHOD__ != 0
+#if (!defined(__FLT_EVAL_METHOD__) || __FLT_EVAL_METHOD__ != 0) && !defined(__CHECKER__)
 #error "loom_num.h needs float arithmetic in float: on 32-bit x86 compile with -msse2 -mfpmath=sse"
 #endif
 #if defined(__FAST_MATH__)
