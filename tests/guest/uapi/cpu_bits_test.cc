@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 // Operations of every structure, in the kernel and in user space: the same
 // bits in all of their memory.
-#include <random>
 #include <sys/mman.h>
 
 #include "cpu_programs.h"
+#include "structures.h"
 
 using namespace loom_test;
 using loom::test::dense;
 using loom::test::load;
 using loom::test::operand;
 using loom::test::operation;
+using loom::test::random_floats;
 using loom::test::store;
 using loom::test::uop;
 using loom::test::world;
@@ -71,20 +72,20 @@ void expect_equal_bits(const Device &dev, world &w, const char *name) {
   EXPECT_EQ(got, w.all()) << name;
 }
 
-std::vector<float> floats(std::size_t n, unsigned seed) {
-  std::mt19937 rng(seed);
-  std::uniform_real_distribution<float> d(-4, 4);
-  std::vector<float> v(n);
-  for (float &x : v)
-    x = d(rng);
-  return v;
+TEST(CpuBits, EachStructure) {
+  Device dev;
+  for (const auto &[name, make] : loom::test::structures) {
+    world w;
+    make(w);
+    expect_equal_bits(dev, w, name);
+  }
 }
 
 // --- larger ones: sections in mid-operation, one operation after another ---
 
 void add_map(world &w, unsigned op, std::uint32_t n) {
   operation m;
-  m.in = {dense(w.slot_of(floats(n, op)), LOOM_F32, {n})};
+  m.in = {dense(w.slot_of(random_floats(n, op)), LOOM_F32, {n})};
   m.out = {dense(w.slot(n * 4), LOOM_F32, {n})};
   m.ops = {load(0, 0), uop(op, 1, 0), store(0, 1)};
   w.add(m);
@@ -93,7 +94,7 @@ void add_map(world &w, unsigned op, std::uint32_t n) {
 void add_reduce(world &w, std::uint32_t lines, std::uint32_t n) {
   operation m;
   m.structure = LOOM_CPU_REDUCE;
-  m.in = {dense(w.slot_of(floats(lines * n, 5)), LOOM_F32, {lines, n})};
+  m.in = {dense(w.slot_of(random_floats(lines * n, 5)), LOOM_F32, {lines, n})};
   m.out = {dense(w.slot(lines * 4), LOOM_F32, {lines, 1})};
   m.set(loom_cpu_reduce{2, LOOM_UOP_RADD_F, 1, 0});
   w.add(m);
@@ -102,7 +103,7 @@ void add_reduce(world &w, std::uint32_t lines, std::uint32_t n) {
 void add_sort(world &w, std::uint32_t n) {
   operation m;
   m.structure = LOOM_CPU_SORT;
-  m.in = {dense(w.slot_of(floats(n, 6)), LOOM_F32, {n})};
+  m.in = {dense(w.slot_of(random_floats(n, 6)), LOOM_F32, {n})};
   m.out = {dense(w.slot(4 * n), LOOM_F32, {n}),
            dense(w.slot(8 * n), LOOM_U32, {2 * n})};
   m.ops = {load(0, 0), load(1, 1), uop(LOOM_UOP_FLT, 2, 0, 1), store(0, 2)};
@@ -113,8 +114,9 @@ void add_sort(world &w, std::uint32_t n) {
 void add_dot(world &w, std::uint32_t m, std::uint32_t k, std::uint32_t n) {
   operation d;
   d.structure = LOOM_CPU_DOT;
-  d.in = {operand(w.slot_of(floats(m * k, 7)), LOOM_F32, {m, n}, {4 * k, 0}),
-          operand(w.slot_of(floats(k * n, 8)), LOOM_F32, {m, n}, {0, 4})};
+  d.in = {
+      operand(w.slot_of(random_floats(m * k, 7)), LOOM_F32, {m, n}, {4 * k, 0}),
+      operand(w.slot_of(random_floats(k * n, 8)), LOOM_F32, {m, n}, {0, 4})};
   d.out = {dense(w.slot(m * n * 4), LOOM_F32, {m, n})};
   d.set(loom_cpu_dot{1, 0, {k}, {4}, {4 * n}});
   w.add(d);
@@ -123,7 +125,7 @@ void add_dot(world &w, std::uint32_t m, std::uint32_t k, std::uint32_t n) {
 void add_scan(world &w, std::uint32_t lines, std::uint32_t n) {
   operation m;
   m.structure = LOOM_CPU_SCAN;
-  m.in = {dense(w.slot_of(floats(lines * n, 9)), LOOM_F32, {lines, n})};
+  m.in = {dense(w.slot_of(random_floats(lines * n, 9)), LOOM_F32, {lines, n})};
   m.out = {dense(w.slot(lines * n * 4), LOOM_F32, {lines, n})};
   m.set(loom_cpu_scan{1, LOOM_UOP_RADD_F, 1, 0});
   w.add(m);
