@@ -7,9 +7,9 @@
  * struct loom_cpu_op, its operands (inputs first), its structure's parameters, its scalar operations and its
  * immediates (8 bytes each), in this order and without gaps. Operations run one after the other, whole.
  *
- * Arithmetic is that of loom_num.h: an operation on f32, bf16, f16 or 32-bit integers gives the bits that the NPU
- * gives. Every float that is stored is canonical if it is a NaN. An engine refuses an operation that it does not run
- * with EOPNOTSUPP and names it.
+ * Arithmetic is that of loom_num.h and, for f64, loom_num64.h: an operation on f32, bf16, f16 or 32-bit integers
+ * gives the bits that the NPU gives. Every float that is stored is canonical if it is a NaN. An engine refuses an
+ * operation that it does not run with EOPNOTSUPP and names it.
  */
 #ifndef LOOM_CPU_OPS_H
 #define LOOM_CPU_OPS_H
@@ -46,7 +46,7 @@
 	X(9, SCAN, "cumulative combine along a dimension")                                                             \
 	X(10, DOT, "batched matrix product")                                                                           \
 	X(11, CONV, "convolution")                                                                                     \
-	X(12, FFT, "discrete Fourier transform along a dimension, over pairs")                                                     \
+	X(12, FFT, "discrete Fourier transform along a dimension, over pairs")                                         \
 	X(13, CHOLESKY, "Cholesky factor")                                                                             \
 	X(14, TRIANGULAR_SOLVE, "solve with a triangular matrix")                                                      \
 	X(15, TEXT, "tokenise, detokenise, labels")
@@ -133,15 +133,17 @@ struct loom_cpu_scalar_op {
 #define LOOM_CPU_IMM(i) (64u + (i)) /* a, b, c: immediate i; operations of 32 bits take its lower half */
 
 /*
- * Companions: X(number, name, operands, class, weight, text). class: D 64-bit operands and result, S the same but for
- * a, P 64-bit operands and a result of 0 or 1 in 32 bits, V as the types say. CVT: floats round to nearest even, once; integers become bf16 and
- * f16 by way of f32, as on the VPU; float to integer goes toward zero and saturates, NaN gives 0; integers wrap; to I1:
- * not equal to 0.
+ * Companions: X(number, name, operands, class, weight, text). Those of f64 are functions of loom_num64.h: within two
+ * units in the last place from EXP64 to POW64, correctly rounded else. tan is FDIV64 of SIN64 and COS64. class: D 64-bit
+ * operands and result, S the same but for a, P 64-bit operands and a result of 0 or 1 in 32 bits, V as the types say.
+ * CVT: floats round to nearest even, once; integers become bf16 and f16 by way of f32, as on the VPU; float to integer
+ * goes toward zero and saturates, NaN gives 0; integers wrap; to I1: not equal to 0.
  */
 #define LOOM_CPU_SCALARS(X)                                                                                            \
 	X(0x110, FADD64, 2, D, 1, "f64: a + b")                                                                        \
 	X(0x111, FSUB64, 2, D, 1, "f64: a - b")                                                                        \
 	X(0x112, FMUL64, 2, D, 1, "f64: a * b")                                                                        \
+	X(0x113, FFMA64, 3, D, 24, "f64: a * b + c, rounded once")                                                     \
 	X(0x114, FNEG64, 1, D, 1, "f64: -a")                                                                           \
 	X(0x115, FABS64, 1, D, 1, "f64: |a|")                                                                          \
 	X(0x116, FSIGN64, 1, D, 1, "f64: -1, -0, +0 or 1; NaN for NaN")                                                \
@@ -157,12 +159,25 @@ struct loom_cpu_scalar_op {
 	X(0x120, FRAZ64, 1, D, 2, "f64: nearest integer, ties away from zero")                                         \
 	X(0x121, FTRUNC64, 1, D, 2, "f64: toward zero")                                                                \
 	X(0x122, FFINITE64, 1, P, 1, "f64: 1 if a is finite")                                                          \
+	X(0x123, FREDP64, 2, D, 4, "f64: a rounded to (b & 0xff) exponent and (b >> 8) mantissa bits")                 \
 	X(0x130, FEQ64, 2, P, 1, "f64: a == b")                                                                        \
 	X(0x131, FNE64, 2, P, 1, "f64: a != b (1 with a NaN)")                                                         \
 	X(0x132, FLT64, 2, P, 1, "f64: a < b")                                                                         \
 	X(0x133, FLE64, 2, P, 1, "f64: a <= b")                                                                        \
 	X(0x134, FGT64, 2, P, 1, "f64: a > b")                                                                         \
 	X(0x135, FGE64, 2, P, 1, "f64: a >= b")                                                                        \
+	X(0x180, EXP64, 1, D, 24, "f64: exponential")                                                                  \
+	X(0x181, EXPM164, 1, D, 24, "f64: exp(a) - 1")                                                                 \
+	X(0x182, LOG64, 1, D, 24, "f64: natural logarithm")                                                            \
+	X(0x183, LOG1P64, 1, D, 24, "f64: log(1 + a)")                                                                 \
+	X(0x184, TANH64, 1, D, 24, "f64: hyperbolic tangent")                                                          \
+	X(0x185, LOGISTIC64, 1, D, 24, "f64: 1 / (1 + exp(-a))")                                                       \
+	X(0x186, ERF64, 1, D, 24, "f64: error function")                                                               \
+	X(0x187, SIN64, 1, D, 48, "f64: sine")                                                                         \
+	X(0x188, COS64, 1, D, 48, "f64: cosine")                                                                       \
+	X(0x189, CBRT64, 1, D, 24, "f64: cube root")                                                                   \
+	X(0x18a, ATAN264, 2, D, 24, "f64: angle of (b, a)")                                                            \
+	X(0x18b, POW64, 2, D, 128, "f64: a to the power b")                                                            \
 	X(0x240, IADD64, 2, D, 1, "a + b, wrapping")                                                                   \
 	X(0x241, ISUB64, 2, D, 1, "a - b, wrapping")                                                                   \
 	X(0x242, IMUL64, 2, D, 1, "a * b, wrapping")                                                                   \

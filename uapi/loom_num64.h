@@ -136,6 +136,152 @@ static inline __u64 loom_num_round64(__u64 a, enum loom_num_rounding how)
 	return sign | (mag & ~keep);
 }
 
+/* a rounded to e exponent bits (1 to 11) and m mantissa bits (0 to 52): see loom_num_reduce_precision(). */
+static inline __u64 loom_num_reduce_precision64(__u64 a, __u64 e, __u64 m)
+{
+	const __u64 sign = a & LOOM_NUM_SIGN64;
+	__u64 mag = a ^ sign;
+
+	e = e < 1 ? 1 : e > 11 ? 11 : e;
+	if (mag > LOOM_NUM_INF64)
+		return LOOM_NUM_NAN64;
+	if (m < 52) {
+		const __u64 drop = 52 - m, last = 1ull << drop;
+
+		mag = (mag + (last >> 1) - 1 + (mag >> drop & 1)) & ~(last - 1);
+	}
+	if (e < 11) {
+		const __u64 bias = (1ull << (e - 1)) - 1;
+
+		if (mag >> 52 > 1023 + bias)
+			mag = LOOM_NUM_INF64;
+		else if (mag >> 52 <= 1023 - bias)
+			mag = 0;
+	}
+	return sign | mag;
+}
+
+/* ---- fused multiply-add -------------------------------------------------------------------------------- */
+
+/* A magnitude of 128 bits, times 2^exponent. */
+struct loom_num_wide {
+	__u64 hi, lo;
+	int exponent;
+};
+
+static inline int loom_num_wide_zeros(const struct loom_num_wide *w)
+{
+	return w->hi ? __builtin_clzll(w->hi) : w->lo ? 64 + __builtin_clzll(w->lo) : 128;
+}
+
+/* The highest bit to that of number top; what it is does not change. Not 0; only to the left. */
+static inline void loom_num_wide_raise(struct loom_num_wide *w, int top)
+{
+	const int n = loom_num_wide_zeros(w) - (127 - top);
+
+	if (n >= 64) {
+		w->hi = w->lo << (n - 64);
+		w->lo = 0;
+	} else if (n) {
+		w->hi = w->hi << n | w->lo >> (64 - n);
+		w->lo <<= n;
+	}
+	w->exponent -= n;
+}
+
+/* Right by n; the last bit says whether anything was cut off. */
+static inline void loom_num_wide_lower(struct loom_num_wide *w, int n)
+{
+	const __u64 any = w->hi | w->lo;
+	__u64 cut;
+
+	if (n >= 128) {
+		w->hi = 0;
+		w->lo = any != 0;
+	} else if (n >= 64) {
+		cut = w->lo | (n > 64 ? w->hi << (128 - n) : 0);
+		w->lo = w->hi >> (n - 64) | (cut != 0);
+		w->hi = 0;
+	} else if (n) {
+		cut = w->lo << (64 - n);
+		w->lo = (w->hi << (64 - n) | w->lo >> n) | (cut != 0);
+		w->hi >>= n;
+	}
+}
+
+/* The product of 53-bit numbers. */
+static inline struct loom_num_wide loom_num_wide_product(__u64 a, __u64 b)
+{
+	const __u64 a0 = a & 0xffffffffu, a1 = a >> 32, b0 = b & 0xffffffffu, b1 = b >> 32;
+	const __u64 low = a0 * b0, mid = a1 * b0 + (low >> 32), mid2 = a0 * b1 + (mid & 0xffffffffu);
+	const struct loom_num_wide w = { a1 * b1 + (mid >> 32) + (mid2 >> 32), mid2 << 32 | (low & 0xffffffffu), 0 };
+
+	return w;
+}
+
+/* Rounded to nearest even; the last bit of w may stand for more. Not 0. */
+static inline __u64 loom_num_wide_round(struct loom_num_wide w)
+{
+	int exp, drop;
+	__u64 q, rest, half;
+
+	loom_num_wide_raise(&w, 127);
+	exp = w.exponent + 127 + 1023;
+	w.hi |= w.lo != 0;
+	drop = exp < 1 ? 12 - exp : 11;
+	if (exp > 2046)
+		return LOOM_NUM_INF64;
+	if (drop > 63)
+		return drop == 64 && w.hi > 1ull << 63; /* half of the smallest number, or less */
+	q = w.hi >> drop;
+	half = 1ull << (drop - 1);
+	rest = w.hi & (2 * half - 1);
+	q += rest > half || (rest == half && q & 1);
+	return (exp < 1 ? 0 : (__u64)(exp - 1) << 52) + q;
+}
+
+/* a b + c, rounded once. */
+static inline __u64 loom_num_fma64(__u64 a, __u64 b, __u64 c)
+{
+	const __u64 ua = a & ~LOOM_NUM_SIGN64, ub = b & ~LOOM_NUM_SIGN64, uc = c & ~LOOM_NUM_SIGN64;
+	const __u64 sign = (a ^ b) & LOOM_NUM_SIGN64;
+	struct loom_num_wide x, y;
+	__u64 result = sign;
+	int ea, eb, carry;
+
+	if (ua >= LOOM_NUM_INF64 || ub >= LOOM_NUM_INF64 || ua == 0 || ub == 0)
+		return loom_num_result64(loom_num_double(a) * loom_num_double(b) + loom_num_double(c));
+	if (uc >= LOOM_NUM_INF64)
+		return loom_num_canonical64(c);
+	if (uc == 0)
+		return loom_num_bits64(loom_num_double(a) * loom_num_double(b));
+	x = loom_num_wide_product(loom_num_parts64(ua, &ea), loom_num_parts64(ub, &eb));
+	x.exponent = ea + eb - 2150;
+	y.hi = 0;
+	y.lo = loom_num_parts64(uc, &y.exponent);
+	y.exponent -= 1075;
+	loom_num_wide_raise(&x, 125);
+	loom_num_wide_raise(&y, 125);
+	if (x.exponent < y.exponent || (x.exponent == y.exponent && (x.hi < y.hi || (x.hi == y.hi && x.lo < y.lo)))) {
+		const struct loom_num_wide t = x;
+
+		x = y;
+		y = t;
+		result = c & LOOM_NUM_SIGN64;
+	}
+	loom_num_wide_lower(&y, x.exponent - y.exponent);
+	if (sign == (c & LOOM_NUM_SIGN64)) {
+		x.lo += y.lo;
+		carry = x.lo < y.lo;
+		x.hi += y.hi + (__u64)carry;
+	} else {
+		carry = x.lo < y.lo;
+		x.lo -= y.lo;
+		x.hi -= y.hi + (__u64)carry;
+	}
+	return x.hi | x.lo ? result | loom_num_wide_round(x) : 0;
+}
+
 /* ---- conversions --------------------------------------------------------------------------------------- */
 
 static inline __u32 loom_num_f64_to_f32(__u64 a)
@@ -210,25 +356,8 @@ static inline __u64 loom_num_u64_to_f64(__u64 a)
 	return a >> 63 ? loom_num_bits64((double)(__s64)(a >> 1 | (a & 1)) * 2.0) : loom_num_i64_to_f64(a);
 }
 
-/* ---- parts of a turn ----------------------------------------------------------------------------------- */
+/* ---- elementary functions ------------------------------------------------------------------------------ */
 
-/*
- * cos and sin of num / den turns, to 2^-52 of themselves or so. num below den, den below 2^50. Both are computed in the
- * first eighth of a turn, from x = r (pi / 4) / den with a whole r, so that they are 0 and 1 where they should be.
- */
-static inline void loom_num_turn64(__u64 num, __u64 den, double *cosine, double *sine)
-{
-	const __u64 eighths = 8 * num / den, r = 8 * num - eighths * den;
-	const double x = (double)(__s64)(eighths & 1 ? den - r : r) * 0x1.921fb54442d18p-1 / (double)(__s64)den;
-	const double c = loom_num_sin_quarter(x, 1), s = loom_num_sin_quarter(x, 0);
-	const int swap = (eighths + 1) >> 1 & 1; /* eighths 1, 2, 5, 6 */
-
-	*cosine = swap ? s : c;
-	*sine = swap ? c : s;
-	if (eighths >= 2 && eighths < 6)
-		*cosine = -*cosine;
-	if (eighths >= 4)
-		*sine = -*sine;
-}
+#include "loom_num64_elementary.h"
 
 #endif

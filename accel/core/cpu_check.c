@@ -200,7 +200,7 @@ static bool check_plain(struct loom_cpu_check *c, struct registers *r, const str
 	return check_write(c, r, u->dst, wide && info.cls != LOOM_CPU_CLASS_P);
 }
 
-/* Elementary functions and the rest of the VPU's list have no companion. */
+/* Not all of the VPU's list have a companion. */
 static const char *no_operation(__u32 op)
 {
 	if (op >= 0x100 && op < 0x300 && loom_cpu_scalar_info(op & 0xff).cls != LOOM_CPU_CLASS_NONE)

@@ -45,7 +45,7 @@ void loom_cpu_scalar(__u32 op, union loom_cpu_reg *d, const union loom_cpu_reg *
 	if (op < 0x100)
 		loom_cpu_word(op, d->w, a->w, b->w, c->w, n);
 	else if (op < 0x200)
-		loom_cpu_float64(op, d, a, b, n);
+		loom_cpu_float64(op, d, a, b, c, n);
 	else
 		loom_cpu_int64(op, d, a, b, c, n);
 }

@@ -146,7 +146,7 @@ void loom_cpu_copy_run(__u8 *dst, __s64 dst_step, const __u8 *src, __s64 src_ste
 
 void loom_cpu_word(__u32 op, __u32 *d, const __u32 *a, const __u32 *b, const __u32 *c, __u32 n);
 void loom_cpu_float64(__u32 op, union loom_cpu_reg *d, const union loom_cpu_reg *a, const union loom_cpu_reg *b,
-		      __u32 n);
+		      const union loom_cpu_reg *c, __u32 n);
 void loom_cpu_convert(__u32 from, __u32 to, union loom_cpu_reg *d, const union loom_cpu_reg *a, __u32 n);
 
 /* Lanes lane to lane + n - 1 and elements of a type, a step apart. */
