@@ -45,16 +45,17 @@ static inline void put64(__u8 *at, __u64 v)
 /* Lanes and elements are apart. With the step a constant, the compiler makes vectors of it. */
 #define LOAD(bytes, lanes, expr)                                                                                       \
 	do {                                                                                                           \
+		__typeof__(d->lanes[0]) *const to = &d->lanes[lane];                                                   \
 		if (step == (bytes)) {                                                                                 \
 			LOOM_CPU_VECTORISE                                                                             \
-			for (__u32 i = 0; i < n; i++) {                                                                \
-				const __u8 *p = at + (__u64)i * (bytes);                                               \
-				d->lanes[lane + i] = (expr);                                                           \
+			for (__u64 i = 0; i < n; i++) {                                                                \
+				const __u8 *p = at + i * (bytes);                                                      \
+				to[i] = (expr);                                                                        \
 			}                                                                                              \
 		} else {                                                                                               \
 			for (__u32 i = 0; i < n; i++) {                                                                \
 				const __u8 *p = at + (__s64)i * step;                                                  \
-				d->lanes[lane + i] = (expr);                                                           \
+				to[i] = (expr);                                                                        \
 			}                                                                                              \
 		}                                                                                                      \
 	} while (0)
@@ -96,10 +97,11 @@ void loom_cpu_load_run(const __u8 *at, __s64 step, __u32 dtype, union loom_cpu_r
 
 #define STORE(bytes, lanes, statement)                                                                                 \
 	do {                                                                                                           \
+		const __typeof__(a->lanes[0]) *const from = &a->lanes[lane];                                           \
 		if (step == (bytes)) {                                                                                 \
 			LOOM_CPU_VECTORISE                                                                             \
-			for (__u32 i = 0; i < n; i++) {                                                                \
-				__u8 *p = at + (__u64)i * (bytes);                                                     \
+			for (__u64 i = 0; i < n; i++) {                                                                \
+				__u8 *p = at + i * (bytes);                                                            \
 				statement;                                                                             \
 			}                                                                                              \
 		} else {                                                                                               \
@@ -110,41 +112,40 @@ void loom_cpu_load_run(const __u8 *at, __s64 step, __u32 dtype, union loom_cpu_r
 		}                                                                                                      \
 	} while (0)
 
-#define W (a->w[lane + i])
-#define D (a->d[lane + i])
+#define VALUE (from[i])
 
 void loom_cpu_store_run(__u8 *at, __s64 step, __u32 dtype, const union loom_cpu_reg *a, __u32 lane, __u32 n)
 {
 	switch (dtype) {
 	case LOOM_F32:
-		STORE(4, w, put32(p, loom_num_canonical(W)));
+		STORE(4, w, put32(p, loom_num_canonical(VALUE)));
 		break;
 	case LOOM_I32:
 	case LOOM_U32:
-		STORE(4, w, put32(p, W));
+		STORE(4, w, put32(p, VALUE));
 		break;
 	case LOOM_BF16:
-		STORE(2, w, put16(p, loom_num_to_bf16(W)));
+		STORE(2, w, put16(p, loom_num_to_bf16(VALUE)));
 		break;
 	case LOOM_F16:
-		STORE(2, w, put16(p, loom_num_to_f16(W)));
+		STORE(2, w, put16(p, loom_num_to_f16(VALUE)));
 		break;
 	case LOOM_I16:
 	case LOOM_U16:
-		STORE(2, w, put16(p, (__u16)W));
+		STORE(2, w, put16(p, (__u16)VALUE));
 		break;
 	case LOOM_I8:
 	case LOOM_U8:
-		STORE(1, w, *p = (__u8)W);
+		STORE(1, w, *p = (__u8)VALUE);
 		break;
 	case LOOM_I1:
-		STORE(1, w, *p = W != 0);
+		STORE(1, w, *p = VALUE != 0);
 		break;
 	case LOOM_F64:
-		STORE(8, d, put64(p, loom_num_canonical64(D)));
+		STORE(8, d, put64(p, loom_num_canonical64(VALUE)));
 		break;
 	default:
-		STORE(8, d, put64(p, D));
+		STORE(8, d, put64(p, VALUE));
 		break;
 	}
 }
@@ -253,8 +254,64 @@ static __u64 converted(__u32 from, __u32 to, const union loom_cpu_reg *a, __u32 
 	}
 }
 
+/* Pairs that programs are full of, without a decision in the loop; false for the others. The bits are those below. */
+#define EACH(expr)                                                                                                     \
+	do {                                                                                                           \
+		LOOM_CPU_VECTORISE                                                                                     \
+		for (__u32 i = 0; i < n; i++)                                                                          \
+			d->w[i] = (expr);                                                                              \
+		return true;                                                                                           \
+	} while (0)
+
+static bool convert_float(__u32 to, union loom_cpu_reg *d, const union loom_cpu_reg *a, __u32 n)
+{
+	switch (to) {
+	case LOOM_F32:
+		EACH(loom_num_canonical(a->w[i]));
+	case LOOM_BF16:
+		EACH(loom_num_from_bf16(loom_num_to_bf16(a->w[i])));
+	case LOOM_F16:
+		EACH(loom_num_from_f16(loom_num_to_f16(a->w[i])));
+	case LOOM_I32:
+		EACH((__u32)loom_num_to_i32(a->w[i]));
+	case LOOM_I1:
+		EACH(a->w[i] << 1 != 0);
+	default:
+		return false;
+	}
+}
+
+static bool convert_integer(__u32 to, union loom_cpu_reg *d, const union loom_cpu_reg *a, __u32 n, bool is_u32)
+{
+	switch (to) {
+	case LOOM_F32:
+		if (is_u32)
+			return false;
+		EACH(loom_num_from_i32((__s32)a->w[i]));
+	case LOOM_I32:
+	case LOOM_U32:
+		EACH(a->w[i]);
+	case LOOM_I16:
+		EACH((__u32)(__s16)a->w[i]);
+	case LOOM_U16:
+		EACH((__u16)a->w[i]);
+	case LOOM_I8:
+		EACH((__u32)(__s8)a->w[i]);
+	case LOOM_U8:
+		EACH((__u8)a->w[i]);
+	case LOOM_I1:
+		EACH(a->w[i] != 0);
+	default:
+		return false;
+	}
+}
+
 void loom_cpu_convert(__u32 from, __u32 to, union loom_cpu_reg *d, const union loom_cpu_reg *a, __u32 n)
 {
+	if (from <= LOOM_F16 && convert_float(to, d, a, n))
+		return;
+	if (loom_cpu_form(from) == LOOM_CPU_FORM_I32 && convert_integer(to, d, a, n, from == LOOM_U32))
+		return;
 	/* Lanes that become wider go from the last on, so that d may be a. */
 	if (loom_cpu_is_wide(to))
 		for (__u32 i = n; i-- > 0;)

@@ -90,3 +90,62 @@ void loom_cpu_word(__u32 op, __u32 *d, const __u32 *a, const __u32 *b, const __u
 		break;
 	}
 }
+
+/* ---- folds ----------------------------------------------------------------------------------------------- */
+
+static inline __u32 get32(const __u8 *at)
+{
+	__u32 v;
+
+	memcpy(&v, at, sizeof(v));
+	return v;
+}
+
+typedef float floats __attribute__((vector_size(16)));
+
+/* Sixteen sums or products, each in its order. What becomes a NaN stays one: it is enough that the last is canonical. */
+#define FOLD_IN_ORDER(name, op)                                                                                        \
+	case LOOM_UOP_##name:                                                                                          \
+		memcpy(sum, part, sizeof(sum));                                                                        \
+		for (__u64 k = 0; k < n; k += 16) {                                                                    \
+			memcpy(row, x + k * 4, sizeof(row));                                                           \
+			for (__u32 i = 0; i < 4; i++)                                                                  \
+				sum[i] = sum[i] op row[i];                                                             \
+		}                                                                                                      \
+		memcpy(part, sum, sizeof(part));                                                                       \
+		for (__u32 i = 0; i < 16; i++)                                                                         \
+			part[i] = loom_num_canonical(part[i]);                                                         \
+		break;
+
+/* Where order does not show in the bits: 64 at once. */
+#define FOLD_ANY_ORDER(name, f)                                                                                        \
+	case LOOM_UOP_##name:                                                                                          \
+		for (__u32 i = 0; i < 64; i++)                                                                         \
+			wide[i] = get32(x + i * 4);                                                                    \
+		for (__u64 k = 64; k < n; k += 64)                                                                     \
+			for (__u32 i = 0; i < 64; i++)                                                                 \
+				wide[i] = f(wide[i], get32(x + (k + i) * 4));                                          \
+		for (__u32 i = 0; i < 64; i++)                                                                         \
+			part[i % 16] = f(part[i % 16], wide[i]);                                                       \
+		break;
+
+#define SUM(a, b) ((a) + (b))
+
+bool loom_cpu_fold(__u32 op, __u32 *acc, const __u8 *x, __u64 n)
+{
+	__u32 part[16], wide[64];
+	floats sum[4], row[4];
+
+	memcpy(part, acc, sizeof(part));
+	switch (op) {
+		FOLD_IN_ORDER(FADD, +)
+		FOLD_IN_ORDER(FMUL, *)
+		FOLD_ANY_ORDER(FMIN, loom_num_min)
+		FOLD_ANY_ORDER(FMAX, loom_num_max)
+		FOLD_ANY_ORDER(IADD, SUM)
+	default:
+		return false;
+	}
+	memcpy(acc, part, sizeof(part));
+	return true;
+}

@@ -79,7 +79,23 @@ static void compute(struct loom_cpu_run *r, const struct loom_cpu_scalar_op *u, 
 	v->at[u->dst] = d;
 }
 
+static void put_result(struct loom_cpu_run *r, __u32 result, const union loom_cpu_reg *a, __u32 lanes,
+		       const struct loom_cpu_stream *out, __u64 first)
+{
+	if (!out)
+		r->s->res[result] = *a;
+	else
+		loom_cpu_store_run(out[result].base + (__s64)first * out[result].step, out[result].step,
+				   out[result].dtype, a, 0, lanes);
+}
+
 void loom_cpu_program(struct loom_cpu_run *r, const struct loom_cpu_scalar_op *ops, __u32 n, __u32 lanes)
+{
+	loom_cpu_program_to(r, ops, n, lanes, NULL, 0);
+}
+
+void loom_cpu_program_to(struct loom_cpu_run *r, const struct loom_cpu_scalar_op *ops, __u32 n, __u32 lanes,
+			 const struct loom_cpu_stream *out, __u64 first)
 {
 	struct values v;
 
@@ -88,7 +104,7 @@ void loom_cpu_program(struct loom_cpu_run *r, const struct loom_cpu_scalar_op *o
 		if (u->op == LOOM_UOP_LOAD)
 			v.at[u->dst] = &r->s->arg[u->a];
 		else if (u->op == LOOM_UOP_STORE)
-			r->s->res[u->dst] = *v.at[u->a];
+			put_result(r, u->dst, v.at[u->a], lanes, out, first);
 		else
 			compute(r, u, &v, lanes);
 	}

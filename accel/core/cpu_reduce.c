@@ -98,6 +98,28 @@ static void end_along(struct loom_cpu_run *r, const struct loom_cpu_combine *m, 
 	store_all(r, m, extra, r->s->partial[0]);
 }
 
+/* All of 64 elements that may be, where the output's elements lie without gaps; false if none. */
+static bool fold_flat(struct loom_cpu_run *r, const struct loom_cpu_combine *m, const __u32 *dims, __u64 n)
+{
+	struct loom_cpu_operand box = *r->in;
+	struct loom_cpu_stream s;
+	__u64 chunks = (n - r->c->j) / LOOM_CPU_LANES;
+	__s64 extra;
+
+	memcpy(box.dims, dims, sizeof(box.dims));
+	if (!m->simple.op || !chunks || loom_dtype_bytes(box.dtype) != 4 || !loom_cpu_stream(r, &box, &s) || !s.step)
+		return false;
+	if (chunks > (__u64)r->more + 1)
+		chunks = (__u64)r->more + 1;
+	extra = loom_cpu_offset_of(r->out->dims, box.strides, box.rank, r->c->i);
+	if (!loom_cpu_fold(m->simple.op, r->s->partial[0][0].w, s.base + extra + (__s64)r->c->j * s.step,
+			   chunks * LOOM_CPU_LANES))
+		return false;
+	r->c->j += chunks * LOOM_CPU_LANES;
+	r->more -= (__u32)(chunks - 1);
+	return true;
+}
+
 static bool reduce_along(struct loom_cpu_run *r, const struct loom_cpu_combine *m, const __u32 *dims, __u64 n)
 {
 	__u32 lanes;
@@ -109,6 +131,8 @@ static bool reduce_along(struct loom_cpu_run *r, const struct loom_cpu_combine *
 		r->c->j = 0;
 		return ++r->c->i == loom_cpu_elements(r->out->dims, r->out->rank);
 	}
+	if (fold_flat(r, m, dims, n))
+		return false;
 	lanes = loom_cpu_chunk(r, dims, r->in->rank, r->c->j);
 	for (__u32 i = 0; i < m->count; i++)
 		loom_cpu_load(r, &r->in[i],

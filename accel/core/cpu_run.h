@@ -67,6 +67,14 @@ struct loom_cpu_run {
 	const struct loom_cpu_op *op;
 	const struct loom_cpu_operand *in, *out;
 	const void *params;
+	__u32 more; /* quanta that are left after this one; one that does the work of more takes them off */
+};
+
+/* An operand without gaps: element i lies at base + i x step; one that repeats its only element has step 0. */
+struct loom_cpu_stream {
+	__u8 *base;
+	__s64 step;
+	__u32 dtype;
 };
 
 /* One quantum; true after the last of the operation. */
@@ -103,6 +111,9 @@ void loom_cpu_frame_at(struct loom_cpu_run *r, const struct loom_cpu_frame *f, _
 
 __u8 *loom_cpu_base(const struct loom_cpu_run *r, const struct loom_cpu_operand *o);
 
+/* False if the operand has gaps. */
+bool loom_cpu_stream(const struct loom_cpu_run *r, const struct loom_cpu_operand *o, struct loom_cpu_stream *s);
+
 /* ---- cpu_index.c: updates at places that may coincide ------------------------------------------------------ */
 
 /* What is to be combined into count outputs, and by what. */
@@ -123,6 +134,10 @@ void loom_cpu_prepare(struct loom_cpu_run *r); /* immediates */
 
 /* Runs n scalar operations, over lanes; arguments and results are in the scratch memory. */
 void loom_cpu_program(struct loom_cpu_run *r, const struct loom_cpu_scalar_op *ops, __u32 n, __u32 lanes);
+
+/* The same for elements first, first + 1, ... of streams: results go there. */
+void loom_cpu_program_to(struct loom_cpu_run *r, const struct loom_cpu_scalar_op *ops, __u32 n, __u32 lanes,
+			 const struct loom_cpu_stream *out, __u64 first);
 
 /* d = op(a, b, c) over n lanes; d may be one of the others. */
 void loom_cpu_scalar(__u32 op, union loom_cpu_reg *d, const union loom_cpu_reg *a, const union loom_cpu_reg *b,
@@ -145,6 +160,13 @@ void loom_cpu_copy_run(__u8 *dst, __s64 dst_step, const __u8 *src, __s64 src_ste
 /* ---- files with floats ------------------------------------------------------------------------------------- */
 
 void loom_cpu_word(__u32 op, __u32 *d, const __u32 *a, const __u32 *b, const __u32 *c, __u32 n);
+
+/*
+ * acc[p] = op(acc[p], element p), (p + 16), ... in this order, of n elements of 4 bytes without gaps, n a multiple of 64;
+ * false if op has no such loop.
+ */
+bool loom_cpu_fold(__u32 op, __u32 *acc, const __u8 *x, __u64 n);
+
 void loom_cpu_float64(__u32 op, union loom_cpu_reg *d, const union loom_cpu_reg *a, const union loom_cpu_reg *b,
 		      const union loom_cpu_reg *c, __u32 n);
 void loom_cpu_convert(__u32 from, __u32 to, union loom_cpu_reg *d, const union loom_cpu_reg *a, __u32 n);

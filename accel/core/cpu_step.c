@@ -65,10 +65,13 @@ int loom_cpu_step(const struct loom_cpu_segment *seg, struct loom_cpu_cursor *c,
 		take_up(&r);
 		loom_cpu_prepare(&r);
 		f = quanta_of[r.op->structure];
+		r.more = quanta;
 		do {
-			if (!quanta--)
+			if (!r.more)
 				return LOOM_CPU_MORE;
+			r.more--;
 		} while (!f(&r));
+		quanta = r.more;
 		next(c, r.op);
 	}
 	return LOOM_CPU_DONE;

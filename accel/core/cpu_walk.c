@@ -93,6 +93,24 @@ void loom_cpu_store(struct loom_cpu_run *r, const struct loom_cpu_operand *o, __
 	}
 }
 
+bool loom_cpu_stream(const struct loom_cpu_run *r, const struct loom_cpu_operand *o, struct loom_cpu_stream *s)
+{
+	__s64 dense = loom_dtype_bytes(o->dtype);
+	bool is_dense = true, repeats = true;
+
+	*s = (struct loom_cpu_stream){ loom_cpu_base(r, o), dense, o->dtype };
+	for (__u32 d = o->rank; d-- > 0;) {
+		if (o->dims[d] == 1)
+			continue;
+		is_dense &= o->strides[d] == dense;
+		repeats &= o->strides[d] == 0;
+		dense *= o->dims[d];
+	}
+	if (!is_dense)
+		s->step = 0;
+	return is_dense || repeats;
+}
+
 void loom_cpu_places(struct loom_cpu_run *r, const struct loom_cpu_operand *o, __s64 *at)
 {
 	const __s64 step = o->rank ? o->strides[r->s->inner] : 0;

@@ -9,7 +9,8 @@ import json
 
 from .. import host, kernel, qemu, setup, tests, util
 from ..util import DevError, say
-from . import basics, compile_time, cycles, networks, wall  # noqa: F401
+from . import (basics, compile_time, cpu_engine, cycles,  # noqa: F401
+               networks, wall)
 from .measure import (BENCHES, LEAST_PAIRS, Measure, misses, table,
                       write_table)
 

@@ -2,6 +2,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 
 #include <fmt/format.h>
 
@@ -9,7 +10,17 @@
 
 namespace loom {
 
-cpu_runner::cpu_runner()
+// Where LOOM_ISA names what the CPU engine is not built for, its plain build has the same bits.
+static const loom_cpu_variant *variant_from_environment()
+{
+	const char *isa = std::getenv("LOOM_ISA");
+	if (!isa || !*isa || !std::strcmp(isa, "auto"))
+		return loom_cpu_variant_best();
+	const loom_cpu_variant *v = loom_cpu_variant_named(isa);
+	return v ? v : loom_cpu_variant_named("scalar");
+}
+
+cpu_runner::cpu_runner() : variant(variant_from_environment())
 {
 	const char *text = std::getenv("LOOM_CPU_FAIL");
 	if (!text || !*text)
@@ -48,7 +59,7 @@ int cpu_runner::run(const program &p, const loom_prog_segment &seg, uint32_t ind
 		end.unit = cursor.op;
 		end.loc = op->loc;
 		break;
-	} while (loom_cpu_step(&code, &cursor, quanta) == LOOM_CPU_MORE);
+	} while (variant->step(&code, &cursor, quanta) == LOOM_CPU_MORE);
 	loom_cpu_report(&code, &cursor, &end, report.data(), report.size());
 	end.cycles = reinterpret_cast<const loom_report *>(report.data())->cycles;
 	return end.fault ? -EIO : 0;

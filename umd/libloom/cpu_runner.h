@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "cpu_engine.h"
+#include "cpu_variants.h"
 #include "loom_regs.h"
 #include "objects.h"
 
@@ -31,7 +32,8 @@ private:
 		uint8_t bytes[LOOM_CPU_SCRATCH_BYTES];
 	};
 	std::unique_ptr<scratch> memory = std::make_unique<scratch>();
-	std::optional<injected> fail; // LOOM_CPU_FAIL
+	std::optional<injected> fail;	 // LOOM_CPU_FAIL
+	const loom_cpu_variant *variant; // LOOM_ISA
 };
 
 } // namespace loom

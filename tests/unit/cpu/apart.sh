@@ -21,6 +21,13 @@ for compiler in "$@"; do
 			"$compiler" -std=gnu11 -Wall -Wextra -Werror -Wvla -Wframe-larger-than=1024 -ffreestanding \
 				-ffp-contract=off -fno-strict-aliasing $level $registers \
 				-I"$root/uapi" -I"$root/accel/core" -c "$file" -o "$out/$name.o"
+			case "$floats" in
+			*" $name "*) continue ;;
+			esac
+			if objdump -d --no-show-raw-insn "$out/$name.o" | grep -qE '%[xyz]mm|%st'; then
+				echo "apart.sh: $compiler $level: $name uses floating-point registers"
+				exit 1
+			fi
 		done
 		bad=$(nm -u "$out"/*.o | grep " U " | grep -Ev ' (loom_[a-z0-9_]+|memcpy|memmove|memset|memcmp)$' || true)
 		if [ -n "$bad" ]; then
