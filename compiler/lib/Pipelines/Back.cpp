@@ -6,6 +6,7 @@
 #include "loom/Conversion/StableHLOToLoomT.h"
 #include "loom/Dialect/Loom/Loom.h"
 #include "loom/Dialect/LoomT/LoomT.h"
+#include "loom/Dialect/StableHLO/Engines.h"
 #include "loom/Dialect/StableHLO/StableHLO.h"
 
 #include "mlir/IR/Verifier.h"
@@ -21,7 +22,8 @@ void mlir::loom::registerBackDialects(DialectRegistry &registry) {
 LogicalResult mlir::loom::compileModule(ModuleOp module,
                                         const loom_target &target,
                                         const std::string &entry, Stage stage,
-                                        CompiledProgram &out) {
+                                        CompiledProgram &out,
+                                        const BackOptions &options) {
   MLIRContext *context = module.getContext();
   context->loadDialect<loomt::LoomTDialect, npu::LoomDialect>();
   auto main = module.lookupSymbol<func::FuncOp>("main");
@@ -29,8 +31,11 @@ LogicalResult mlir::loom::compileModule(ModuleOp module,
     return module.emitError() << "has no function 'main'";
   if (stage == Stage::StableHLO)
     return success();
+  stablehlo::assignEngines(main.getBody().front(), target.features);
   if (failed(convertStableHLOToLoomT(main)) || failed(verify(module)) ||
-      failed(fuseLoomT(main)) || failed(verify(module)))
+      failed(fuseLoomT(main)) || failed(verify(module)) ||
+      failed(assignEngines(main, target.features, options.cpuOnly)) ||
+      failed(verify(module)))
     return failure();
   if (stage == Stage::LoomT)
     return success();

@@ -8,6 +8,7 @@
 #include "loom/Conversion/StableHLOToLoomT.h"
 #include "loom/Dialect/Loom/Loom.h"
 #include "loom/Dialect/LoomT/LoomT.h"
+#include "loom/Dialect/StableHLO/Engines.h"
 #include "loom/Target/Program/Targets.h"
 
 #include "mlir/Pass/Pass.h"
@@ -57,6 +58,15 @@ struct FunctionPass : PassWrapper<Self, OperationPass<ModuleOp>> {
     }                                                                          \
   };
 
+static LogicalResult assignEngines(func::FuncOp func,
+                                   const loom_target &target) {
+  stablehlo::assignEngines(func.getBody().front(), target.features);
+  return success();
+}
+
+LOOM_BACK_PASS(AssignEngine, "loom-assign-engine",
+               "mark what the CPU engine runs, and why",
+               assignEngines(func, target))
 LOOM_BACK_PASS(ToLoomT, "loom-convert-stablehlo-to-loomt",
                "stablehlo to structural operations",
                convertStableHLOToLoomT(func))
@@ -77,6 +87,7 @@ LOOM_BACK_PASS(VerifyRecords, "loom-verify-records",
 } // namespace
 
 void mlir::loom::registerBackPasses() {
+  PassRegistration<AssignEngine>();
   PassRegistration<ToLoomT>();
   PassRegistration<FuseLoomT>();
   PassRegistration<ToLoom>();

@@ -27,8 +27,8 @@ void mlir::loom::registerFrontDialects(DialectRegistry &registry) {
 void mlir::loom::buildFrontPipeline(OpPassManager &passes, uint64_t features,
                                     bool unroll) {
   stablehlo::InlineCallsOptions inlining;
-  if (features >> LOOM_FEAT_TRANS & 1)
-    inlining.keepComposites = {"chlo.erf"}; // one micro-operation
+  // One micro-operation, on the CPU engine if the NPU lacks it.
+  inlining.keepComposites = {"chlo.erf"};
   passes.addPass(stablehlo::createInlineCalls(inlining));
   passes.addPass(createCanonicalizerPass());
   passes.addPass(createCSEPass());
@@ -268,7 +268,8 @@ OwningOpRef<ModuleOp> Importer::run(StringRef path, const Bundle *bundle,
   if (failed(passes.run(*module)))
     return {};
   if (options.checkLegality &&
-      failed(stablehlo::checkLegality(*module, options.features)))
+      failed(stablehlo::checkLegality(*module, options.features,
+                                      options.requireNpu)))
     return {};
   return module;
 }

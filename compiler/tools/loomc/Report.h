@@ -15,4 +15,15 @@ std::string reportTable(const mlir::loom::CompiledProgram &program,
 std::string reportJson(const mlir::loom::CompiledProgram &program,
                        const std::string &target, const std::string &output);
 
+/// "models.py:3:1: CNN: sort: why" of an operation of the CPU engine.
+std::string placementLine(const mlir::loom::PlacedOp &op);
+
+/// What runs where, in order, and why not on the NPU.
+std::string placementTable(const mlir::loom::CompiledProgram &program,
+                           const std::string &target);
+
+/// The same as one line of JSON.
+std::string placementJson(const mlir::loom::CompiledProgram &program,
+                          const std::string &target);
+
 #endif // LOOM_TOOLS_LOOMC_REPORT_H

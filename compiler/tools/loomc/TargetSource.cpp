@@ -124,7 +124,35 @@ static std::string fromFile(const std::string &path, loom_target &target) {
   return error.empty() ? "" : path + ": " + error + "; correct the file";
 }
 
-std::string readTarget(const std::string &source, loom_target &target) {
+/// "-trans,-gather": units that the target does not have. As of QEMU's device.
+static std::string applyFeatures(const std::string &list, loom_target &target) {
+  static const char *const names[LOOM_NUM_FEATURES] = {
+      "conv",  "dw",   "transpose", "gather", "scatter", "scan", "reg", "loop",
+      "trans", "bf16", "int8",      "codec",  "vpu",     "f32",  "epi"};
+  std::stringstream items(list);
+  for (std::string item; std::getline(items, item, ',');) {
+    const auto *found = std::find(std::begin(names), std::end(names),
+                                  item.empty() ? item : item.substr(1));
+    if (item.empty() || item[0] != '-' || found == std::end(names)) {
+      std::string all;
+      for (const char *name : names)
+        all += std::string(all.empty() ? "" : ", ") + name;
+      return "features: '" + item + "' is not '-NAME' with NAME one of " + all;
+    }
+    target.features &= ~(1ull << (found - std::begin(names)));
+  }
+  return "";
+}
+
+std::string readTarget(const std::string &whole, loom_target &target) {
+  static const std::string kFeatures = ",features=";
+  if (const size_t at = whole.find(kFeatures); at != std::string::npos) {
+    std::string error = readTarget(whole.substr(0, at), target);
+    return error.empty()
+               ? applyFeatures(whole.substr(at + kFeatures.size()), target)
+               : error;
+  }
+  const std::string &source = whole;
   if (program::namedTarget(source, target))
     return "";
   std::string error;

@@ -30,8 +30,8 @@ using namespace mlir::loom;
 namespace {
 struct Options {
   std::string input, entry, target = LOOM_DEFAULT_TARGET, output,
-                            emit = "program";
-  bool report = false, json = false, unroll = false;
+                            emit = "program", engine = "auto", placement;
+  bool report = false, json = false, unroll = false, requireNpu = false;
 };
 } // namespace
 
@@ -67,7 +67,9 @@ static OwningOpRef<ModuleOp> import(MLIRContext &context,
                                     std::string &entry) {
   ImportOptions importOptions;
   importOptions.features = features;
-  importOptions.unroll = options.unroll;
+  // A loop on the NPU cannot hold what runs on the CPU engine.
+  importOptions.unroll = options.unroll || options.engine == "cpu";
+  importOptions.requireNpu = options.requireNpu;
   auto sink = [](llvm::StringRef message) { sayError(message); };
   const llvm::StringRef input = options.input;
   if (!llvm::sys::fs::is_directory(input) && !input.ends_with(".json")) {
@@ -154,7 +156,9 @@ static int compile(const Options &options) {
   if (!module)
     return 1;
   CompiledProgram compiled;
-  if (failed(compileModule(*module, target, entry, stage, compiled))) {
+  BackOptions back;
+  back.cpuOnly = options.engine == "cpu";
+  if (failed(compileModule(*module, target, entry, stage, compiled, back))) {
     if (!errors)
       sayError(options.input +
                ": not compiled, and nothing said why; this is a "
@@ -169,6 +173,19 @@ static int compile(const Options &options) {
     sayError(error + "; choose a writable place with -o");
     return 1;
   }
+  if (options.requireNpu && !compiled.placement.empty()) {
+    for (const PlacedOp &op : compiled.placement)
+      sayError(placementLine(op));
+    sayError("--require-npu: " + std::to_string(compiled.placement.size()) +
+             " operations would run on the CPU engine; leave the option out, "
+             "or replace them");
+    llvm::sys::fs::remove(options.output);
+    return 1;
+  }
+  if (options.placement == "json")
+    llvm::outs() << placementJson(compiled, options.target);
+  else if (!options.placement.empty())
+    llvm::outs() << placementTable(compiled, options.target);
   if (options.report)
     llvm::outs() << reportTable(compiled, options.target);
   if (options.json)
@@ -187,11 +204,24 @@ int main(int argc, char **argv) {
                  "entry point of the bundle (default: __call__)");
   app.add_option("--target", options.target,
                  "one of " + program::targetNames() +
-                     ", a .json file, or /dev/accel/accelN")
+                     ", a .json file, or /dev/accel/accelN; "
+                     "',features=-trans,-gather' after it takes units away")
       ->capture_default_str();
   app.add_option("-o,--output", options.output, "file to write");
   app.add_flag("--report", options.report, "print a table of layers");
   app.add_flag("--json", options.json, "print the report as one line of JSON");
+  app.add_option("--placement", options.placement,
+                 "print what runs on which engine, and why: text or json")
+      ->expected(0, 1)
+      ->default_str("text")
+      ->check(CLI::IsMember({"text", "json"}));
+  app.add_flag("--require-npu", options.requireNpu,
+               "refuse what would run on the CPU engine, and list it");
+  app.add_option("--engine", options.engine,
+                 "auto: NPU first; cpu: everything on the CPU engine, for "
+                 "comparing the two")
+      ->check(CLI::IsMember({"auto", "cpu"}))
+      ->capture_default_str();
   app.add_flag("--unroll", options.unroll,
                "write out every loop, also those that the machine can run");
   app.add_option("--emit", options.emit, "how far to go")

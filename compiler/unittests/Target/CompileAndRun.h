@@ -62,7 +62,7 @@ protected:
         return false;
     }
     return succeeded(
-        compileModule(*module, target, "main", Stage::Program, out));
+        compileModule(*module, target, "main", Stage::Program, out, back));
   }
 
   /// Runs on every target; all must agree bit for bit. The outputs.
@@ -83,6 +83,7 @@ protected:
     return first;
   }
 
+  BackOptions back;
   MLIRContext context{MLIRContext::Threading::DISABLED};
   std::string messages;
 };

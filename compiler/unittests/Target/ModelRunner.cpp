@@ -2,10 +2,13 @@
 
 #include "ModelRunner.h"
 
+#include "cpu_engine.h"
+#include "prog_check.h"
 extern "C" {
 #include "loom_npu.h"
 }
 
+#include <array>
 #include <cstring>
 
 using namespace loom_test;
@@ -38,6 +41,87 @@ int writeSlot(void *opaque, uint32_t slot, uint64_t offset, const void *buf,
 void *directSlot(void *opaque, uint32_t slot, uint64_t offset, uint64_t, bool) {
   return at(opaque, slot, offset);
 }
+
+/// What the kernel would say of the file.
+std::string checkFile(const std::vector<uint8_t> &file) {
+  std::vector<uint64_t> aligned((file.size() + 7) / 8);
+  memcpy(aligned.data(), file.data(), file.size());
+  loom_prog_view view;
+  loom_prog_error error;
+  if (loom_prog_check(aligned.data(), file.size(), &view, &error) ==
+      LOOM_PROG_OK)
+    return "";
+  return std::string(error.section) + " " + std::to_string(error.index) + ": " +
+         error.what + " (" + std::to_string(error.value) + ")";
+}
+
+std::string runOnNpu(Machine &machine, const loom_target &target,
+                     const loom_prog_segment &segment,
+                     const std::vector<loom_npu_slot> &slots,
+                     loom_completion &completion) {
+  loom_npu_host host;
+  memset(&host, 0, sizeof(host));
+  host.read = readSlot;
+  host.write = writeSlot;
+  host.direct = directSlot;
+  loom_npu *npu = loom_npu_create(&target, &host, &machine);
+  if (!npu || !loom_npu_set_hazards(npu, true)) {
+    loom_npu_destroy(npu);
+    return "the model refuses the target";
+  }
+  loom_npu_job job;
+  memset(&job, 0, sizeof(job));
+  job.seqno = 1;
+  job.first_unit = segment.first;
+  job.n_units = segment.count;
+  job.insn_budget = segment.insn_budget;
+  job.cycle_budget = segment.cycle_budget;
+  job.n_slots = slots.size();
+  job.slots = slots.data();
+  const int fault = loom_npu_start(npu, &job);
+  std::string error;
+  if (fault) {
+    error = "the job does not start: fault " + std::to_string(fault);
+  } else {
+    while (loom_npu_run(npu, 0) == LOOM_NPU_RUNNING)
+      ;
+    loom_npu_finish(npu, &completion);
+    if (completion.fault)
+      error = "fault " + std::to_string(completion.fault) + " at unit " +
+              std::to_string(completion.unit) + " slot " +
+              std::to_string(completion.slot) + " offset " +
+              std::to_string(completion.offset) + " limit " +
+              std::to_string(completion.limit) + " aux " +
+              std::to_string(completion.aux);
+  }
+  loom_npu_destroy(npu);
+  return error;
+}
+
+std::string runOnCpu(Machine &machine, const uint8_t *code,
+                     const loom_prog_segment &segment,
+                     const loom_prog_slot *rows, uint32_t locations) {
+  std::vector<uint64_t> aligned(segment.count);
+  memcpy(aligned.data(), code + segment.first * 8ull, segment.count * 8ull);
+  std::vector<loom_cpu_slot> slots;
+  for (std::vector<uint8_t> &memory : machine.memory)
+    slots.push_back({memory.data(), memory.size(),
+                     uint32_t(rows[slots.size()].rights), 0});
+  loom_cpu_segment checked;
+  loom_cpu_error error;
+  if (loom_cpu_check(aligned.data(), segment.count * 8ull, slots.data(),
+                     slots.size(), locations, segment.insn_budget, &checked,
+                     &error) != LOOM_CPU_OK)
+    return "CPU operation " + std::to_string(error.op) + ": " + error.what +
+           " (" + std::to_string(error.value) + ")";
+  std::vector<std::array<uint8_t, 64>> scratch(LOOM_CPU_SCRATCH_BYTES / 64 + 1);
+  const uintptr_t begin = reinterpret_cast<uintptr_t>(scratch.data());
+  loom_cpu_cursor cursor;
+  loom_cpu_begin(&cursor, reinterpret_cast<void *>((begin + 63) / 64 * 64));
+  while (loom_cpu_step(&checked, &cursor, 1024) == LOOM_CPU_MORE)
+    ;
+  return "";
+}
 } // namespace
 
 RunResult
@@ -45,6 +129,9 @@ loom_test::runProgram(const std::vector<uint8_t> &file,
                       const std::vector<std::vector<uint8_t>> &inputs) {
   RunResult result;
   memset(&result.completion, 0, sizeof(result.completion));
+  result.error = checkFile(file);
+  if (!result.error.empty())
+    return result;
   loom_prog_header header;
   memcpy(&header, file.data(), sizeof(header));
   auto section = [&](unsigned id) {
@@ -83,44 +170,19 @@ loom_test::runProgram(const std::vector<uint8_t> &file,
            t.bytes);
     ++next;
   }
-  loom_npu_host host;
-  memset(&host, 0, sizeof(host));
-  host.read = readSlot;
-  host.write = writeSlot;
-  host.direct = directSlot;
-  loom_npu *npu = loom_npu_create(&target, &host, &machine);
-  if (!npu || !loom_npu_set_hazards(npu, true)) {
-    loom_npu_destroy(npu);
-    result.error = "the model refuses the target";
-    return result;
+  const auto *segments =
+      reinterpret_cast<const loom_prog_segment *>(section(LOOM_SEC_SEGMENTS)) +
+      entry->first_segment;
+  for (uint32_t i = 0; i < entry->n_segments && result.error.empty(); ++i) {
+    const loom_prog_segment &segment = segments[i];
+    result.cpuSegments += segment.engine == LOOM_ENGINE_CPU;
+    result.npuSegments += segment.engine == LOOM_ENGINE_NPU;
+    result.error =
+        segment.engine == LOOM_ENGINE_CPU
+            ? runOnCpu(machine, section(LOOM_SEC_CPU_CODE), segment, slots,
+                       header.sections[LOOM_SEC_LOCS].count)
+            : runOnNpu(machine, target, segment, bound, result.completion);
   }
-  const auto *segment =
-      reinterpret_cast<const loom_prog_segment *>(section(LOOM_SEC_SEGMENTS));
-  loom_npu_job job;
-  memset(&job, 0, sizeof(job));
-  job.seqno = 1;
-  job.first_unit = segment->first;
-  job.n_units = segment->count;
-  job.insn_budget = segment->insn_budget;
-  job.cycle_budget = segment->cycle_budget;
-  job.n_slots = count;
-  job.slots = bound.data();
-  const int fault = loom_npu_start(npu, &job);
-  if (fault) {
-    result.error = "the job does not start: fault " + std::to_string(fault);
-  } else {
-    while (loom_npu_run(npu, 0) == LOOM_NPU_RUNNING)
-      ;
-    loom_npu_finish(npu, &result.completion);
-    if (result.completion.fault)
-      result.error = "fault " + std::to_string(result.completion.fault) +
-                     " at unit " + std::to_string(result.completion.unit) +
-                     " slot " + std::to_string(result.completion.slot) +
-                     " offset " + std::to_string(result.completion.offset) +
-                     " limit " + std::to_string(result.completion.limit) +
-                     " aux " + std::to_string(result.completion.aux);
-  }
-  loom_npu_destroy(npu);
   for (uint32_t i = 0; i < entry->n_tensors; ++i) {
     const loom_prog_tensor &t = tensors[entry->first_tensor + i];
     if (t.role != LOOM_ROLE_OUTPUT)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Runs a .loom file on the NPU model, in this process.
+// Runs a .loom file on the NPU model and the CPU engine, in this process.
 
 #ifndef LOOM_UNITTESTS_TARGET_MODELRUNNER_H
 #define LOOM_UNITTESTS_TARGET_MODELRUNNER_H
@@ -16,7 +16,8 @@ namespace loom_test {
 
 struct RunResult {
   std::string error; // empty: ran to HALT
-  loom_completion completion;
+  loom_completion completion; // of the last segment on the NPU
+  unsigned npuSegments = 0, cpuSegments = 0;
   std::vector<std::vector<uint8_t>> outputs; // in order of the entry's outputs
 };
 

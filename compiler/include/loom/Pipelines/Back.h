@@ -14,6 +14,11 @@ namespace mlir::loom {
 /// Where compileModule() may stop.
 enum class Stage { StableHLO, LoomT, Loom, Program };
 
+struct BackOptions {
+  /// Everything runs on the CPU engine: for comparing engines.
+  bool cpuOnly = false;
+};
+
 void registerBackDialects(DialectRegistry &registry);
 
 /// Rewrites the module's function `main` as far as `stage`, with a verifier
@@ -21,9 +26,10 @@ void registerBackDialects(DialectRegistry &registry);
 /// diagnostics.
 LogicalResult compileModule(ModuleOp module, const loom_target &target,
                             const std::string &entry, Stage stage,
-                            CompiledProgram &out);
+                            CompiledProgram &out,
+                            const BackOptions &options = {});
 
-/// loom-convert-stablehlo-to-loomt, loom-fuse-loomt,
+/// loom-assign-engine, loom-convert-stablehlo-to-loomt, loom-fuse-loomt,
 /// loom-convert-loomt-to-loom, loom-allocate-sram, loom-assign-semaphores,
 /// loom-verify-records.
 void registerBackPasses();

@@ -30,6 +30,8 @@ struct ImportOptions {
   uint64_t features = LOOM_FEATURES_IMPLEMENTED;
   /// Write out every loop, also those that the machine can run.
   bool unroll = false;
+  /// Refuse also what the CPU engine would run.
+  bool requireNpu = false;
 };
 
 /// Registers the dialects that import makes.

@@ -20,14 +20,25 @@ struct LayerPlan {
   uint64_t macs = 0, bytes = 0, ideal = 0, cycles = 0;
   uint64_t roofline = 0; // cycles that no schedule can do without
   uint32_t records = 0;
+  uint32_t segment = 0;
+};
+
+/// An operation of the CPU engine, for the placement report.
+struct PlacedOp {
+  std::string operation, module, source, why;
+  uint64_t bytes = 0;  // read and written
+  uint64_t cycles = 0; // modelled
+  uint32_t segment = 0;
 };
 
 struct CompiledProgram {
   program::Image file; // names constants of the module, which must outlive it
   std::vector<LayerPlan> layers;
+  std::vector<PlacedOp> placement; // what the CPU engine runs, in order
   uint64_t macs = 0, cycles = 0, mxuBusy = 0, roofline = 0;
   // SRAM: the highest byte in use, and what live ranges alone ask for.
   uint64_t sramPeak = 0, sramLiveBound = 0;
+  uint32_t segments = 0;
   uint64_t records = 0, units = 0, scratchBytes = 0, constBytes = 0;
   double utilisation = 0; // products over what the array could do, 0 to 1
 };

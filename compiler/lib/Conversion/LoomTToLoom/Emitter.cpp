@@ -249,6 +249,13 @@ IntegerAttr Emitter::base(Location loc, Value place, unsigned side) {
   return number(kSide + side);
 }
 
+void Emitter::endStream(Location loc) {
+  if (code.made() == ended)
+    return;
+  npu::HaltOp::create(builder, loc);
+  ended = code.made();
+}
+
 void Emitter::beginLoop(Location loc, int64_t count) {
   npu::LoopOp::create(builder, loc, builder.getI64IntegerAttr(count),
                       builder.getI64IntegerAttr(kCounter), nullptr);

@@ -83,6 +83,7 @@ public:
   void notifyOperationInserted(Operation *op,
                                OpBuilder::InsertPoint previous) override;
   bool tooLarge() const { return units > LOOM_MAX_CODE_UNITS; }
+  uint64_t made() const { return units; }
 
 private:
   uint64_t units = 0;
@@ -117,6 +118,15 @@ public:
   /// No more records: the program is refused anyway.
   bool full() const { return code.tooLarge(); }
 
+  /// Ends the stream of records since the last one that was ended.
+  void endStream(Location loc);
+  /// A CPU operation; it ends the stream.
+  npu::CpuOp cpu(loomt::CpuOp op, ValueRange mems, int64_t structure,
+                 int64_t inputs, ArrayRef<Attribute> boxes,
+                 ArrayRef<int64_t> params, ArrayRef<int64_t> scalars,
+                 ArrayRef<int64_t> imms);
+  bool hasCpu() const { return cpuOps; }
+
   /// A loop of the sequencer around what is emitted up to endLoop().
   void beginLoop(Location loc, int64_t trip);
   void endLoop(Location loc);
@@ -142,6 +152,8 @@ private:
   void split(Location loc, Dma dma, SmallVector<Layout::Loop> loops);
   IntegerAttr base(Location loc, Value place, unsigned side);
 
+  uint64_t ended = 0; // units at the end of the last stream
+  uint64_t cpuOps = 0;
   int64_t trip = 1;         // of the loop at hand
   int64_t held[2] = {0, 0}; // step that the register of each side is set for
 };
@@ -188,6 +200,8 @@ LogicalResult lowerProduct(Emitter &emitter, const Memory &memory,
                            Operation *op);
 LogicalResult lowerRows(Emitter &emitter, const Memory &memory,
                         loomt::RowsOp op);
+/// Ends the stream of records before it, if there is one.
+LogicalResult lowerCpu(Emitter &emitter, const Memory &memory, loomt::CpuOp op);
 LogicalResult lowerLoop(Emitter &emitter, Memory &memory, Operation *op);
 LogicalResult lowerCopy(Emitter &emitter, const Memory &memory,
                         loomt::CopyOp op);

@@ -80,15 +80,13 @@ void Lowering::materialiseResults() {
     loomt::Ref ref = loomt::Ref::of(operand.get());
     auto type = cast<RankedTensorType>(operand.get().getType());
     Operation *maker = ref.root.getDefiningOp();
-    if ((isProducer(maker) || isa_and_nonnull<loomt::LoopEndOp>(maker)) &&
+    if ((isProducer(maker) ||
+         isa_and_nonnull<loomt::LoopEndOp, loomt::CpuOp>(maker)) &&
         ref.isWhole() && taken.insert(ref.root).second)
       continue;
     Value copy =
-        loomt::CopyOp::create(builder, operand.get().getLoc(), type,
-                              operand.get(), builder.getDenseI64ArrayAttr({0}),
-                              builder.getArrayAttr(builder.getDenseI64ArrayAttr(
-                                  loomt::denseStrides(type.getShape()))),
-                              nullptr);
+        loomt::createCopy(builder, operand.get().getLoc(), type, operand.get(),
+                          {0}, {loomt::denseStrides(type.getShape())});
     operand.set(copy);
   }
 }
@@ -133,7 +131,8 @@ void Lowering::placeResults() {
     std::string name = nameOf(attributes, "result", i);
     tensors.push_back({slots, type, roleOf(attributes, "output"), name});
     // What a loop carries is read from where it is written.
-    bool read = !root.hasOneUse() || root.getDefiningOp<loomt::LoopEndOp>();
+    bool read = !root.hasOneUse() ||
+                isa<loomt::LoopEndOp, loomt::CpuOp>(root.getDefiningOp());
     Value mem = slot(root.getLoc(), boundBytes(type), LOOM_SLOT_ARG,
                      LOOM_RIGHT_WRITE | (read ? LOOM_RIGHT_READ : 0), name);
     memory.set(root, {mem, 0});
@@ -209,6 +208,10 @@ void Lowering::placeScratch() {
     if (isProducer(&op) && !placed.contains(op.getResult(0)) &&
         !residents.offsets.contains(op.getResult(0)))
       place(op.getResult(0), order[&op], lastUse(op.getResult(0), &op));
+    if (isa<loomt::CpuOp>(op))
+      for (Value result : op.getResults())
+        if (!placed.contains(result))
+          place(result, order[&op], lastUse(result, &op));
     if (auto begin = dyn_cast<loomt::LoopBeginOp>(op)) {
       Operation *end = loops.endOf(begin);
       for (auto [state, result] :
@@ -287,6 +290,8 @@ LogicalResult Lowering::lower(Operation &op) {
     return lowerRows(emitter, memory, rows);
   if (auto copy = dyn_cast<loomt::CopyOp>(op))
     return lowerCopy(emitter, memory, copy);
+  if (auto cpu = dyn_cast<loomt::CpuOp>(op))
+    return lowerCpu(emitter, memory, cpu);
   if (isa<loomt::LoopBeginOp, loomt::LoopEndOp, loomt::AtOp, loomt::PutOp>(op))
     return lowerLoop(emitter, memory, &op);
   if (isa<loomt::ViewOp, loomt::ConstantOp, func::ReturnOp>(op))
@@ -312,7 +317,10 @@ LogicalResult Lowering::run() {
   bool ok = true;
   for (Operation &op : func.getBody().front())
     ok &= !emitter.full() && succeeded(lower(op));
-  npu::HaltOp::create(builder, func.getLoc());
+  if (emitter.hasCpu())
+    emitter.endStream(func.getLoc());
+  else
+    npu::HaltOp::create(builder, func.getLoc());
   func::ReturnOp::create(builder, func.getLoc());
   if (emitter.full())
     (void)checkCodeSize(lowered);
@@ -328,7 +336,7 @@ LogicalResult Lowering::run() {
          builder.getNamedAttr("name", builder.getStringAttr(tensor.name)),
          builder.getNamedAttr(
              "dtype", builder.getI64IntegerAttr(
-                          *loomt::npuType(tensor.type.getElementType()))),
+                          *loomt::memoryType(tensor.type.getElementType()))),
          builder.getNamedAttr(
              "dims", builder.getDenseI64ArrayAttr(tensor.type.getShape()))}));
   lowered->setAttr(kTensorsAttr, builder.getArrayAttr(table));

@@ -85,6 +85,7 @@ bool mlir::loom::isProducer(Operation *op) {
 
 void Chooser::collect(func::FuncOp func, const DenseSet<Value> &fixed) {
   const LoopSpans loops(func.getBody().front());
+  int64_t barrier = 0; // layer of the last CPU operation
   for (Operation &op : func.getBody().front()) {
     if (isa<loomt::AtOp>(
             op)) // moved by a register, which records in place are not
@@ -93,6 +94,10 @@ void Chooser::collect(func::FuncOp func, const DenseSet<Value> &fixed) {
       continue;
     Layer layer{&op, {}, {}, Room::all(target.sram_bytes), 0, std::nullopt};
     const int64_t at = layers.size();
+    // SRAM does not outlive a stream: what is made before a CPU operation and
+    // read after it is in memory.
+    if (isa<loomt::CpuOp>(op))
+      barrier = at;
     for (Value operand : op.getOperands()) {
       Value root = loomt::Ref::of(operand).root;
       if (llvm::is_contained(layer.reads, root) || !ranges.contains(root))
@@ -102,7 +107,8 @@ void Chooser::collect(func::FuncOp func, const DenseSet<Value> &fixed) {
       ++range.readers;
       layer.reads.push_back(root);
       // Nothing is known of the reader, or it reads again in each iteration.
-      if (!isProducer(&op) || loops.endFor(&op, root.getDefiningOp()))
+      if (!isProducer(&op) || loops.endFor(&op, root.getDefiningOp()) ||
+          range.first < barrier)
         ranges.erase(root);
     }
     if (isProducer(&op)) {

@@ -14,12 +14,30 @@
 using namespace mlir;
 using namespace mlir::loom;
 
-static SmallVector<Operation *> recordsOf(func::FuncOp func) {
-  SmallVector<Operation *> ops;
-  for (Operation &op : func.getBody().front())
-    if (npu::isRecord(&op))
-      ops.push_back(&op);
-  return ops;
+/// The records of each stream, which a `halt` ends.
+static SmallVector<SmallVector<Operation *>> streamsOf(func::FuncOp func) {
+  SmallVector<SmallVector<Operation *>> streams(1);
+  for (Operation &op : func.getBody().front()) {
+    if (!npu::isRecord(&op))
+      continue;
+    streams.back().push_back(&op);
+    if (isa<npu::HaltOp>(op))
+      streams.emplace_back();
+  }
+  if (streams.back().empty())
+    streams.pop_back();
+  return streams;
+}
+
+/// A stream's records as if it stood alone; `base`: the unit where it begins.
+static std::vector<program::Record> encodeStream(ArrayRef<Operation *> ops,
+                                                 uint32_t base) {
+  std::vector<program::Record> records;
+  for (Operation *op : ops) {
+    records.push_back(npu::encodeRecord(op, 0));
+    program::rebase(records.back(), base);
+  }
+  return records;
 }
 
 /// The unit after each loop's body, now that all records are there.
@@ -66,13 +84,9 @@ LogicalResult mlir::loom::checkCodeSize(func::FuncOp func) {
   return error << ": choose a target with more SRAM, or split the model";
 }
 
-LogicalResult mlir::loom::assignSemaphores(func::FuncOp func) {
-  SmallVector<Operation *> ops = recordsOf(func);
-  std::vector<program::Record> records;
-  for (Operation *op : ops)
-    records.push_back(npu::encodeRecord(op, 0));
-  std::vector<program::Sync> syncs = program::assignSemaphores(records);
-  OpBuilder builder(func.getContext());
+static void assignSemaphores(ArrayRef<Operation *> ops, OpBuilder &builder) {
+  std::vector<program::Sync> syncs =
+      program::assignSemaphores(encodeStream(ops, 0));
   auto words = [&](const std::vector<program::SyncRef> &refs) {
     SmallVector<int32_t> list;
     for (const program::SyncRef &ref : refs)
@@ -89,6 +103,12 @@ LogicalResult mlir::loom::assignSemaphores(func::FuncOp func) {
     if (!sync.signals.empty())
       op->setAttr("signal", words(sync.signals));
   }
+}
+
+LogicalResult mlir::loom::assignSemaphores(func::FuncOp func) {
+  OpBuilder builder(func.getContext());
+  for (ArrayRef<Operation *> stream : streamsOf(func))
+    ::assignSemaphores(stream, builder);
   setLoopTargets(func);
   return checkCodeSize(func);
 }
@@ -102,21 +122,24 @@ LogicalResult mlir::loom::verifyLoom(func::FuncOp func,
     slots.push_back({slot.getLabel().str(),
                      uint64_t(npu::bytesOf(slot.getMem().getType())),
                      uint32_t(slot.getRights())});
-  SmallVector<Operation *> ops = recordsOf(func);
-  std::vector<program::Record> records;
-  std::vector<uint32_t> units;
-  uint32_t unit = 0;
-  for (Operation *op : ops) {
-    records.push_back(npu::encodeRecord(op, 0));
-    units.push_back(unit);
-    unit += records.back().bytes.size() / LOOM_UNIT_BYTES;
+  bool sound = true;
+  uint32_t base = 0;
+  for (ArrayRef<Operation *> ops : streamsOf(func)) {
+    const std::vector<program::Record> records = encodeStream(ops, base);
+    std::vector<uint32_t> units;
+    uint32_t unit = 0;
+    for (const program::Record &record : records) {
+      units.push_back(unit);
+      unit += record.bytes.size() / LOOM_UNIT_BYTES;
+    }
+    for (const program::Problem &problem :
+         program::verifyRecords(records, slots, target)) {
+      const size_t at = llvm::lower_bound(units, problem.unit) - units.begin();
+      emitError(at < ops.size() ? ops[at]->getLoc() : func.getLoc())
+          << "record at unit " << base + problem.unit << " " << problem.text;
+      sound = false;
+    }
+    base += unit;
   }
-  std::vector<program::Problem> problems =
-      program::verifyRecords(records, slots, target);
-  for (const program::Problem &problem : problems) {
-    const size_t at = llvm::lower_bound(units, problem.unit) - units.begin();
-    emitError(at < ops.size() ? ops[at]->getLoc() : func.getLoc())
-        << "record at unit " << problem.unit << " " << problem.text;
-  }
-  return success(problems.empty());
+  return success(sound);
 }

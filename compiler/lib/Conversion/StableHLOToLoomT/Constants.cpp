@@ -51,7 +51,7 @@ static std::optional<stablehlo::ElementBytes> constantBytes(const Ref &ref) {
 
 std::optional<uint32_t> mlir::loom::splatBits(const Ref &ref, bool storage) {
   std::optional<stablehlo::ElementBytes> bytes = constantBytes(ref);
-  if (!bytes)
+  if (!bytes || bytes->elementWidth() > 4)
     return std::nullopt;
   bool single = true;
   for (auto [n, stride] : llvm::zip(ref.shape, ref.strides))
@@ -83,7 +83,7 @@ std::optional<std::vector<uint32_t>> mlir::loom::constantValues(const Ref &ref,
   int64_t count = 1;
   for (int64_t n : ref.shape)
     count *= n;
-  if (!bytes || count > limit)
+  if (!bytes || bytes->elementWidth() > 4 || count > limit)
     return std::nullopt;
   const unsigned dtype = *loomt::npuType(
       cast<RankedTensorType>(ref.root.getType()).getElementType());

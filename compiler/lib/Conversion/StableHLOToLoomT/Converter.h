@@ -16,6 +16,8 @@ namespace mlir::loom {
 /// of its types, if integers of a product of floats are converted first.
 bool arrayMultiplies(Operation *op);
 
+struct CpuForm;
+
 class Converter {
 public:
   explicit Converter(func::FuncOp func)
@@ -25,6 +27,7 @@ public:
 private:
   LogicalResult convert(Operation *op);
   LogicalResult dispatch(Operation *op);
+  LogicalResult otherEngine(Operation *op);
   LogicalResult refuse(Operation *op, const Twine &reason,
                        StringRef remedy = "");
 
@@ -52,6 +55,44 @@ private:
   void loopUpdate(stablehlo::DeviceLoop &loop, Value state,
                   stablehlo::DynamicUpdateSliceOp op);
   Value carried(Value next, loomt::LoopBeginOp begin);
+
+  // What the CPU engine runs (Cpu*.cpp).
+  LogicalResult refuseCpu(Operation *op, const Twine &reason);
+  LogicalResult finishCpu(Operation *op, CpuForm &form);
+  LogicalResult dispatchCpu(Operation *op);
+  LogicalResult cpuElementwise(Operation *op);
+  LogicalResult cpuMap(stablehlo::MapOp op);
+  LogicalResult cpuIota(stablehlo::IotaOp op);
+  LogicalResult cpuBitcast(stablehlo::BitcastConvertOp op);
+  LogicalResult cpuConcatenate(stablehlo::ConcatenateOp op);
+  LogicalResult cpuPad(stablehlo::PadOp op);
+  LogicalResult cpuReduce(stablehlo::ReduceOp op);
+  LogicalResult cpuReduceWindow(stablehlo::ReduceWindowOp op);
+  LogicalResult cpuSelectAndScatter(stablehlo::SelectAndScatterOp op);
+  LogicalResult cpuSort(stablehlo::SortOp op);
+  LogicalResult cpuGather(stablehlo::GatherOp op);
+  LogicalResult cpuScatter(stablehlo::ScatterOp op);
+  LogicalResult cpuDynamicSlice(stablehlo::DynamicSliceOp op);
+  LogicalResult cpuDynamicUpdateSlice(stablehlo::DynamicUpdateSliceOp op);
+  LogicalResult checkCpuProduct(Operation *op);
+  LogicalResult cpuDot(stablehlo::DotGeneralOp op);
+  LogicalResult cpuConvolution(stablehlo::ConvolutionOp op);
+  LogicalResult cpuRegion(Operation *op, Region &region, unsigned arguments,
+                          loomt::CpuProgram &program);
+  LogicalResult combineStart(Operation *op, Region &region, Value init,
+                             int32_t combiner);
+  std::optional<int32_t> beginCombining(Operation *op, CpuForm &form,
+                                        ValueRange inputs, ValueRange inits,
+                                        Region &body);
+  void storeResult(loomt::CpuProgram &program, int32_t value, Type element,
+                   int32_t result);
+  void addStarts(CpuForm &form, Location loc, ValueRange starts,
+                 ArrayRef<int64_t> shape, ArrayRef<int64_t> whole,
+                 SmallVectorImpl<int64_t> &limits);
+  LogicalResult identityOf(Operation *op, Value value) {
+    map[op->getResult(0)] = map.lookup(value);
+    return success();
+  }
 
   LogicalResult staticRows(stablehlo::GatherOp op, const loomt::Ref &table,
                            ArrayRef<uint32_t> indices);
@@ -83,6 +124,7 @@ private:
   OpBuilder builder;
   DenseMap<Value, Value> map;
   Operation *place = nullptr; // the loop whose body is being converted
+  std::string refusal;        // the last of the NPU, if nobody was told
   bool failedOnce = false;
 };
 

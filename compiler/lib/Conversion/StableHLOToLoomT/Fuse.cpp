@@ -179,11 +179,8 @@ static Value denseRoot(OpBuilder &builder, Value view) {
   if (ref.isWhole())
     return ref.root;
   auto type = cast<RankedTensorType>(view.getType());
-  return loomt::CopyOp::create(
-      builder, view.getLoc(), type, view, builder.getDenseI64ArrayAttr({0}),
-      builder.getArrayAttr(
-          builder.getDenseI64ArrayAttr(loomt::denseStrides(type.getShape()))),
-      nullptr);
+  return loomt::createCopy(builder, view.getLoc(), type, view, {0},
+                           {loomt::denseStrides(type.getShape())});
 }
 
 /// A view whose root was replaced by a view: a view of the first root again.

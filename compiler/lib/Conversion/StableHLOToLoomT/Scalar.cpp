@@ -232,6 +232,15 @@ bool mlir::loom::isBitcastInRegister(Operation *op) {
          (width == 32 || (from.isInteger() && to.isInteger()));
 }
 
+int32_t mlir::loom::microOperationOf(Operation *op, Type type) {
+  std::optional<Names> names = lookup(op->getName().stripDialect());
+  if (!names)
+    return -1;
+  return isa<FloatType>(type) ? names->onFloat
+         : isUnsigned(type)   ? names->onUnsigned
+                              : names->onSigned;
+}
+
 bool mlir::loom::isElementwise(Operation *op) {
   if (auto composite = dyn_cast<stablehlo::CompositeOp>(op))
     return composite.getName() == "chlo.erf";

@@ -26,6 +26,10 @@ bool isBitcastInRegister(Operation *op);
 /// True if emitScalar() may know this operation.
 bool isElementwise(Operation *op);
 
+/// The micro-operation of an operation that is one, on registers of this type;
+/// -1 if there is none.
+int32_t microOperationOf(Operation *op, Type elementType);
+
 /// The reducing micro-operation of a region "(acc, x) -> acc op x"; -1 if it is
 /// none.
 int32_t reducerOf(Region &body);

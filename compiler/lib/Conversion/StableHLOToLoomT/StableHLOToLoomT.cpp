@@ -10,6 +10,7 @@
 #include "Erfc.h"
 #include "Scalar.h"
 #include "loom/Dialect/StableHLO/Elements.h"
+#include "loom/Dialect/StableHLO/Engines.h"
 
 #include "loom_isa.h"
 
@@ -34,9 +35,7 @@ static bool isEmpty(Type type) {
 
 LogicalResult Converter::refuse(Operation *op, const Twine &reason,
                                 StringRef remedy) {
-  op->emitError() << "'" << op->getName().getStringRef()
-                  << "' cannot run on the NPU: " << reason
-                  << (remedy.empty() ? "" : "; ") << remedy;
+  refusal = (reason + (remedy.empty() ? "" : "; ") + remedy).str();
   return failure();
 }
 
@@ -46,12 +45,9 @@ Value Converter::dense(const Ref &ref, Location loc) {
       ref.shape, cast<RankedTensorType>(ref.root.getType()).getElementType());
   if (ref.root.getType() == type && ref.isWhole())
     return ref.root;
-  Value view = ref.materialiseView(builder, loc);
-  return loomt::CopyOp::create(
-      builder, loc, type, view, builder.getDenseI64ArrayAttr({0}),
-      builder.getArrayAttr(
-          builder.getDenseI64ArrayAttr(loomt::denseStrides(ref.shape))),
-      nullptr);
+  return loomt::createCopy(builder, loc, type,
+                           ref.materialiseView(builder, loc), {0},
+                           {loomt::denseStrides(ref.shape)});
 }
 
 /// The reference in another shape, by a copy if strides cannot say it.
@@ -696,22 +692,29 @@ LogicalResult Converter::convert(Operation *op) {
   for (Type type : op->getResultTypes()) {
     auto ranked = dyn_cast<RankedTensorType>(type);
     if (!ranked || !ranked.hasStaticShape())
-      return refuse(op, "its shape is not static",
-                    "export with concrete shapes");
-    if (!loomt::npuType(ranked.getElementType())) {
+      return op->emitError("its shape is not static: export with concrete "
+                           "shapes");
+    if (!loomt::memoryType(ranked.getElementType())) {
       std::string text;
       llvm::raw_string_ostream(text) << ranked.getElementType();
-      return refuse(op, "the NPU has no element type " + text,
-                    "use f32, bf16, f16 or integers of 8 to 32 bits");
+      return op->emitError("no engine has the element type " + text +
+                           ": use f32, f64, bf16, f16 or integers of 8 to 64 "
+                           "bits");
     }
   }
   builder.setInsertionPoint(place ? place : op);
   if (op->getNumResults() && llvm::all_of(op->getResultTypes(), isEmpty)) {
-    for (Value result : op->getResults())
+    for (Value result : op->getResults()) {
+      if (!loomt::npuType(elementOf(result)))
+        return op->emitError("its result has no elements: use non-empty "
+                             "shapes, or types of 32 bits at most");
       map[result] = splat(op->getLoc(), result.getType(), 0);
+    }
     return success();
   }
-  return dispatch(op);
+  if (op->hasAttr(stablehlo::kCpuAttr))
+    return dispatchCpu(op);
+  return succeeded(dispatch(op)) ? success() : otherEngine(op);
 }
 
 LogicalResult Converter::run() {
@@ -721,12 +724,12 @@ LogicalResult Converter::run() {
   for (BlockArgument argument : block.getArguments()) {
     auto type = dyn_cast<RankedTensorType>(argument.getType());
     if (!type || !type.hasStaticShape() ||
-        !loomt::npuType(type.getElementType())) {
+        !loomt::memoryType(type.getElementType())) {
       emitError(argument.getLoc()) << "input " << argument.getArgNumber()
                                    << " of type " << argument.getType()
-                                   << " cannot be given to the NPU: use "
-                                      "static shapes of f32, bf16, f16 or "
-                                      "integers of 8 to 32 bits";
+                                   << " cannot be given to the program: use "
+                                      "static shapes of f32, f64, bf16, f16 or "
+                                      "integers of 8 to 64 bits";
       failedOnce = true;
       continue;
     }

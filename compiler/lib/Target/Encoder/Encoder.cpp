@@ -4,11 +4,13 @@
 
 #include "loom/Conversion/LoomTToLoom.h"
 #include "loom/Dialect/Loom/Loom.h"
+#include "loom/Dialect/LoomT/LoomT.h"
 #include "loom/Dialect/StableHLO/Elements.h"
 #include "loom/Frontend/SourceNames.h"
 #include "loom/Scheduler/Plan.h"
 #include "loom/Target/Program/Container.h"
 
+#include "loom_cpu_ops.h"
 #include "loom_timing.h"
 
 #include "llvm/ADT/StringSwitch.h"
@@ -32,8 +34,13 @@ private:
   LogicalResult addSlots();
   LogicalResult addTensors(loom_prog_entry &entry);
   LogicalResult addConstantTensors();
-  void addRecords();
+  void addRecord(Operation *op);
+  void addCpu(npu::CpuOp op);
+  void addCode();
+  LogicalResult planStreams();
+  program::Plan wholePlan() const;
   LogicalResult addLayers();
+  LogicalResult addSegments(loom_prog_entry &entry);
   void measureSram();
   uint32_t locationOf(Location loc);
   uint32_t locationOf(Location loc, const std::string &operation);
@@ -45,10 +52,18 @@ private:
   DenseMap<Location, uint32_t> locations;
   std::vector<program::Record> records;
   std::vector<uint32_t> units;
-  uint64_t instructions = 0; // that the program may retire
+  /// A run of records, or of CPU operations.
+  struct Segment {
+    unsigned engine;
+    size_t first, count; // records, or rows of CPU code
+    uint64_t cost = 0;   // of CPU operations
+    program::Plan plan;  // of records
+  };
+  std::vector<Segment> segments;
   struct Layer {
     npu::LayerOp op;
     size_t first, last; // records
+    uint32_t segment = 0;
   };
   std::vector<Layer> layers;
 };
@@ -65,6 +80,26 @@ static std::string primitiveOf(Location loc) {
     return WalkResult::interrupt();
   });
   return name;
+}
+
+/// A row of the placement report.
+static PlacedOp placementOf(npu::CpuOp op, uint64_t cost) {
+  PlacedOp row;
+  row.operation = op.getSource().str();
+  row.why = op.getWhy().str();
+  row.module = modulePath(op.getLoc());
+  row.source = sourceLine(op.getLoc());
+  row.cycles = loom_ceil_div(cost, LOOM_CPU_COST_PER_CYCLE);
+  for (Attribute attr : op.getOperandBoxes()) {
+    ArrayRef<int64_t> box = cast<DenseI64ArrayAttr>(attr);
+    uint64_t bytes = loom_dtype_bytes(box[0]);
+    const size_t rank = (box.size() - 2) / 2;
+    for (size_t d = 0; d < rank; ++d)
+      if (box[2 + rank + d])
+        bytes *= box[2 + d];
+    row.bytes += bytes;
+  }
+  return row;
 }
 
 uint32_t Encoder::locationOf(Location loc) {
@@ -181,58 +216,100 @@ LogicalResult Encoder::addConstantTensors() {
     auto type = cast<RankedTensorType>(slot.getValue()->getShapedType());
     if (type.getRank() > int64_t(LOOM_PROG_MAX_RANK))
       continue; // not of the model: a folded one
-    Type element = type.getElementType();
-    unsigned dtype = LOOM_F32;
-    if (element.isBF16())
-      dtype = LOOM_BF16;
-    else if (element.isF16())
-      dtype = LOOM_F16;
-    else if (auto integer = dyn_cast<IntegerType>(element)) {
-      const bool u = integer.isUnsigned();
-      dtype = integer.getWidth() == 32   ? (u ? LOOM_U32 : LOOM_I32)
-              : integer.getWidth() == 16 ? (u ? LOOM_U16 : LOOM_I16)
-              : integer.getWidth() == 8  ? (u ? LOOM_U8 : LOOM_I8)
-                                         : LOOM_I1;
-    }
-    addTensor(container, slot.getLabel(), slot.getIndex(), dtype,
-              LOOM_ROLE_PARAM, type.getShape());
+    addTensor(container, slot.getLabel(), slot.getIndex(),
+              *loomt::memoryType(type.getElementType()), LOOM_ROLE_PARAM,
+              type.getShape());
   }
   return success();
 }
 
-void Encoder::addRecords() {
-  uint32_t unit = 0;
+void Encoder::addRecord(Operation *op) {
+  if (segments.empty() || segments.back().engine != LOOM_ENGINE_NPU ||
+      records.back().header().op == LOOM_OP_HALT)
+    segments.push_back({LOOM_ENGINE_NPU, records.size(), 0, 0, {}});
+  ++segments.back().count;
+  records.push_back(npu::encodeRecord(op, locationOf(op->getLoc())));
+  units.push_back(out.units);
+  const std::vector<uint8_t> &bytes = records.back().bytes;
+  out.units += bytes.size() / LOOM_UNIT_BYTES;
+  container.code.insert(container.code.end(), bytes.begin(), bytes.end());
+  if (layers.empty() || isa<npu::HaltOp>(op))
+    return;
+  layers.back().last = records.size();
+  layers.back().segment = segments.size() - 1;
+}
+
+void Encoder::addCpu(npu::CpuOp op) {
+  const size_t row = container.cpuCode.size() / 8;
+  if (segments.empty() || segments.back().engine != LOOM_ENGINE_CPU)
+    segments.push_back({LOOM_ENGINE_CPU, row, 0, 0, {}});
+  const std::vector<uint8_t> bytes =
+      npu::encodeCpu(op, locationOf(op.getLoc()));
+  loom_cpu_op header;
+  memcpy(&header, bytes.data(), sizeof(header));
+  segments.back().count += bytes.size() / 8;
+  segments.back().cost += header.cost;
+  container.cpuCode.insert(container.cpuCode.end(), bytes.begin(), bytes.end());
+  out.placement.push_back(placementOf(op, header.cost));
+  out.placement.back().segment = segments.size() - 1;
+}
+
+void Encoder::addCode() {
   for (Operation &op : func.getBody().front()) {
-    if (auto layer = dyn_cast<npu::LayerOp>(op)) {
-      layers.push_back({layer, records.size(), records.size()});
+    if (auto layer = dyn_cast<npu::LayerOp>(op))
+      layers.push_back({layer, records.size(), records.size(), 0});
+    else if (auto cpu = dyn_cast<npu::CpuOp>(op))
+      addCpu(cpu);
+    else if (npu::isRecord(&op))
+      addRecord(&op);
+  }
+  units.push_back(out.units);
+  out.records = records.size();
+}
+
+LogicalResult Encoder::planStreams() {
+  for (Segment &segment : segments) {
+    if (segment.engine == LOOM_ENGINE_CPU) {
+      out.cycles += loom_ceil_div(segment.cost, LOOM_CPU_COST_PER_CYCLE);
       continue;
     }
-    if (!npu::isRecord(&op))
-      continue;
-    records.push_back(npu::encodeRecord(&op, locationOf(op.getLoc())));
-    units.push_back(unit);
-    unit += records.back().bytes.size() / LOOM_UNIT_BYTES;
-    const std::vector<uint8_t> &bytes = records.back().bytes;
-    container.code.insert(container.code.end(), bytes.begin(), bytes.end());
-    if (!layers.empty() && !isa<npu::HaltOp>(op))
-      layers.back().last = records.size();
+    std::vector<program::Record> own(records.begin() + segment.first,
+                                     records.begin() + segment.first +
+                                         segment.count);
+    for (program::Record &record : own)
+      program::rebase(record, units[segment.first]);
+    segment.plan = program::planRecords(own, container.slots, target);
+    const loom_completion &end = segment.plan.end;
+    if (end.fault != LOOM_FAULT_NONE)
+      return func.emitError()
+             << "the machine refuses the program: fault " << end.fault
+             << " at unit " << units[segment.first] + end.unit
+             << " of its code";
+    out.cycles += segment.plan.cycles;
+    out.mxuBusy += segment.plan.mxuBusy;
   }
-  units.push_back(unit);
-  out.records = records.size();
-  out.units = unit;
+  return success();
+}
+
+/// The plans of all streams, one after the other.
+program::Plan Encoder::wholePlan() const {
+  program::Plan whole;
+  uint64_t before = 0;
+  for (const Segment &segment : segments) {
+    for (program::Plan::Span span : segment.plan.records) {
+      span.start += before;
+      span.end += before;
+      whole.records.push_back(span);
+    }
+    before += segment.plan.cycles;
+  }
+  return whole;
 }
 
 LogicalResult Encoder::addLayers() {
-  program::Plan plan = program::planRecords(records, container.slots, target);
-  if (plan.end.fault != LOOM_FAULT_NONE)
-    return func.emitError()
-           << "the machine refuses the program: fault " << plan.end.fault
-           << " at unit " << plan.end.unit << " of its code";
-  instructions = plan.end.insns;
-  if (!plan.exact)
-    instructions = kBudgetFactor * instructions + kBudgetSlack;
-  out.cycles = plan.cycles;
-  out.mxuBusy = plan.mxuBusy;
+  if (failed(planStreams()))
+    return failure();
+  const program::Plan plan = wholePlan();
   std::vector<std::pair<size_t, size_t>> spans;
   for (const Layer &layer : layers)
     spans.push_back({layer.first, layer.last});
@@ -256,7 +333,7 @@ LogicalResult Encoder::addLayers() {
                           modulePath(op.getLoc()), sourceLine(op.getLoc()),
                           op.getTiling().str(), op.getBound().str(), row.macs,
                           row.bytes, row.ideal, row.cycles, op.getRoofline(),
-                          uint32_t(layer.last - layer.first)});
+                          uint32_t(layer.last - layer.first), layer.segment});
     out.roofline += op.getRoofline();
     out.macs += row.macs;
   }
@@ -320,6 +397,36 @@ void Encoder::measureSram() {
   }
 }
 
+LogicalResult Encoder::addSegments(loom_prog_entry &entry) {
+  if (segments.size() > LOOM_PROG_MAX_SEGMENTS)
+    return func.emitError()
+           << "the program goes " << segments.size()
+           << " times between NPU and CPU; " << LOOM_PROG_MAX_SEGMENTS
+           << " segments are the limit: compile it for one engine with "
+              "--engine=cpu, or replace what the NPU cannot run (see "
+              "--placement)";
+  out.segments = entry.n_segments = segments.size();
+  for (const Segment &from : segments) {
+    loom_prog_segment row;
+    memset(&row, 0, sizeof(row));
+    row.engine = from.engine;
+    if (from.engine == LOOM_ENGINE_CPU) {
+      row.first = from.first;
+      row.count = from.count;
+      row.insn_budget = from.cost;
+    } else {
+      row.first = units[from.first];
+      row.count = units[from.first + from.count] - row.first;
+      row.insn_budget = from.plan.end.insns;
+      if (!from.plan.exact)
+        row.insn_budget = kBudgetFactor * row.insn_budget + kBudgetSlack;
+      row.cycle_budget = kBudgetFactor * from.plan.cycles + kBudgetSlack;
+    }
+    container.segments.push_back(row);
+  }
+  return success();
+}
+
 LogicalResult Encoder::run(const std::string &name) {
   container.producer = "loomc 0.1.0";
   loom_prog_entry entry;
@@ -328,20 +435,14 @@ LogicalResult Encoder::run(const std::string &name) {
   if (failed(addSlots()) || failed(addTensors(entry)) ||
       failed(addConstantTensors()))
     return failure();
-  addRecords();
+  addCode();
   if (failed(addLayers()))
     return failure();
   measureSram();
-  entry.n_segments = 1;
   entry.macs = out.macs;
   entry.cycles = out.cycles;
-  loom_prog_segment segment;
-  memset(&segment, 0, sizeof(segment));
-  segment.engine = LOOM_ENGINE_NPU;
-  segment.count = out.units;
-  segment.insn_budget = instructions;
-  segment.cycle_budget = kBudgetFactor * out.cycles + kBudgetSlack;
-  container.segments.push_back(segment);
+  if (failed(addSegments(entry)))
+    return failure();
   container.entries.push_back(entry);
   out.file = container.finish();
   return success();

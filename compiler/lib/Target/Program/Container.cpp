@@ -102,6 +102,7 @@ Image Container::finish() {
   rows(LOOM_SEC_STRINGS, strings);
   section(LOOM_SEC_NPU_CODE, code.data(), code.size() / LOOM_UNIT_BYTES,
           LOOM_UNIT_BYTES);
+  section(LOOM_SEC_CPU_CODE, cpuCode.data(), cpuCode.size() / 8, 8);
   rows(LOOM_SEC_SLOTS, slots);
   rows(LOOM_SEC_TENSORS, tensors);
   rows(LOOM_SEC_ENTRIES, entries);

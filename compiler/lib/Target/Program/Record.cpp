@@ -18,6 +18,12 @@ unsigned mlir::loom::program::queueOf(uint8_t opcode) {
   return LOOM_NUM_QUEUES;
 }
 
+void mlir::loom::program::rebase(Record &record, uint32_t base) {
+  const uint8_t op = record.header().op;
+  if (op == LOOM_OP_LOOP || op == LOOM_OP_BR)
+    record.as<loom_seq>().target -= base;
+}
+
 Access mlir::loom::program::makeAccess(uint32_t space, bool write, int64_t base,
                                        int64_t inner,
                                        const std::vector<Dim> &dims) {

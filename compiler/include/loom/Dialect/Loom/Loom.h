@@ -37,6 +37,9 @@ bool isRecord(Operation *op);
 /// into the header.
 program::Record encodeRecord(Operation *op, uint32_t loc);
 
+/// The bytes of a CPU operation.
+std::vector<uint8_t> encodeCpu(CpuOp op, uint32_t loc);
+
 /// Units of code that the record takes.
 uint64_t unitsOf(Operation *op);
 

@@ -179,8 +179,24 @@ def FenceOp : Loom_Op<"fence"> {
   let arguments = (ins);
 }
 
+def CpuOp : Loom_Op<"cpu"> {
+  let description = [{
+    One operation of the CPU engine, as loom_cpu_ops.h has it, between two
+    streams of records: a `halt` stands before the first of a run.
+    `operand_boxes`: of each slot [enum loom_dtype, offset, dims..., strides...],
+    in bytes; `inputs` of them come first. `params`: all fields of the
+    structure's parameters but the reserved ones. `scalars`: encoded operations.
+    `source`, `why`: what it was in the model, and why it is not on the NPU.
+  }];
+  let arguments = (ins Variadic<Loom_Mem>:$mems, I64Attr:$structure,
+      I64Attr:$inputs, ArrayAttr:$operand_boxes, DenseI64ArrayAttr:$params,
+      DenseI64ArrayAttr:$scalars, DenseI64ArrayAttr:$imms,
+      StrAttr:$source, StrAttr:$why);
+  let hasVerifier = 1;
+}
+
 def HaltOp : Loom_Op<"halt"> {
-  let description = "End of the stream.";
+  let description = "End of a stream of records.";
   let arguments = (ins);
 }
 

@@ -126,6 +126,34 @@ def RowsOp : LoomT_Op<"rows"> {
   let hasVerifier = 1;
 }
 
+def CpuOp : LoomT_Op<"cpu", [AttrSizedOperandSegments]> {
+  let description = [{
+    One operation of the CPU engine: `structure` (enum loom_cpu_structure) on
+    boxes. `maps`: for each input, the input's dimension that each dimension of
+    its box goes along, -1 for none; an empty list: as they are. `outs`: for each
+    box of an output [result, enum loom_dtype, offset, dims..., strides...], in
+    elements of that type. `params`: the numbers of the structure's parameters
+    that are no strides. `walks`: what a structure goes along beyond its boxes,
+    as dimensions: of GATHER the source's, of SCATTER the results', for each
+    index; of DOT both inputs'; of CONV the same, channels last.
+
+    `program`: groups of four [operation, a, b, c] as in `map`, but operations of
+    loom_cpu_ops.h, `imms` of 64 bits, and STORE, whose b is the result. The
+    operations of types and IOTA hold their numbers in place of operands.
+
+    Result i begins as a copy of `inits` i, if there are any. `why`: what kept the
+    operation `source` from the NPU.
+  }];
+  let arguments = (ins Variadic<AnyRankedTensor>:$inputs,
+                       Variadic<AnyRankedTensor>:$inits, I64Attr:$structure,
+                       DenseI64ArrayAttr:$params, ArrayAttr:$maps,
+                       ArrayAttr:$walks, ArrayAttr:$outs,
+                       DenseI32ArrayAttr:$program, DenseI64ArrayAttr:$imms,
+                       StrAttr:$source, StrAttr:$why);
+  let results = (outs Variadic<AnyRankedTensor>:$results);
+  let hasVerifier = 1;
+}
+
 /// Those of a loop act on places, so that they keep their order.
 class LoomT_LoopOp<string mnemonic> : Op<LoomT_Dialect, mnemonic>;
 

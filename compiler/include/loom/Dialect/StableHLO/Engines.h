@@ -19,6 +19,16 @@ struct Refusal {
   std::string reason, remedy;
 };
 
+/// Attribute of an operation that the CPU engine runs: why the NPU does not.
+inline constexpr llvm::StringLiteral kCpuAttr = "loom.cpu";
+
+/// Operations that cost nothing on either engine: views and constants.
+bool isFree(Operation *op);
+
+/// NPU first: marks those operations of a function's block for the CPU engine
+/// (kCpuAttr) that the NPU cannot run and the CPU engine can.
+void assignEngines(Block &block, uint64_t features);
+
 /// Why the NPU of a target with these features cannot run it.
 std::optional<Refusal> npuRefusal(Operation *op, uint64_t features);
 

@@ -27,12 +27,15 @@ struct Unsupported {
 };
 
 /// Everything in the module that cannot be compiled; equal findings are
-/// counted. `features`: the target's.
-SmallVector<Unsupported> findUnsupported(ModuleOp module, uint64_t features);
+/// counted. `features`: the target's. `requireNpu`: what only the CPU engine
+/// can run counts, too.
+SmallVector<Unsupported> findUnsupported(ModuleOp module, uint64_t features,
+                                         bool requireNpu = false);
 
 /// Reports findUnsupported() as one error with a note each.
 LogicalResult checkLegality(ModuleOp module,
-                            uint64_t features = LOOM_FEATURES_IMPLEMENTED);
+                            uint64_t features = LOOM_FEATURES_IMPLEMENTED,
+                            bool requireNpu = false);
 } // namespace mlir::loom::stablehlo
 
 #endif // LOOM_DIALECT_STABLEHLO_PASSES_H

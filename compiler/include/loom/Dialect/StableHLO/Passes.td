@@ -56,6 +56,8 @@ def CheckLegality : Pass<"loom-check-legality", "::mlir::ModuleOp"> {
   let options = [
     Option<"features", "features", "uint64_t", "LOOM_FEATURES_IMPLEMENTED",
            "bits of the target, as in struct loom_target">,
+    Option<"requireNpu", "require-npu", "bool", "false",
+           "list what the NPU cannot run, also if the CPU engine can">,
   ];
 }
 

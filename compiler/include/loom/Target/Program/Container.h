@@ -56,7 +56,7 @@ public:
   /// The same for bytes that nobody else keeps.
   uint64_t constant(std::vector<uint8_t> bytes);
 
-  std::vector<uint8_t> code;
+  std::vector<uint8_t> code, cpuCode;
   std::vector<loom_prog_slot> slots;
   std::vector<loom_prog_tensor> tensors;
   std::vector<loom_prog_entry> entries;

@@ -36,6 +36,10 @@ struct Record {
 /// Queue that an opcode runs in; LOOM_NUM_QUEUES for an unknown opcode.
 unsigned queueOf(uint8_t opcode);
 
+/// The record as it is in code that begins at unit `base` of the code at hand:
+/// targets of loops and branches count units.
+void rebase(Record &record, uint32_t base);
+
 /// Space of an access: a slot number, or one of these.
 inline constexpr uint32_t kSramSpace = LOOM_SLOT_SRAM;
 inline constexpr uint32_t kAccSpace = LOOM_SPACE_ACC;

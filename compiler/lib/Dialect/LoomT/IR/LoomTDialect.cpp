@@ -43,3 +43,14 @@ std::optional<unsigned> loomt::npuType(Type type) {
     return std::nullopt;
   }
 }
+
+std::optional<unsigned> loomt::memoryType(Type type) {
+  if (std::optional<unsigned> npu = npuType(type))
+    return npu;
+  if (type.isF64())
+    return LOOM_F64;
+  auto integer = dyn_cast<IntegerType>(type);
+  if (!integer || integer.getWidth() != 64)
+    return std::nullopt;
+  return integer.isUnsigned() ? LOOM_U64 : LOOM_I64;
+}

@@ -14,13 +14,15 @@ static RankedTensorType tensor(Value value) {
   return cast<RankedTensorType>(value.getType());
 }
 
-static LogicalResult verifyNpuTypes(Operation *op) {
+/// Static shapes of element types that `known` has; `engine`: whose these are.
+static LogicalResult verifyTypes(Operation *op, StringRef engine,
+                                 std::optional<unsigned> (*known)(Type)) {
   auto check = [&](Type type) -> LogicalResult {
     auto ranked = cast<RankedTensorType>(type);
     if (!ranked.hasStaticShape())
       return op->emitOpError("needs static shapes, got ") << type;
-    if (!npuType(ranked.getElementType()))
-      return op->emitOpError("has no NPU element type: ") << type;
+    if (!known(ranked.getElementType()))
+      return op->emitOpError("has no ") << engine << " element type: " << type;
     return success();
   };
   for (Type type : op->getOperandTypes())
@@ -32,14 +34,18 @@ static LogicalResult verifyNpuTypes(Operation *op) {
   return success();
 }
 
+static LogicalResult verifyNpuTypes(Operation *op) {
+  return verifyTypes(op, "NPU", npuType);
+}
+
 LogicalResult ConstantOp::verify() {
   if (getValue().getShapedType() != getType())
     return emitOpError("value and result differ in type");
-  return verifyNpuTypes(*this);
+  return verifyTypes(*this, "known", memoryType);
 }
 
 LogicalResult ViewOp::verify() {
-  if (failed(verifyNpuTypes(*this)))
+  if (failed(verifyTypes(*this, "known", memoryType)))
     return failure();
   if (getRoot().getDefiningOp<ViewOp>())
     return emitOpError("is a view of a view");
@@ -206,6 +212,65 @@ LogicalResult RowsOp::verify() {
   Operation *maker = Ref::of(getTable()).root.getDefiningOp();
   if (maker && !isa<ConstantOp>(maker))
     return emitOpError("picks from a table that the program computes");
+  return success();
+}
+
+/// A list of dimensions of a shape, -1 standing for none.
+static bool areDims(ArrayRef<int64_t> dims, int64_t rank, int64_t least) {
+  return llvm::all_of(dims, [&](int64_t d) { return d >= least && d < rank; });
+}
+
+static LogicalResult verifyOut(CpuOp op, ArrayRef<int64_t> box) {
+  if (box.size() < 3 || box.size() % 2 == 0 || box[0] < 0 ||
+      box[0] >= int64_t(op->getNumResults()) || box[1] < 0 || box[1] > LOOM_U64)
+    return op.emitOpError("an output's box has no meaning");
+  const size_t rank = (box.size() - 3) / 2;
+  auto type = cast<RankedTensorType>(op->getResult(box[0]).getType());
+  const int64_t total = type.getNumElements() *
+                        loom_dtype_bytes(*memoryType(type.getElementType())) /
+                        loom_dtype_bytes(box[1]);
+  int64_t lo = box[2], hi = lo;
+  for (size_t d = 0; d < rank; ++d) {
+    if (box[3 + d] < 1)
+      return op.emitOpError("an output's box is empty");
+    const int64_t stride = box[3 + rank + d];
+    (stride < 0 ? lo : hi) += (box[3 + d] - 1) * stride;
+  }
+  if (lo < 0 || hi >= total)
+    return op.emitOpError("an output's box names elements ")
+           << lo << " to " << hi << " of " << total;
+  return success();
+}
+
+LogicalResult CpuOp::verify() {
+  if (failed(verifyTypes(*this, "known", memoryType)))
+    return failure();
+  if (getStructure() < LOOM_CPU_MAP ||
+      getStructure() >= LOOM_NUM_CPU_STRUCTURES)
+    return emitOpError("structure ") << getStructure() << " is none";
+  if (!getMaps().empty() && getMaps().size() != getInputs().size())
+    return emitOpError("maps all of its inputs or none");
+  for (auto [map, input] : llvm::zip(getMaps(), getInputs())) {
+    auto dims = dyn_cast<DenseI64ArrayAttr>(map);
+    if (!dims || !areDims(dims, tensor(input).getRank(), -1))
+      return emitOpError("a map names no dimension of its input");
+  }
+  if (getInits().size() > getNumResults())
+    return emitOpError("begins as more than its results");
+  for (auto [init, result] : llvm::zip(getInits(), getResults()))
+    if (init.getType() != result.getType())
+      return emitOpError("begins as ")
+             << init.getType() << ", which is not its result's type";
+  for (Attribute out : getOuts()) {
+    auto box = dyn_cast<DenseI64ArrayAttr>(out);
+    if (!box || failed(verifyOut(*this, box)))
+      return box ? failure() : emitOpError("an output's box has no meaning");
+  }
+  if (getProgram().size() % 4)
+    return emitOpError("program: groups of four numbers");
+  std::string why = CpuProgram(getProgram(), getImms()).problem();
+  if (!why.empty())
+    return emitOpError("program: ") << why;
   return success();
 }
 

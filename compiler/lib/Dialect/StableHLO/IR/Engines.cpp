@@ -48,6 +48,7 @@ enum Types : unsigned {
   kCpuNumber = kCpuFloat | kCpuInt,
   kCpuBits = kCpuInt | kI1,
   kCpuAny = kCpuNumber | kI1,
+  kCpuShort = kF32 | kBF16 | kF16, // what elementary functions take
 };
 
 struct NamedType {
@@ -222,6 +223,63 @@ std::optional<Refusal> checkGather(Operation *op) {
 }
 
 //===----------------------------------------------------------------------===//
+// Checks of what the CPU engine takes
+//===----------------------------------------------------------------------===//
+
+/// Sums stay in registers of the operands' kind and width.
+std::optional<Refusal> checkCpuProduct(Operation *op) {
+  if (auto dot = dyn_cast<DotGeneralOp>(op))
+    if (auto found = checkDot(op))
+      return found;
+  auto kind = [](Type type) {
+    Type element = getElementTypeOrSelf(type);
+    return std::pair<bool, bool>(isa<FloatType>(element),
+                                 element.getIntOrFloatBitWidth() == 64);
+  };
+  if (kind(op->getOperand(0).getType()) != kind(op->getResult(0).getType()) ||
+      kind(op->getOperand(1).getType()) != kind(op->getResult(0).getType()))
+    return Refusal{"operands and result are not all of floats or all of "
+                   "integers, 64 bits or less",
+                   "convert the operands to the result's type"};
+  return std::nullopt;
+}
+
+/// Regions are straight lines of scalars.
+std::optional<Refusal> checkCpuRegions(Operation *op) {
+  std::optional<Refusal> found;
+  for (Region &region : op->getRegions())
+    region.walk([&](Operation *inner) {
+      if (isa<ReturnOp, IfOp, CaseOp, OptimizationBarrierOp>(inner))
+        return WalkResult::advance();
+      found = cpuRefusal(inner);
+      if (!found)
+        return WalkResult::advance();
+      found->reason = "its region holds " +
+                      inner->getName().getStringRef().str() + ": " +
+                      found->reason;
+      return WalkResult::interrupt();
+    });
+  if (!found && op->getNumOperands() > 9)
+    return Refusal{"it takes more than four arrays together",
+                   "split it into several"};
+  return found;
+}
+
+std::optional<Refusal> checkCpuSort(Operation *op) {
+  if (op->getNumOperands() > 4)
+    return Refusal{"it sorts more than four arrays together",
+                   "sort an index and gather by it"};
+  return checkCpuRegions(op);
+}
+
+std::optional<Refusal> checkCpuScatter(Operation *op) {
+  if (cast<ScatterOp>(op).getInputs().size() > 4)
+    return Refusal{"it updates more than four arrays together",
+                   "scatter into each on its own"};
+  return checkCpuRegions(op);
+}
+
+//===----------------------------------------------------------------------===//
 // Tables
 //===----------------------------------------------------------------------===//
 
@@ -239,73 +297,87 @@ struct SupportRow {
 };
 
 /// What some operation takes.
-constexpr unsigned kKnown = kAny;
+constexpr unsigned kKnown = kCpuAny;
 
 constexpr uint64_t kTrans = 1ull << LOOM_FEAT_TRANS;
 
 const SupportRow kSupported[] = {
-    {"stablehlo.abs", kNumber, kNumber},
-    {"stablehlo.add", kAny, kAny},
-    {"stablehlo.and", kBits, kBits},
-    {"stablehlo.atan2", kFloat, kFloat, nullptr, kTrans},
-    {"stablehlo.bitcast_convert", kNumber, kNumber},
-    {"stablehlo.broadcast_in_dim", kAny, kAny},
-    {"stablehlo.cbrt", kFloat, kFloat, nullptr, kTrans},
-    {"stablehlo.ceil", kFloat, kFloat},
-    {"stablehlo.clamp", kAny, kAny},
-    {"stablehlo.compare", kAny, kI1},
-    {"stablehlo.composite", kFloat, kFloat, checkComposite, kTrans},
-    {"stablehlo.concatenate", kAny, kAny},
-    {"stablehlo.constant", 0, kAny},
-    {"stablehlo.convert", kAny, kAny},
-    {"stablehlo.convolution", kAny, kAny, checkProduct},
-    {"stablehlo.cosine", kFloat, kFloat, nullptr, kTrans},
-    {"stablehlo.count_leading_zeros", kInt, kInt},
-    {"stablehlo.divide", kNumber, kNumber},
-    {"stablehlo.dot_general", kAny, kAny, checkDot},
-    {"stablehlo.dynamic_slice", kAny, kAny, checkStaticStart},
-    {"stablehlo.dynamic_update_slice", kAny, kAny, checkStaticStart},
-    {"stablehlo.exponential", kFloat, kFloat, nullptr, kTrans},
-    {"stablehlo.exponential_minus_one", kFloat, kFloat, nullptr, kTrans},
-    {"stablehlo.floor", kFloat, kFloat},
-    {"stablehlo.gather", kAny, kAny, checkGather},
-    {"stablehlo.iota", 0, kNumber},
-    {"stablehlo.is_finite", kFloat, kI1},
-    {"stablehlo.log", kFloat, kFloat, nullptr, kTrans},
-    {"stablehlo.log_plus_one", kFloat, kFloat, nullptr, kTrans},
-    {"stablehlo.logistic", kFloat, kFloat, nullptr, kTrans},
-    {"stablehlo.maximum", kAny, kAny},
-    {"stablehlo.minimum", kAny, kAny},
-    {"stablehlo.multiply", kAny, kAny},
-    {"stablehlo.negate", kNumber, kNumber},
-    {"stablehlo.not", kBits, kBits},
-    {"stablehlo.optimization_barrier", kAny, kAny},
-    {"stablehlo.or", kBits, kBits},
-    {"stablehlo.pad", kAny, kAny},
-    {"stablehlo.popcnt", kInt, kInt},
-    {"stablehlo.power", kFloat, kFloat, nullptr, kTrans},
-    {"stablehlo.reduce", kAny, kAny, checkReducer<ReduceOp>},
-    {"stablehlo.reduce_precision", kFloat, kFloat},
-    {"stablehlo.reduce_window", kAny, kAny, checkReducer<ReduceWindowOp>},
-    {"stablehlo.remainder", kNumber, kNumber},
-    {"stablehlo.reshape", kAny, kAny},
-    {"stablehlo.reverse", kAny, kAny},
-    {"stablehlo.round_nearest_afz", kFloat, kFloat},
-    {"stablehlo.round_nearest_even", kFloat, kFloat},
-    {"stablehlo.rsqrt", kFloat, kFloat},
-    {"stablehlo.select", kAny, kAny},
-    {"stablehlo.shift_left", kInt, kInt},
-    {"stablehlo.shift_right_arithmetic", kInt, kInt},
-    {"stablehlo.shift_right_logical", kInt, kInt},
-    {"stablehlo.sign", kNumber, kNumber},
-    {"stablehlo.sine", kFloat, kFloat, nullptr, kTrans},
-    {"stablehlo.slice", kAny, kAny},
-    {"stablehlo.sqrt", kFloat, kFloat},
-    {"stablehlo.subtract", kAny, kAny},
-    {"stablehlo.tan", kFloat, kFloat, nullptr, kTrans},
-    {"stablehlo.tanh", kFloat, kFloat, nullptr, kTrans},
-    {"stablehlo.transpose", kAny, kAny},
-    {"stablehlo.xor", kBits, kBits},
+    {"stablehlo.abs", kNumber, kNumber, nullptr, 0, kCpuNumber},
+    {"stablehlo.add", kAny, kAny, nullptr, 0, kCpuAny},
+    {"stablehlo.and", kBits, kBits, nullptr, 0, kCpuBits},
+    {"stablehlo.atan2", kFloat, kFloat, nullptr, kTrans, kCpuShort},
+    {"stablehlo.bitcast_convert", kNumber, kNumber, nullptr, 0, kCpuNumber},
+    {"stablehlo.broadcast_in_dim", kAny, kAny, nullptr, 0, kCpuAny},
+    {"stablehlo.cbrt", kFloat, kFloat, nullptr, kTrans, kCpuShort},
+    {"stablehlo.ceil", kFloat, kFloat, nullptr, 0, kCpuFloat},
+    {"stablehlo.cholesky", 0, 0, nullptr, 0, kF32 | kF64},
+    {"stablehlo.clamp", kAny, kAny, nullptr, 0, kCpuNumber},
+    {"stablehlo.compare", kAny, kI1, nullptr, 0, kCpuAny},
+    {"stablehlo.composite", kFloat, kFloat, checkComposite, kTrans, kCpuShort,
+     checkComposite},
+    {"stablehlo.concatenate", kAny, kAny, nullptr, 0, kCpuAny},
+    {"stablehlo.constant", 0, kAny, nullptr, 0, kCpuAny},
+    {"stablehlo.convert", kAny, kAny, nullptr, 0, kCpuAny},
+    {"stablehlo.convolution", kAny, kAny, checkProduct, 0, kCpuNumber,
+     checkCpuProduct},
+    {"stablehlo.cosine", kFloat, kFloat, nullptr, kTrans, kCpuShort},
+    {"stablehlo.count_leading_zeros", kInt, kInt, nullptr, 0, kCpuInt},
+    {"stablehlo.divide", kNumber, kNumber, nullptr, 0, kCpuNumber},
+    {"stablehlo.dot_general", kAny, kAny, checkDot, 0, kCpuNumber,
+     checkCpuProduct},
+    {"stablehlo.dynamic_slice", kAny, kAny, checkStaticStart, 0, kCpuAny},
+    {"stablehlo.dynamic_update_slice", kAny, kAny, checkStaticStart, 0,
+     kCpuAny},
+    {"stablehlo.exponential", kFloat, kFloat, nullptr, kTrans, kCpuShort},
+    {"stablehlo.exponential_minus_one", kFloat, kFloat, nullptr, kTrans,
+     kCpuShort},
+    {"stablehlo.floor", kFloat, kFloat, nullptr, 0, kCpuFloat},
+    {"stablehlo.gather", kAny, kAny, checkGather, 0, kCpuAny},
+    {"stablehlo.iota", 0, kNumber, nullptr, 0, kCpuNumber},
+    {"stablehlo.is_finite", kFloat, kI1, nullptr, 0, kCpuFloat | kI1},
+    {"stablehlo.log", kFloat, kFloat, nullptr, kTrans, kCpuShort},
+    {"stablehlo.log_plus_one", kFloat, kFloat, nullptr, kTrans, kCpuShort},
+    {"stablehlo.logistic", kFloat, kFloat, nullptr, kTrans, kCpuShort},
+    {"stablehlo.map", 0, 0, nullptr, 0, kCpuAny, checkCpuRegions},
+    {"stablehlo.maximum", kAny, kAny, nullptr, 0, kCpuAny},
+    {"stablehlo.minimum", kAny, kAny, nullptr, 0, kCpuAny},
+    {"stablehlo.multiply", kAny, kAny, nullptr, 0, kCpuAny},
+    {"stablehlo.negate", kNumber, kNumber, nullptr, 0, kCpuNumber},
+    {"stablehlo.not", kBits, kBits, nullptr, 0, kCpuBits},
+    {"stablehlo.optimization_barrier", kAny, kAny, nullptr, 0, kCpuAny},
+    {"stablehlo.or", kBits, kBits, nullptr, 0, kCpuBits},
+    {"stablehlo.pad", kAny, kAny, nullptr, 0, kCpuAny},
+    {"stablehlo.popcnt", kInt, kInt, nullptr, 0, kCpuInt},
+    {"stablehlo.power", kFloat, kFloat, nullptr, kTrans, kCpuShort},
+    {"stablehlo.reduce", kAny, kAny, checkReducer<ReduceOp>, 0, kCpuAny,
+     checkCpuRegions},
+    {"stablehlo.reduce_precision", kFloat, kFloat, nullptr, 0, kCpuShort},
+    {"stablehlo.reduce_window", kAny, kAny, checkReducer<ReduceWindowOp>, 0,
+     kCpuAny, checkCpuRegions},
+    {"stablehlo.remainder", kNumber, kNumber, nullptr, 0, kCpuNumber},
+    {"stablehlo.reshape", kAny, kAny, nullptr, 0, kCpuAny},
+    {"stablehlo.reverse", kAny, kAny, nullptr, 0, kCpuAny},
+    {"stablehlo.round_nearest_afz", kFloat, kFloat, nullptr, 0, kCpuFloat},
+    {"stablehlo.round_nearest_even", kFloat, kFloat, nullptr, 0, kCpuFloat},
+    {"stablehlo.rsqrt", kFloat, kFloat, nullptr, 0, kCpuFloat},
+    {"stablehlo.scatter", 0, 0, nullptr, 0, kCpuAny, checkCpuScatter},
+    {"stablehlo.select", kAny, kAny, nullptr, 0, kCpuAny},
+    {"stablehlo.select_and_scatter", 0, 0, nullptr, 0, kCpuNumber,
+     checkCpuRegions},
+    {"stablehlo.shift_left", kInt, kInt, nullptr, 0, kCpuInt},
+    {"stablehlo.shift_right_arithmetic", kInt, kInt, nullptr, 0, kCpuInt},
+    {"stablehlo.shift_right_logical", kInt, kInt, nullptr, 0, kCpuInt},
+    {"stablehlo.sign", kNumber, kNumber, nullptr, 0, kCpuNumber},
+    {"stablehlo.sine", kFloat, kFloat, nullptr, kTrans, kCpuShort},
+    {"stablehlo.slice", kAny, kAny, nullptr, 0, kCpuAny},
+    {"stablehlo.sort", 0, 0, nullptr, 0, kCpuAny, checkCpuSort},
+    {"stablehlo.sqrt", kFloat, kFloat, nullptr, 0, kCpuFloat},
+    {"stablehlo.subtract", kAny, kAny, nullptr, 0, kCpuNumber},
+    {"stablehlo.tan", kFloat, kFloat, nullptr, kTrans, kCpuShort},
+    {"stablehlo.tanh", kFloat, kFloat, nullptr, kTrans, kCpuShort},
+    {"stablehlo.transpose", kAny, kAny, nullptr, 0, kCpuAny},
+    {"stablehlo.triangular_solve", 0, 0, nullptr, 0, kF32 | kF64},
+    {"stablehlo.xor", kBits, kBits, nullptr, 0, kCpuBits},
 };
 
 /// Why an operation is refused, by the beginning of its name, and what to do.
@@ -355,12 +427,18 @@ const RefusalRow kRefused[] = {
      "export the model in float"},
     {"stablehlo.rng", "this generator of random numbers is not compiled",
      "use deterministic=True, or draw outside the model"},
-    {"stablehlo.sort", "sorting is not compiled",
+    {"stablehlo.sort", "the NPU does not sort",
      "sort on the host after the model"},
-    {"stablehlo.scatter", "indexed updates are not compiled",
+    {"stablehlo.scatter", "the NPU makes no indexed updates",
      "use one_hot and a matrix product"},
-    {"stablehlo.select_and_scatter", "gradients of pooling are not compiled",
+    {"stablehlo.select_and_scatter", "the NPU has no gradients of pooling",
      "compile the inference function"},
+    {"stablehlo.map", "the NPU does not map a region",
+     "write it as arithmetic"},
+    {"stablehlo.popcnt", "the NPU does not count bits so",
+     "count them outside the model"},
+    {"stablehlo.bitcast_convert", "the NPU does not take bits for another type",
+     "cast outside the model"},
     {"stablehlo.while", "a loop whose count is not a constant is not compiled",
      "use lax.fori_loop or lax.scan with constant bounds"},
     {"stablehlo.case", "branches are not compiled",
@@ -477,6 +555,21 @@ std::optional<Refusal> stablehlo::cpuRefusal(Operation *op) {
   if (auto found = typesRefusal(op, row->cpuTypes, row->cpuTypes))
     return found;
   return row->cpuCheck ? row->cpuCheck(op) : std::nullopt;
+}
+
+bool stablehlo::isFree(Operation *op) {
+  return isa<ConstantOp, BroadcastInDimOp, ReshapeOp, TransposeOp, SliceOp,
+             ReverseOp, OptimizationBarrierOp>(op);
+}
+
+void stablehlo::assignEngines(Block &block, uint64_t features) {
+  for (Operation &op : block.without_terminator()) {
+    if (isFree(&op))
+      continue;
+    std::optional<Refusal> npu = npuRefusal(&op, features);
+    if (npu && !cpuRefusal(&op))
+      op.setAttr(kCpuAttr, StringAttr::get(op.getContext(), npu->reason));
+  }
 }
 
 std::optional<Refusal> stablehlo::refusal(Operation *op, uint64_t features,

@@ -23,7 +23,8 @@ using namespace mlir::loom::stablehlo;
 namespace {
 class LegalityChecker {
 public:
-  explicit LegalityChecker(uint64_t features) : features(features) {}
+  LegalityChecker(uint64_t features, bool requireNpu)
+      : features(features), requireNpu(requireNpu) {}
   void check(func::FuncOp func);
   SmallVector<Unsupported> take() {
     SmallVector<Unsupported> list;
@@ -38,6 +39,7 @@ private:
   void add(Location loc, StringRef operation, const Refusal &why);
 
   const uint64_t features;
+  const bool requireNpu;
   llvm::MapVector<std::string, Unsupported, std::map<std::string, unsigned>>
       found;
 };
@@ -78,7 +80,7 @@ bool LegalityChecker::checkDeviceLoop(Operation *op) {
 void LegalityChecker::checkOp(Operation *op) {
   if (checkDeviceLoop(op))
     return;
-  if (auto found = refusal(op, features))
+  if (auto found = refusal(op, features, requireNpu && !isFree(op)))
     add(op->getLoc(), op->getName().getStringRef(), *found);
 }
 
@@ -117,15 +119,17 @@ std::string Unsupported::message() const {
 }
 
 SmallVector<Unsupported> stablehlo::findUnsupported(ModuleOp module,
-                                                    uint64_t features) {
-  LegalityChecker checker(features);
+                                                    uint64_t features,
+                                                    bool requireNpu) {
+  LegalityChecker checker(features, requireNpu);
   for (auto func : module.getOps<func::FuncOp>())
     checker.check(func);
   return checker.take();
 }
 
-LogicalResult stablehlo::checkLegality(ModuleOp module, uint64_t features) {
-  SmallVector<Unsupported> list = findUnsupported(module, features);
+LogicalResult stablehlo::checkLegality(ModuleOp module, uint64_t features,
+                                       bool requireNpu) {
+  SmallVector<Unsupported> list = findUnsupported(module, features, requireNpu);
   if (list.empty())
     return success();
   InFlightDiagnostic error = emitError(module.getLoc())
@@ -147,7 +151,7 @@ struct CheckLegalityPass
   using CheckLegalityBase::CheckLegalityBase;
 
   void runOnOperation() override {
-    if (failed(stablehlo::checkLegality(getOperation(), features)))
+    if (failed(stablehlo::checkLegality(getOperation(), features, requireNpu)))
       signalPassFailure();
   }
 };
