@@ -40,12 +40,12 @@ class Inner(nn.Module):
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
         x = nn.Dense(16)(x)
-        x = jnp.fft.rfft(x).real  # fft
-        return jnp.sort(x)  # sort
+        x = x.astype(jnp.float8_e4m3fn).astype(jnp.float32)  # f8
+        return jnp.linalg.qr(x)[0]  # factor
 
 
 class Odd(nn.Module):
-    """Two operations that the NPU lacks, two modules deep."""
+    """Two operations that no engine runs, two modules deep."""
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
@@ -257,7 +257,7 @@ def exported(shop: Shop, target: Any, *args: Any, params: Any = None) -> Path:
 def unsupported(shop: Shop) -> Iterator[Case]:
     odd = Odd()
     bundle = exported(shop, odd, X, params=odd.init(jax.random.key(0), jnp.ones((4, 16))))
-    both = ("fft", "sort", line_of("fft"), line_of("sort"), "Odd/Inner_0")
+    both = ("f8", "Qr", line_of("f8"), line_of("factor"), "Odd/Inner_0")
     yield shop.compile("two unsupported operations, both listed", bundle, *both, lines=24)
 
     def factor(x: jax.Array) -> jax.Array:
@@ -268,10 +268,10 @@ def unsupported(shop: Shop) -> Iterator[Case]:
     with jax.enable_x64(True):
 
         def wide(x: jax.Array) -> jax.Array:
-            return (x.astype(jnp.float64) * 3).astype(jnp.float32)  # f64
+            return jnp.abs(x.astype(jnp.complex128) * 3).astype(jnp.float32)  # c128
 
         bundle = exported(shop, wide, X)
-    yield shop.compile("f64 inside", bundle, "f64", line_of("f64"), lines=24)
+    yield shop.compile("complex128 inside", bundle, "complex<f64>", line_of("c128"), lines=24)
 
 
 def dynamic(shop: Shop) -> Iterator[Case]:

@@ -3,7 +3,7 @@
 
 // All of them, not the first only; what depends on them is not reported.
 // CHECK: 'stablehlo.case' cannot run on the NPU: this release has no form of it on the NPU
-// CHECK: 'stablehlo.sort' cannot run on the NPU
+// CHECK: 'stablehlo.fft' cannot run on the NPU
 // CHECK-NOT: stablehlo.negate
 // CHECK: 'stablehlo.dot_general' cannot run on the NPU: a product of floats does not leave as an integer; convert the result
 func.func @main(%x: tensor<4xf32>, %y: tensor<4xbf16>) -> (tensor<4xf32>, tensor<4xf32>, tensor<i32>) {
@@ -11,11 +11,7 @@ func.func @main(%x: tensor<4xf32>, %y: tensor<4xbf16>) -> (tensor<4xf32>, tensor
   %0 = "stablehlo.case"(%i) ({
     "stablehlo.return"(%x) : (tensor<4xf32>) -> ()
   }) : (tensor<i32>) -> tensor<4xf32>
-  %1 = "stablehlo.sort"(%x) <{dimension = 0 : i64}> ({
-  ^bb0(%a: tensor<f32>, %b: tensor<f32>):
-    %c = "stablehlo.compare"(%a, %b) <{comparison_direction = #stablehlo<comparison_direction LT>}> : (tensor<f32>, tensor<f32>) -> tensor<i1>
-    "stablehlo.return"(%c) : (tensor<i1>) -> ()
-  }) : (tensor<4xf32>) -> tensor<4xf32>
+  %1 = "stablehlo.fft"(%x) <{fft_type = "RFFT", fft_length = array<i64: 4>}> : (tensor<4xf32>) -> tensor<4xf32>
   %2 = "stablehlo.negate"(%0) : (tensor<4xf32>) -> tensor<4xf32>
   %3 = "stablehlo.dot_general"(%x, %y) <{lhs_batching_dimensions = array<i64>, rhs_batching_dimensions = array<i64>, lhs_contracting_dimensions = array<i64: 0>, rhs_contracting_dimensions = array<i64: 0>}> : (tensor<4xf32>, tensor<4xbf16>) -> tensor<i32>
   return %2, %1, %3 : tensor<4xf32>, tensor<4xf32>, tensor<i32>

@@ -26,6 +26,10 @@ static llvm::cl::opt<bool>
     anyOperation("any-operation",
                  llvm::cl::desc("let through what cannot be compiled"));
 
+static llvm::cl::opt<bool>
+    requireNpu("require-npu",
+               llvm::cl::desc("refuse what only the CPU engine can run"));
+
 static void toStderr(llvm::StringRef message) {
   llvm::errs() << "error: " << message << "\n";
 }
@@ -38,6 +42,7 @@ static ImportOptions options() {
   ImportOptions result;
   result.bindParameters = !keepParameters;
   result.checkLegality = !anyOperation;
+  result.requireNpu = requireNpu;
   return result;
 }
 

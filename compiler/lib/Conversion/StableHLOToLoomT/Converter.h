@@ -77,6 +77,8 @@ private:
   LogicalResult checkCpuProduct(Operation *op);
   LogicalResult cpuDot(stablehlo::DotGeneralOp op);
   LogicalResult cpuConvolution(stablehlo::ConvolutionOp op);
+  LogicalResult cpuCholesky(stablehlo::CholeskyOp op);
+  LogicalResult cpuTriangularSolve(stablehlo::TriangularSolveOp op);
   LogicalResult cpuRegion(Operation *op, Region &region, unsigned arguments,
                           loomt::CpuProgram &program);
   LogicalResult combineStart(Operation *op, Region &region, Value init,

@@ -39,7 +39,7 @@ loomt::CpuOp CpuForm::create(Operation *op, StringRef why) {
     for (auto [map, value] : llvm::zip(maps, inputs)) {
       const int64_t rank = cast<RankedTensorType>(value.getType()).getRank();
       mapAttrs.push_back(builder.getDenseI64ArrayAttr(
-          map ? *map : SmallVector<int64_t>(llvm::seq<int64_t>(0, rank))));
+          map ? *map : llvm::to_vector(llvm::seq<int64_t>(0, rank))));
     }
   }
   for (const SmallVector<int64_t> &walk : walks)
@@ -271,6 +271,10 @@ LogicalResult Converter::dispatchCpu(Operation *op) {
       })
       .Case([&](stablehlo::DotGeneralOp o) { return cpuDot(o); })
       .Case([&](stablehlo::ConvolutionOp o) { return cpuConvolution(o); })
+      .Case([&](stablehlo::CholeskyOp o) { return cpuCholesky(o); })
+      .Case([&](stablehlo::TriangularSolveOp o) {
+        return cpuTriangularSolve(o);
+      })
       .Default([&](Operation *o) {
         return refuseCpu(o, "the engine has no form of it");
       });

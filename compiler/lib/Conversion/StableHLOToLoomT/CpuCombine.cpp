@@ -4,6 +4,7 @@
 
 #include "Cpu.h"
 
+#include "loom_cpu_cost.h"
 #include "loom_isa.h"
 
 using namespace mlir;

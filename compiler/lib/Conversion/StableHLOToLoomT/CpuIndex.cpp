@@ -107,7 +107,7 @@ LogicalResult Converter::cpuDynamicSlice(stablehlo::DynamicSliceOp op) {
   CpuForm form(builder, LOOM_CPU_GATHER);
   // The source's box is the slice at the least place.
   form.input(map.lookup(op.getOperand()),
-             SmallVector<int64_t>(llvm::seq<int64_t>(0, type.getRank())));
+             llvm::to_vector(llvm::seq<int64_t>(0, type.getRank())));
   SmallVector<int64_t> limits;
   addStarts(form, op.getLoc(), op.getStartIndices(), type.getShape(),
             typeOf(op.getOperand()).getShape(), limits);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-// RUN: not loom-opt %s -loom-check-legality 2>&1 | FileCheck %s
+// RUN: not loom-opt %s -loom-check-legality=require-npu 2>&1 | FileCheck %s
 
 // An algorithm that is what a product does anyway passes; jax.nn.dot_product_attention writes it out in bf16. Others would
 // change the bits that were asked for.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-// RUN: not loom-opt %s -loom-check-legality 2>&1 | FileCheck %s
+// RUN: not loom-opt %s -loom-check-legality=require-npu 2>&1 | FileCheck %s
 
 // Rows of a table that is there beforehand are compiled, everything else is refused with its reason.
 // CHECK: error: 3 things in this program cannot be compiled

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 // RUN: loom-opt %s -loom-check-legality | FileCheck %s --check-prefix=HAS
-// RUN: not loom-opt %s -loom-check-legality=features=0 2>&1 | FileCheck %s
+// RUN: not loom-opt %s -loom-check-legality="features=0 require-npu" 2>&1 | FileCheck %s
 
 // The vector unit's transcendental functions are a feature: without it, all of them are named at once.
 // HAS: stablehlo.exponential

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-// RUN: not loom-opt %s -loom-check-legality 2>&1 | FileCheck %s
+// RUN: not loom-opt %s -loom-check-legality=require-npu 2>&1 | FileCheck %s
 
 // What the vector unit has no form of is refused here, where all is refused at once, not by the lowering.
 // CHECK: error: 5 things in this program cannot be compiled

@@ -40,8 +40,10 @@ std::optional<Refusal> cpuRefusal(Operation *op);
 std::optional<Refusal> refusal(Operation *op, uint64_t features,
                                bool npuOnly = false);
 
-/// Why no engine takes a value of this type, `what` being its name.
-std::optional<Refusal> typeRefusal(Type type, const std::string &what);
+/// Why no engine takes a value of this type, `what` being its name; with
+/// `npuOnly` the CPU engine counts as none.
+std::optional<Refusal> typeRefusal(Type type, const std::string &what,
+                                   bool npuOnly = false);
 
 } // namespace mlir::loom::stablehlo
 

@@ -118,7 +118,7 @@ CpuProgram::encode(size_t first, size_t count) const {
     }
     int32_t chosen = -1;
     for (unsigned r = 0; r < LOOM_CPU_NUM_REGS && chosen < 0; ++r)
-      if (owner[r] < 0 || lastUse[owner[r]] <= i)
+      if (owner[r] < 0 || lastUse[owner[r]] < i) // not what it reads
         chosen = r;
     if (chosen < 0)
       return std::nullopt;

@@ -449,9 +449,9 @@ const RefusalRow kRefused[] = {
      "remove the callback or the platform-specific routine"},
     {"stablehlo.fft", "Fourier transforms are not compiled",
      "transform on the host"},
-    {"stablehlo.cholesky", "matrix factorisations are not compiled",
+    {"stablehlo.cholesky", "the NPU factorises no matrices",
      "factorise on the host"},
-    {"stablehlo.triangular_solve", "matrix factorisations are not compiled",
+    {"stablehlo.triangular_solve", "the NPU solves no triangular systems",
      "solve on the host"},
     {"stablehlo.batch_norm_",
      "batch normalisation as one operation is not "
@@ -584,7 +584,7 @@ std::optional<Refusal> stablehlo::refusal(Operation *op, uint64_t features,
   return row && row->cpuTypes ? cpu : npu;
 }
 
-std::optional<Refusal> stablehlo::typeRefusal(Type type,
-                                              const std::string &what) {
-  return judgeType(type, kKnown, what);
+std::optional<Refusal>
+stablehlo::typeRefusal(Type type, const std::string &what, bool npuOnly) {
+  return judgeType(type, npuOnly ? unsigned(kAny) : kKnown, what);
 }

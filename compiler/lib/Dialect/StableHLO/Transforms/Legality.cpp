@@ -67,13 +67,15 @@ bool LegalityChecker::checkDeviceLoop(Operation *op) {
     return false;
   for (unsigned i : found->states)
     if (auto found = typeRefusal(loop.getOperands()[i].getType(),
-                                 "carried value " + std::to_string(i))) {
+                                 "carried value " + std::to_string(i),
+                                 /*npuOnly=*/true)) {
       add(op->getLoc(), op->getName().getStringRef(), *found);
       return true;
     }
   for (Operation *inner : found->live)
     if (!isa<DynamicSliceOp, DynamicUpdateSliceOp>(inner))
-      checkOp(inner);
+      if (auto why = npuRefusal(inner, features))
+        add(inner->getLoc(), inner->getName().getStringRef(), *why);
   return true;
 }
 
