@@ -105,8 +105,8 @@ std::string runOnCpu(Machine &machine, const uint8_t *code,
   memcpy(aligned.data(), code + segment.first * 8ull, segment.count * 8ull);
   std::vector<loom_cpu_slot> slots;
   for (std::vector<uint8_t> &memory : machine.memory)
-    slots.push_back({memory.data(), memory.size(),
-                     uint32_t(rows[slots.size()].rights), 0});
+    slots.push_back(
+        {memory.data(), memory.size(), uint32_t(rows[slots.size()].rights), 0});
   loom_cpu_segment checked;
   loom_cpu_error error;
   if (loom_cpu_check(aligned.data(), segment.count * 8ull, slots.data(),

@@ -15,7 +15,7 @@
 namespace loom_test {
 
 struct RunResult {
-  std::string error; // empty: ran to HALT
+  std::string error;          // empty: ran to HALT
   loom_completion completion; // of the last segment on the NPU
   unsigned npuSegments = 0, cpuSegments = 0;
   std::vector<std::vector<uint8_t>> outputs; // in order of the entry's outputs
