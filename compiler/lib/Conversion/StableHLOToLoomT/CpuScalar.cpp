@@ -178,7 +178,13 @@ static FailureOr<int32_t> emitWide(Operation *op, ArrayRef<int32_t> v,
     return program.emit(LOOM_CPU_UMIN64, v[0], program.imm(1));
   if (u && isa<stablehlo::AbsOp>(op))
     return v[0];
-  if (isa<stablehlo::TanOp>(op) && CpuProgram::exists(wide(LOOM_UOP_SIN)))
+  if (auto precision = dyn_cast<stablehlo::ReducePrecisionOp>(op))
+    return program.emit(LOOM_CPU_FREDP64, v[0],
+                        program.imm(precision.getExponentBits() |
+                                    precision.getMantissaBits() << 8));
+  if (isa<stablehlo::CompositeOp>(op))
+    return program.emit(LOOM_CPU_ERF64, v[0]);
+  if (isa<stablehlo::TanOp>(op))
     return program.emit(wide(LOOM_UOP_FDIV),
                         program.emit(wide(LOOM_UOP_SIN), v[0]),
                         program.emit(wide(LOOM_UOP_COS), v[0]));
