@@ -5,8 +5,9 @@ against NumPy."""
 from __future__ import annotations
 
 import os
+from typing import Any
 
-from .. import host, setup, util
+from .. import guest, host, loomrun, setup, util
 from .measure import Measure, Worker, bench, closing, milliseconds, paired
 
 NUMPY = util.ROOT / "tests" / "bench" / "cpu_numpy.py"
@@ -37,3 +38,27 @@ def one(operation: str, goal: float, pairs: int) -> Measure:
 @bench("cpu-engine")
 def cpu_engine(pairs: int) -> list[Measure]:
     return [one(operation, goal, pairs) for operation, goal in GOALS.items()]
+
+
+# --- who runs CPU segments ---------------------------------------------------
+
+def where(case: dict[str, Any]) -> Measure:
+    shape = f"{case['links']} CPU segments of {case['elements']} elements"
+    if case["loop"]:
+        shape += ", five times in a loop"
+    return paired(f"{shape}: in the kernel / LOOM_CPU=user", case["kernel"],
+                  case["user"], None, "<=", milliseconds)
+
+
+@bench("cpu-where")
+def cpu_where(pairs: int) -> list[Measure]:
+    """The same chains in a guest, their CPU segments run by the kernel and by
+    libloom; bits, cycles and segments are compared on the way."""
+    config = guest.Config(
+        programs={"/bin/loom_cpu_where": host.find_program("loom_cpu_where")})
+    with guest.Guest(config) as g:
+        g.load_driver()
+        told = loomrun.last_json(g.check_run(
+            f"loom_cpu_where {loomrun.NODE} {pairs}", 900.0))
+        g.check()
+    return [where(case) for case in told["cases"]]

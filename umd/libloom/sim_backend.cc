@@ -16,6 +16,7 @@
 #include <xmmintrin.h>
 
 #include "cpu_runner.h"
+#include "host_event.h"
 #include "loom_npu.h"
 #include "objects.h"
 #include "sequencer.h"
@@ -73,30 +74,6 @@ private:
 		nullptr; // exactly as large as it has to be, so that the address sanitizer sees an access past it
 };
 
-class sim_event : public event {
-public:
-	bool wait(int64_t timeout_ns) override
-	{
-		std::unique_lock lock(mutex);
-		if (timeout_ns < 0)
-			cond.wait(lock, [&] { return done; });
-		else
-			cond.wait_for(lock, std::chrono::nanoseconds(timeout_ns), [&] { return done; });
-		return done;
-	}
-	void complete()
-	{
-		std::lock_guard lock(mutex);
-		done = true;
-		cond.notify_all();
-	}
-
-private:
-	std::mutex mutex;
-	std::condition_variable cond;
-	bool done = false;
-};
-
 class sim_device;
 
 class sim_instance : public instance, public std::enable_shared_from_this<sim_instance> {
@@ -116,7 +93,7 @@ public:
 struct queued {
 	std::shared_ptr<sim_instance> inst;
 	job work;
-	std::shared_ptr<sim_event> done;
+	std::shared_ptr<host_event> done;
 };
 
 // What the model's memory callbacks see of the segment that runs.
@@ -458,7 +435,7 @@ void sim_instance::initialise_state()
 
 std::shared_ptr<event> sim_instance::submit(job work)
 {
-	auto done = std::make_shared<sim_event>();
+	auto done = std::make_shared<host_event>();
 	{
 		std::lock_guard lock(device->engine->mutex);
 		if (lost)
