@@ -73,6 +73,10 @@ LOOM_BACK_PASS(ToLoomT, "loom-convert-stablehlo-to-loomt",
 LOOM_BACK_PASS(FuseLoomT, "loom-fuse-loomt",
                "fold constants, fuse scalar programs and epilogues",
                fuseLoomT(func))
+LOOM_BACK_PASS(OrderEngines, "loom-order-engines",
+               "move to the CPU engine what the target lacks, and put what one "
+               "engine runs together",
+               mlir::loom::assignEngines(func, target.features))
 LOOM_BACK_PASS(ToLoom, "loom-convert-loomt-to-loom",
                "tiles and records for a target",
                convertLoomTToLoom(func, target))
@@ -90,6 +94,7 @@ void mlir::loom::registerBackPasses() {
   PassRegistration<AssignEngine>();
   PassRegistration<ToLoomT>();
   PassRegistration<FuseLoomT>();
+  PassRegistration<OrderEngines>();
   PassRegistration<ToLoom>();
   PassRegistration<AllocateSram>();
   PassRegistration<Semaphores>();

@@ -30,6 +30,7 @@ LogicalResult compileModule(ModuleOp module, const loom_target &target,
                             const BackOptions &options = {});
 
 /// loom-assign-engine, loom-convert-stablehlo-to-loomt, loom-fuse-loomt,
+/// loom-order-engines,
 /// loom-convert-loomt-to-loom, loom-allocate-sram, loom-assign-semaphores,
 /// loom-verify-records.
 void registerBackPasses();
