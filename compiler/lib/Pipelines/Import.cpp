@@ -33,6 +33,7 @@ void mlir::loom::buildFrontPipeline(OpPassManager &passes, uint64_t features,
   passes.addPass(createCanonicalizerPass());
   passes.addPass(createCSEPass());
   passes.addPass(stablehlo::createDropIdentities());
+  passes.addPass(stablehlo::createFoldWideIntegers());
   stablehlo::UnrollLoopsOptions loops;
   const uint64_t needed = 1ull << LOOM_FEAT_LOOP | 1ull << LOOM_FEAT_REG;
   loops.keepLoops = !unroll && (features & needed) == needed;

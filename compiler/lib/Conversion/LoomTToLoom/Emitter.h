@@ -172,6 +172,16 @@ private:
   DenseMap<Value, Place> places;
 };
 
+/// Element by element, from one box to another of the same counts. The bytes.
+int64_t copyBox(Emitter &e, Location loc, const Box &from, const Box &to);
+
+/// Bytes of the largest piece that is free.
+int64_t largestPiece(const Room &room);
+
+/// The program as a record holds it; `last` takes its value to a view.
+SmallVector<int32_t> microOperations(const loomt::Program &program,
+                                     int32_t last, unsigned view);
+
 /// What the tiling search sees of a product; `here` says of a root whether it
 /// is in SRAM.
 program::ProductShape shapeOfProduct(Operation *op,
@@ -193,6 +203,7 @@ bool scalarFits(Operation *op, const loom_target &target, TilingCache &tilings,
                 const Room &room, llvm::function_ref<bool(Value)> here);
 /// The same of rows by index.
 bool rowsFit(loomt::RowsOp op, const Room &room);
+bool scatterFits(loomt::ScatterRowsOp op, const Room &room);
 
 LogicalResult lowerScalar(Emitter &emitter, const Memory &memory,
                           Operation *op);
@@ -202,6 +213,8 @@ LogicalResult lowerRows(Emitter &emitter, const Memory &memory,
                         loomt::RowsOp op);
 /// Ends the stream of records before it, if there is one.
 LogicalResult lowerCpu(Emitter &emitter, const Memory &memory, loomt::CpuOp op);
+LogicalResult lowerScatter(Emitter &emitter, const Memory &memory,
+                           loomt::ScatterRowsOp op);
 LogicalResult lowerLoop(Emitter &emitter, Memory &memory, Operation *op);
 LogicalResult lowerCopy(Emitter &emitter, const Memory &memory,
                         loomt::CopyOp op);

@@ -130,9 +130,11 @@ void Lowering::placeResults() {
     DictionaryAttr attributes = func.getResultAttrDict(i);
     std::string name = nameOf(attributes, "result", i);
     tensors.push_back({slots, type, roleOf(attributes, "output"), name});
-    // What a loop carries is read from where it is written.
+    // What a loop carries is read from where it is written; so are rows that
+    // updates are combined with.
     bool read = !root.hasOneUse() ||
-                isa<loomt::LoopEndOp, loomt::CpuOp>(root.getDefiningOp());
+                isa<loomt::LoopEndOp, loomt::CpuOp, loomt::ScatterRowsOp>(
+                    root.getDefiningOp());
     Value mem = slot(root.getLoc(), boundBytes(type), LOOM_SLOT_ARG,
                      LOOM_RIGHT_WRITE | (read ? LOOM_RIGHT_READ : 0), name);
     memory.set(root, {mem, 0});
@@ -191,17 +193,13 @@ void Lowering::placeScratch() {
   int64_t total = 0;
   auto place = [&](Value root, int64_t now, int64_t last) {
     llvm::erase_if(live, [&](const Live &l) { return l.last < now; });
-    llvm::sort(
-        live, [](const Live &a, const Live &b) { return a.offset < b.offset; });
     const int64_t bytes = llvm::alignTo(bytesOfTensor(root.getType()), kAlign);
     int64_t at = 0;
-    for (const Live &l : live) {
-      if (at + bytes <= l.offset)
-        break;
-      at = l.offset + l.bytes;
-    }
-    live.push_back({at, bytes, last, root});
-    all.push_back(live.back());
+    auto *next = live.begin(); // by offset
+    for (; next != live.end() && at + bytes > next->offset; ++next)
+      at = next->offset + next->bytes;
+    all.push_back({at, bytes, last, root});
+    live.insert(next, all.back());
     total = std::max(total, at + bytes);
   };
   for (Operation &op : func.getBody().front()) {
@@ -288,6 +286,8 @@ LogicalResult Lowering::lower(Operation &op) {
     return lowerProduct(emitter, memory, &op);
   if (auto rows = dyn_cast<loomt::RowsOp>(op))
     return lowerRows(emitter, memory, rows);
+  if (auto scatter = dyn_cast<loomt::ScatterRowsOp>(op))
+    return lowerScatter(emitter, memory, scatter);
   if (auto copy = dyn_cast<loomt::CopyOp>(op))
     return lowerCopy(emitter, memory, copy);
   if (auto cpu = dyn_cast<loomt::CpuOp>(op))

@@ -58,9 +58,8 @@ mlir::loom::computedInPlace(loomt::LoopEndOp end) {
   return list;
 }
 
-/// Element by element, from one box to another of the same counts.
-static int64_t copyBox(Emitter &e, Location loc, const Box &from,
-                       const Box &to) {
+int64_t mlir::loom::copyBox(Emitter &e, Location loc, const Box &from,
+                            const Box &to) {
   int64_t inner = from.elem, bytes = from.elem;
   SmallVector<Layout::Loop> loops;
   for (size_t d = from.n.size(); d-- > 0;) {

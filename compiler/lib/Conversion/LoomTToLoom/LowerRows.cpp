@@ -17,7 +17,7 @@ static constexpr int64_t kRegister = 1;
 /// Buffers come in pairs; each is at most this share of a piece.
 static constexpr int64_t kShare = 4;
 
-static int64_t largestPiece(const Room &room) {
+int64_t mlir::loom::largestPiece(const Room &room) {
   int64_t bytes = 0;
   for (const Room::Piece &piece : room.pieces())
     bytes = std::max(bytes, piece.bytes);
@@ -97,6 +97,12 @@ LogicalResult mlir::loom::lowerRows(Emitter &e, const Memory &memory,
   Ring indexRing(e.builder, loc, 1, count * 4);
   Ring rowRing(e.builder, loc, count > each ? 2 : 1, each * rowBytes);
   const bool gathers = e.target.features >> LOOM_FEAT_GATHER & 1;
+  Operation *maker = loomt::Ref::of(op.getTable()).root.getDefiningOp();
+  if (!gathers && maker && !isa<loomt::ConstantOp>(maker))
+    return op.emitError()
+           << "rows of a table that is computed need the feature "
+              "GATHER, which the target lacks; choose a target "
+              "with it";
   Value list = indices.mem;
   // A gather takes a dense list.
   if (!indices.isHere() || (gathers && indices.stride[0] != 4)) {

@@ -39,7 +39,6 @@ private:
   bool chooseTile();
   bool lanesAreResults(ArrayRef<int64_t> stride) const;
   void emitTile(ArrayRef<int64_t> at);
-  void buildProgram();
   size_t kept() const { return n.size() - reduced; }
   Box boxOf(const View &view, ArrayRef<int64_t> at, ArrayRef<int64_t> size);
 
@@ -192,27 +191,6 @@ bool Scalar::chooseTile() {
   return rank <= 6 && elements() <= int64_t(LOOM_CAP_VPU_ELEMS) && fitsRoom();
 }
 
-/// SSA groups to registers; the last value is stored or reduced.
-void Scalar::buildProgram() {
-  const SmallVector<int32_t> registers = *program.registers();
-  auto operand = [&](int32_t v) {
-    return v >= 0 ? uint32_t(registers[v]) : LOOM_UOP_IMM(uint32_t(-1 - v));
-  };
-  for (auto [i, group] : llvm::enumerate(program.ops)) {
-    const uint32_t dst = registers[i];
-    if (group.op == LOOM_UOP_LOAD) {
-      uops.push_back(LOOM_UOP(group.op, dst, group.a, 0, 0));
-      continue;
-    }
-    const int count = Program::operands(group.op);
-    uops.push_back(LOOM_UOP(group.op, dst, count > 0 ? operand(group.a) : 0,
-                            count > 1 ? operand(group.b) : 0,
-                            count > 2 ? operand(group.c) : 0));
-  }
-  uops.push_back(LOOM_UOP(reducer ? reducer : int32_t(LOOM_UOP_STORE),
-                          views.size() - 1, registers.back(), 0, 0));
-}
-
 /// Whether neighbouring results lie closer in an operand than neighbouring
 /// elements of one result. The order of a result's elements stays, and with it
 /// the bits.
@@ -345,7 +323,8 @@ LogicalResult Scalar::run(const Memory &memory) {
            << e.room.bytes() << " bytes of SRAM, 65535 elements a "
            << "reduced dimension or six dimensions; choose a larger target or "
               "reduce in two steps";
-  buildProgram();
+  uops = microOperations(program, reducer ? reducer : int32_t(LOOM_UOP_STORE),
+                         views.size() - 1);
   SmallVector<int64_t> each;
   tileBytes(tile, &each);
   uint64_t passes = 0;
@@ -383,6 +362,29 @@ LogicalResult Scalar::run(const Memory &memory) {
       break;
   }
   return success();
+}
+
+/// SSA groups to registers; the last value is stored or reduced.
+SmallVector<int32_t> mlir::loom::microOperations(const Program &program,
+                                                 int32_t last, unsigned view) {
+  SmallVector<int32_t> uops;
+  const SmallVector<int32_t> registers = *program.registers();
+  auto operand = [&](int32_t v) {
+    return v >= 0 ? uint32_t(registers[v]) : LOOM_UOP_IMM(uint32_t(-1 - v));
+  };
+  for (auto [i, group] : llvm::enumerate(program.ops)) {
+    const uint32_t dst = registers[i];
+    if (group.op == LOOM_UOP_LOAD) {
+      uops.push_back(LOOM_UOP(group.op, dst, group.a, 0, 0));
+      continue;
+    }
+    const int count = Program::operands(group.op);
+    uops.push_back(LOOM_UOP(group.op, dst, count > 0 ? operand(group.a) : 0,
+                            count > 1 ? operand(group.b) : 0,
+                            count > 2 ? operand(group.c) : 0));
+  }
+  uops.push_back(LOOM_UOP(last, view, registers.back(), 0, 0));
+  return uops;
 }
 
 bool mlir::loom::scalarFits(Operation *op, const loom_target &target,

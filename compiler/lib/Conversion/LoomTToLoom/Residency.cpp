@@ -80,7 +80,8 @@ private:
 
 bool mlir::loom::isProducer(Operation *op) {
   return isa_and_nonnull<loomt::MapOp, loomt::ReduceOp, loomt::ContractOp,
-                         loomt::ConvOp, loomt::CopyOp, loomt::RowsOp>(op);
+                         loomt::ConvOp, loomt::CopyOp, loomt::RowsOp,
+                         loomt::ScatterRowsOp>(op);
 }
 
 void Chooser::collect(func::FuncOp func, const DenseSet<Value> &fixed) {
@@ -201,7 +202,8 @@ uint64_t Chooser::scalarCost(const Layer &layer, const Room &room) {
   std::vector<int64_t> tiles;
   int64_t bytes = 0, inner = 1;
   uint64_t passes = 0, elements = 0;
-  const bool dma = isa<loomt::CopyOp, loomt::RowsOp>(layer.op);
+  const bool dma =
+      isa<loomt::CopyOp, loomt::RowsOp, loomt::ScatterRowsOp>(layer.op);
   if (auto reduce = dyn_cast<loomt::ReduceOp>(layer.op))
     for (int64_t n : cast<RankedTensorType>(reduce.getOperand(0).getType())
                          .getShape()
@@ -224,6 +226,12 @@ uint64_t Chooser::scalarCost(const Layer &layer, const Room &room) {
       return kImpossible;
     add(rows.getIndices());
     add(rows.getResult());
+  } else if (auto scatter = dyn_cast<loomt::ScatterRowsOp>(layer.op)) {
+    if (!scatterFits(scatter, room))
+      return kImpossible;
+    add(scatter.getIndices());
+    add(scatter.getUpdates());
+    add(scatter.getResult());
   } else {
     for (Value operand : layer.op->getOperands())
       add(operand);

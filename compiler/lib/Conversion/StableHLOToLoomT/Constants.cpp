@@ -63,6 +63,18 @@ std::optional<uint32_t> mlir::loom::splatBits(const Ref &ref, bool storage) {
   return storage ? raw : loadElement(raw, *loomt::npuType(type));
 }
 
+std::optional<uint32_t> mlir::loom::splatBits(ElementsAttr value) {
+  std::optional<stablehlo::ElementBytes> bytes =
+      stablehlo::ElementBytes::get(value);
+  if (!bytes || (!bytes->isSplat() && bytes->getType().getNumElements() != 1))
+    return std::nullopt;
+  std::optional<unsigned> dtype =
+      loomt::npuType(bytes->getType().getElementType());
+  if (!dtype)
+    return std::nullopt;
+  return loadElement(rawElement(bytes->element(0)), *dtype);
+}
+
 std::optional<ElementsAttr> mlir::loom::iotaElements(RankedTensorType type,
                                                      int64_t dim) {
   if (type.getNumElements() > kMaxIota)

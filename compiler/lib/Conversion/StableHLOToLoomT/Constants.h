@@ -14,6 +14,9 @@ namespace mlir::loom {
 /// memory does with `storage`.
 std::optional<uint32_t> splatBits(const loomt::Ref &ref, bool storage = false);
 
+/// The same of a constant's value.
+std::optional<uint32_t> splatBits(ElementsAttr value);
+
 /// Counts along a dimension; nothing above 2^22 elements.
 std::optional<ElementsAttr> iotaElements(RankedTensorType type, int64_t dim);
 

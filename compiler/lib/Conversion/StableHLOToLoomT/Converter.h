@@ -17,6 +17,7 @@ namespace mlir::loom {
 bool arrayMultiplies(Operation *op);
 
 struct CpuForm;
+struct IndexedRows;
 
 class Converter {
 public:
@@ -49,12 +50,23 @@ private:
   LogicalResult convolution(stablehlo::ConvolutionOp op);
   LogicalResult reduce(stablehlo::ReduceOp op);
   LogicalResult reduceWindow(stablehlo::ReduceWindowOp op);
+  LogicalResult selectAndScatter(stablehlo::SelectAndScatterOp op);
+  loomt::Ref markedPadding(stablehlo::SelectAndScatterOp op,
+                           ArrayRef<int64_t> low, ArrayRef<int64_t> high);
+  LogicalResult scatter(stablehlo::ScatterOp op);
   LogicalResult identity(Operation *op);
   LogicalResult whileLoop(stablehlo::WhileOp op);
   void loopSlice(stablehlo::DeviceLoop &loop, stablehlo::DynamicSliceOp op);
   void loopUpdate(stablehlo::DeviceLoop &loop, Value state,
                   stablehlo::DynamicUpdateSliceOp op);
   Value carried(Value next, loomt::LoopBeginOp begin);
+
+  LogicalResult argReduce(stablehlo::ReduceOp op);
+  Value argIndex(stablehlo::ReduceOp op, bool largest);
+  LogicalResult gatherRows(stablehlo::GatherOp op);
+  LogicalResult oneUpdate(stablehlo::ScatterOp op, const IndexedRows &rows);
+  LogicalResult scatterRows(stablehlo::ScatterOp op, const IndexedRows &rows);
+  Value rowNumbers(const IndexedRows &rows, bool drops, Location loc);
 
   // What the CPU engine runs (Cpu*.cpp).
   LogicalResult refuseCpu(Operation *op, const Twine &reason);
@@ -98,6 +110,8 @@ private:
 
   LogicalResult staticRows(stablehlo::GatherOp op, const loomt::Ref &table,
                            ArrayRef<uint32_t> indices);
+  Value mapOf(Location loc, RankedTensorType type, ValueRange inputs,
+              loomt::Program &program, int32_t result);
   Value dense(const loomt::Ref &ref, Location loc);
   loomt::Ref collapse(const loomt::Ref &ref, ArrayRef<int64_t> shape,
                       Location loc);

@@ -64,8 +64,9 @@ LogicalResult Converter::updateSlice(stablehlo::DynamicUpdateSliceOp op) {
   return success();
 }
 
-/// Rows of a table that is there before the program runs.
 LogicalResult Converter::gather(stablehlo::GatherOp op) {
+  if (!stablehlo::isRowGather(op))
+    return gatherRows(op);
   auto type = cast<RankedTensorType>(op.getType());
   auto tableType = cast<RankedTensorType>(op.getOperand().getType());
   Ref table = Ref::of(map.lookup(op.getOperand()));
@@ -78,19 +79,12 @@ LogicalResult Converter::gather(stablehlo::GatherOp op) {
   if (std::optional<std::vector<uint32_t>> known =
           constantValues(indices, kMaxStaticRows))
     return staticRows(op, table, *known);
-  if (!cast<RankedTensorType>(op.getStartIndices().getType())
+  std::optional<Ref> flat = table.reshaped({rows, width});
+  if (!flat || (width > 1 && flat->strides[1] != 1) ||
+      !cast<RankedTensorType>(op.getStartIndices().getType())
            .getElementType()
            .isSignlessInteger(32))
-    return refuse(op, "the sequencer reads indices as i32",
-                  "convert the indices");
-  if (table.root.getDefiningOp() &&
-      !table.root.getDefiningOp<loomt::ConstantOp>())
-    return refuse(op, "its table is computed at run time",
-                  "pass the table as a parameter, or index on the host");
-  std::optional<Ref> flat = table.reshaped({rows, width});
-  if (!flat)
-    return refuse(op, "a row of its table does not lie together",
-                  "transpose the parameter");
+    return gatherRows(op);
   Value result = loomt::RowsOp::create(
       builder, loc,
       RankedTensorType::get({count, width}, tableType.getElementType()),

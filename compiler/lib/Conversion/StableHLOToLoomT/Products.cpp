@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // Products that the array does not do: integers other than i8, convolutions of
-// other than one or two spatial dimensions, or with batch groups. The vector
+// other than one or two spatial dimensions. The vector
 // unit multiplies and sums; what it reads are views of the operands.
 
 #include "Converter.h"

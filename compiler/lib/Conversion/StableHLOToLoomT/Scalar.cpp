@@ -6,6 +6,8 @@
 
 #include "Scalar.h"
 
+#include "Constants.h"
+
 #include "loom_isa.h"
 
 #include "llvm/ADT/StringSwitch.h"
@@ -318,6 +320,48 @@ FailureOr<int32_t> mlir::loom::emitScalar(Operation *op, ArrayRef<int32_t> v,
   if (isFloat && !names->rounds)
     return value;
   return normalise(program, value, type);
+}
+
+FailureOr<SmallVector<int32_t>>
+mlir::loom::emitRegion(Region &body, ArrayRef<int32_t> arguments,
+                       Program &program, std::string &why) {
+  Block &block = body.front();
+  DenseMap<Value, int32_t> values;
+  for (auto [argument, number] : llvm::zip(block.getArguments(), arguments))
+    values[argument] = number;
+  for (Operation &op : block.without_terminator()) {
+    if (auto constant = dyn_cast<stablehlo::ConstantOp>(op))
+      if (std::optional<uint32_t> bits = splatBits(constant.getValue())) {
+        values[constant] = program.imm(*bits);
+        continue;
+      }
+    SmallVector<int32_t> operands;
+    for (Value operand : op.getOperands()) {
+      auto value = values.find(operand);
+      if (value == values.end()) {
+        why = "its region uses a value from outside";
+        return failure();
+      }
+      operands.push_back(value->second);
+    }
+    if (op.getNumResults() != 1 || !isElementwise(&op)) {
+      why = "its region holds " + op.getName().getStringRef().str();
+      return failure();
+    }
+    FailureOr<int32_t> value = emitScalar(&op, operands, program, why);
+    if (failed(value))
+      return failure();
+    values[op.getResult(0)] = *value;
+  }
+  SmallVector<int32_t> results;
+  for (Value operand : block.getTerminator()->getOperands()) {
+    if (!values.count(operand)) {
+      why = "its region uses a value from outside";
+      return failure();
+    }
+    results.push_back(values[operand]);
+  }
+  return results;
 }
 
 int32_t mlir::loom::reducerOf(Region &body) {

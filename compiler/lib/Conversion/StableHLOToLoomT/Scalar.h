@@ -23,6 +23,13 @@ int32_t emitConvert(loomt::Program &program, int32_t value, Type from, Type to);
 /// is above a narrow integer.
 bool isBitcastInRegister(Operation *op);
 
+/// The same of a region of scalars, a straight line: the numbers of what it
+/// returns.
+FailureOr<SmallVector<int32_t>> emitRegion(Region &body,
+                                           ArrayRef<int32_t> arguments,
+                                           loomt::Program &program,
+                                           std::string &why);
+
 /// True if emitScalar() may know this operation.
 bool isElementwise(Operation *op);
 

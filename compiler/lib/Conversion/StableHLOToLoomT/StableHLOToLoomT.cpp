@@ -39,6 +39,16 @@ LogicalResult Converter::refuse(Operation *op, const Twine &reason,
   return failure();
 }
 
+/// A map whose result is a value of the program.
+Value Converter::mapOf(Location loc, RankedTensorType type, ValueRange inputs,
+                       Program &program, int32_t result) {
+  if (result < 0 || result != int32_t(program.ops.size()) - 1)
+    program.emit(LOOM_UOP_MOV, result);
+  return loomt::MapOp::create(builder, loc, type, inputs,
+                              builder.getDenseI32ArrayAttr(program.words()),
+                              builder.getDenseI32ArrayAttr(program.imms));
+}
+
 /// A root that holds the elements in the reference's shape.
 Value Converter::dense(const Ref &ref, Location loc) {
   auto type = RankedTensorType::get(
@@ -400,8 +410,7 @@ LogicalResult Converter::convolution(stablehlo::ConvolutionOp op) {
   if (leavesFloatsAsIntegers(op))
     return refuse(op, "a product of floats does not leave as an integer",
                   "convert the result");
-  if (!arrayMultiplies(op) || spatial < 1 || spatial > 2 ||
-      op.getBatchGroupCount() != 1) {
+  if (!arrayMultiplies(op) || spatial < 1 || spatial > 2) {
     map[op.getResult()] = convolutionByVector(op);
     return success();
   }
@@ -434,6 +443,19 @@ LogicalResult Converter::convolution(stablehlo::ConvolutionOp op) {
   Ref input =
       take(lhs, op.getInputBatchDimension(), op.getInputSpatialDimensions(),
            op.getInputFeatureDimension(), false);
+  int64_t groups = op.getFeatureGroupCount();
+  if (const int64_t batches = op.getBatchGroupCount(); batches != 1) {
+    // Groups of the batch are groups of features.
+    const SmallVector<int64_t> shape{input.shape[0] / batches, input.shape[1],
+                                     input.shape[2], batches * input.shape[3]};
+    Ref split{input.root,
+              input.offset,
+              {shape[0], shape[1], shape[2], batches, input.shape[3]},
+              {input.strides[0], input.strides[1], input.strides[2],
+               shape[0] * input.strides[0], input.strides[3]}};
+    input = collapse(split, shape, op.getLoc());
+    groups = batches;
+  }
   Ref filter = take(rhs, op.getKernelInputFeatureDimension(),
                     op.getKernelSpatialDimensions(),
                     op.getKernelOutputFeatureDimension(), true);
@@ -486,8 +508,7 @@ LogicalResult Converter::convolution(stablehlo::ConvolutionOp op) {
       filter.materialiseView(builder, op.getLoc()), Value(), Value(), Value(),
       builder.getDenseI64ArrayAttr(
           {stride[0], stride[1], dilation[0], dilation[1], low[0], low[1]}),
-      builder.getI64IntegerAttr(op.getFeatureGroupCount()), FloatAttr(),
-      FloatAttr());
+      builder.getI64IntegerAttr(groups), FloatAttr(), FloatAttr());
   Ref out = Ref::of(result), to{out.root, 0, {}, {}};
   to.shape.assign(type.getRank(), 0);
   to.strides.assign(type.getRank(), 0);
@@ -544,12 +565,14 @@ Value Converter::emitReduce(Operation *op, const Ref &window, int64_t reduced,
 }
 
 LogicalResult Converter::reduce(stablehlo::ReduceOp op) {
+  if (op.getInputs().size() == 2)
+    return argReduce(op);
   const int32_t reducer =
       op.getInputs().size() == 1 ? reducerOf(op.getBody()) : -1;
   if (reducer < 0)
     return refuse(op,
                   "its region is not one of add, multiply, maximum, minimum, "
-                  "and, or, xor on one operand (argmax is such a region)",
+                  "and, or, xor on one operand, nor an argmax or argmin",
                   "compute it outside the model");
   Ref from = Ref::of(map.lookup(op.getInputs()[0]));
   Ref window{from.root, from.offset, {}, {}};
@@ -670,6 +693,9 @@ LogicalResult Converter::dispatch(Operation *op) {
       .Case([&](stablehlo::ConvolutionOp o) { return convolution(o); })
       .Case([&](stablehlo::ReduceOp o) { return reduce(o); })
       .Case([&](stablehlo::ReduceWindowOp o) { return reduceWindow(o); })
+      .Case(
+          [&](stablehlo::SelectAndScatterOp o) { return selectAndScatter(o); })
+      .Case([&](stablehlo::ScatterOp o) { return scatter(o); })
       .Case([&](stablehlo::WhileOp o) { return whileLoop(o); })
       .Case([&](stablehlo::OptimizationBarrierOp o) { return identity(o); })
       .Case([&](stablehlo::CustomCallOp o) {

@@ -112,6 +112,20 @@ def GatherOp : Loom_Op<"gather"> {
   let hasVerifier = 1;
 }
 
+def ScatterOp : Loom_Op<"scatter"> {
+  let description = [{
+    `count` rows of `src`, dense, on queue ST: each to the row of the table that an
+    i32 of `list` names, in their order; dropped if there is none of 0 to
+    `rows` - 1. Rows of the table are `row_stride` bytes apart.
+  }];
+  let arguments = (ins Loom_Place:$src, Loom_Place:$table, Loom_Buf:$list,
+      I64Attr:$src_offset, I64Attr:$table_offset, I64Attr:$list_offset,
+      I64Attr:$rows, I64Attr:$row_stride, I64Attr:$row_bytes, I64Attr:$count,
+      OptionalAttr<DenseI32ArrayAttr>:$wait,
+      OptionalAttr<DenseI32ArrayAttr>:$signal);
+  let hasVerifier = 1;
+}
+
 def MxuOp : Loom_Op<"mxu", [AttrSizedOperandSegments]> {
   let description = [{
     One macro tile. `types`: [operand (enum loom_mxu_type), out (enum loom_dtype)].

@@ -119,7 +119,7 @@ def CopyOp : LoomT_Op<"copy"> {
 def RowsOp : LoomT_Op<"rows"> {
   let description = [{
     result[i, ...] = table[min(max(indices[i], 0), rows - 1), ...]. `table`: [rows,
-    width], of a root that no operation makes; `indices`: [n], i32.
+    width]; `indices`: [n], i32.
   }];
   let arguments = (ins AnyRankedTensor:$table, AnyRankedTensor:$indices);
   let results = (outs AnyRankedTensor:$result);
@@ -151,6 +151,21 @@ def CpuOp : LoomT_Op<"cpu", [AttrSizedOperandSegments]> {
                        DenseI32ArrayAttr:$program, DenseI64ArrayAttr:$imms,
                        StrAttr:$source, StrAttr:$why);
   let results = (outs Variadic<AnyRankedTensor>:$results);
+  let hasVerifier = 1;
+}
+
+def ScatterRowsOp : LoomT_Op<"scatter_rows"> {
+  let description = [{
+    A new root: `table`, or all elements `fill` (bits); then, for each i in order,
+    result[indices[i], ...] becomes the scalar program of it (input 0) and of
+    updates[i, ...] (input 1), if indices[i] is a row. `replaces`: the program
+    gives input 1. `updates`: [n, width]; `indices`: [n], i32.
+  }];
+  let arguments = (ins AnyRankedTensor:$updates, AnyRankedTensor:$indices,
+                       Optional<AnyRankedTensor>:$table,
+                       DenseI32ArrayAttr:$program, DenseI32ArrayAttr:$imms,
+                       BoolAttr:$replaces, OptionalAttr<I32Attr>:$fill);
+  let results = (outs AnyRankedTensor:$result);
   let hasVerifier = 1;
 }
 

@@ -47,6 +47,14 @@ def UnrollLoops : Pass<"loom-unroll-loops", "::mlir::ModuleOp"> {
   ];
 }
 
+def FoldWideIntegers : Pass<"loom-fold-wide-integers", "::mlir::ModuleOp"> {
+  let summary = "Compute what is known of 64-bit integers";
+  let description = [{
+    The counters of jax.random: iota, arithmetic, shifts and conversions of
+    constants, up to 2^22 elements. What depends on an input stays.
+  }];
+}
+
 def CheckLegality : Pass<"loom-check-legality", "::mlir::ModuleOp"> {
   let summary = "List everything that cannot be compiled, all at once";
   let description = [{

@@ -13,6 +13,23 @@ namespace mlir::loom::stablehlo {
 /// as an embedding does: result = [indices..., row...].
 bool isRowGather(GatherOp op);
 
+/// How a gather or a scatter names rows of its operand: some dimensions by an
+/// index or by the place of the index, all others whole.
+struct RowAccess {
+  /// Operand dimensions that say which row: batching ones, then indexed ones.
+  SmallVector<int64_t> rowDims;
+  /// Of a batching dimension its partner among the indices' batch dimensions,
+  /// of an indexed one the component of the index vector.
+  SmallVector<int64_t> from;
+  size_t batching = 0;             // how many of them are batching ones
+  SmallVector<int64_t> window;     // operand dimensions of a row
+  SmallVector<int64_t> batchShape; // of the indices, without the vector
+};
+
+/// Nothing where a slice is less than a row.
+std::optional<RowAccess> rowAccessOf(GatherOp op);
+std::optional<RowAccess> rowAccessOf(ScatterOp op);
+
 /// The value of an integer or boolean constant of one element, sign-extended
 /// where its type is signless; nothing for anything else.
 std::optional<int64_t> integerConstant(Value value);

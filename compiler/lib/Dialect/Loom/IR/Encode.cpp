@@ -75,6 +75,24 @@ static void encodeGather(GatherOp op, program::Record &record) {
   r.limit = op.getRows();
 }
 
+static void encodeScatter(ScatterOp op, program::Record &record) {
+  record.bytes.resize(sizeof(loom_dma));
+  auto &r = record.as<loom_dma>();
+  r.h.op = LOOM_OP_ST_SCATTER;
+  setSync(r.h.wait, op.getWait());
+  setSync(r.h.signal, op.getSignal());
+  r.src = address(op.getSrc(), op.getSrcOffset());
+  r.dst = address(op.getTable(), op.getTableOffset());
+  r.inner_bytes = op.getRowBytes();
+  r.n[0] = r.n[1] = r.n[2] = 1;
+  r.n[3] = op.getCount();
+  r.sstride[3] = op.getRowBytes();
+  r.dstride[3] = op.getRowStride();
+  r.idx_type = LOOM_I32;
+  r.idx_or_fill = sramOffset(op.getList()) + op.getListOffset();
+  r.limit = op.getRows();
+}
+
 static void encodeEpilogue(MxuOp op, loom_epi &e) {
   e.bias = e.scale = e.residual = e.lut = LOOM_EPI_NONE;
   if (op.getBiasBuf())
@@ -213,6 +231,8 @@ program::Record npu::encodeRecord(Operation *op, uint32_t loc) {
     encodeDma(dma, record);
   else if (auto gather = dyn_cast<GatherOp>(op))
     encodeGather(gather, record);
+  else if (auto scatter = dyn_cast<ScatterOp>(op))
+    encodeScatter(scatter, record);
   else if (auto mxu = dyn_cast<MxuOp>(op))
     encodeMxu(mxu, record);
   else if (auto vpu = dyn_cast<VpuOp>(op))

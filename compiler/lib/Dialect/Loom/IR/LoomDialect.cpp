@@ -40,8 +40,8 @@ int64_t npu::bytesOf(Type place) {
 }
 
 bool npu::isRecord(Operation *op) {
-  return isa<DmaOp, GatherOp, MxuOp, VpuOp, ScalarOp, LoopOp, FenceOp, HaltOp>(
-      op);
+  return isa<DmaOp, GatherOp, ScatterOp, MxuOp, VpuOp, ScalarOp, LoopOp,
+             FenceOp, HaltOp>(op);
 }
 
 LogicalResult SlotOp::verify() {
@@ -144,6 +144,22 @@ LogicalResult GatherOp::verify() {
     return failure();
   return inside(*this, "destination", getDst(), getDstOffset(), getRowBytes(),
                 {{int64_t(getCount()), int64_t(getRowBytes())}});
+}
+
+LogicalResult ScatterOp::verify() {
+  if (!inRange(
+          {int64_t(getRows()), int64_t(getCount()), int64_t(getRowBytes())}, 1,
+          UINT32_MAX) ||
+      !inRange({int64_t(getRowStride())}, INT32_MIN, INT32_MAX))
+    return emitOpError("a number does not fit its field of the record");
+  if (failed(shape(*this)) ||
+      failed(inside(*this, "source", getSrc(), getSrcOffset(), getRowBytes(),
+                    {{int64_t(getCount()), int64_t(getRowBytes())}})) ||
+      failed(inside(*this, "list", getList(), getListOffset(), 4,
+                    {{int64_t(getCount()), 4}})))
+    return failure();
+  return inside(*this, "table", getTable(), getTableOffset(), getRowBytes(),
+                {{int64_t(getRows()), int64_t(getRowStride())}});
 }
 
 LogicalResult MxuOp::verify() {

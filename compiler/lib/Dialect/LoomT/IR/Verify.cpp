@@ -209,10 +209,26 @@ LogicalResult RowsOp::verify() {
                                 table.getElementType()))
     return emitOpError("picks rows of [rows, width] by [n] x i32, not ")
            << table << " by " << indices << " -> " << getType();
-  Operation *maker = Ref::of(getTable()).root.getDefiningOp();
-  if (maker && !isa<ConstantOp>(maker))
-    return emitOpError("picks from a table that the program computes");
   return success();
+}
+
+LogicalResult ScatterRowsOp::verify() {
+  if (failed(verifyNpuTypes(*this)))
+    return failure();
+  RankedTensorType updates = tensor(getUpdates()),
+                   indices = tensor(getIndices()), type = getType();
+  if (updates.getRank() != 2 || type.getRank() != 2 ||
+      indices.getShape() != updates.getShape().take_front() ||
+      !indices.getElementType().isSignlessInteger(32) ||
+      updates.getDimSize(1) != type.getDimSize(1) ||
+      updates.getElementType() != type.getElementType() ||
+      (getTable() && getTable().getType() != type))
+    return emitOpError("updates rows of [rows, width] by [n, width] at [n] x "
+                       "i32, not ")
+           << type << " by " << updates << " at " << indices;
+  if (bool(getTable()) == bool(getFill()))
+    return emitOpError("begins with a table or a fill");
+  return verifyProgram(*this, getProgram(), getImms(), 2);
 }
 
 /// A list of dimensions of a shape, -1 standing for none.

@@ -146,10 +146,13 @@ Operation *simpleReducer(Region &body) {
 
 template <typename OpT> std::optional<Refusal> checkReducer(Operation *op) {
   auto reduce = cast<OpT>(op);
+  // argmax and argmin; the conversion knows them by what their region answers.
+  if (isa<ReduceOp>(op) && reduce.getInputs().size() == 2 &&
+      getElementTypeOrSelf(reduce.getInputs()[1]).isInteger())
+    return std::nullopt;
   if (reduce.getInputs().size() != 1)
     return Refusal{"a reduction of several operands together is not compiled",
-                   "argmax and the like: return the logits and pick on the "
-                   "host"};
+                   "reduce each by itself"};
   Operation *body = simpleReducer(reduce.getBody());
   if (body && isa<AddOp, MaxOp, MinOp, MulOp, AndOp, OrOp, XorOp>(body))
     return std::nullopt;
@@ -204,21 +207,37 @@ std::optional<Refusal> checkStaticStart(Operation *op) {
   return std::nullopt;
 }
 
-/// Whole rows of the first dimension by one index each: an embedding.
+/// Rows by index: embeddings, labels, neighbours.
 std::optional<Refusal> checkGather(Operation *op) {
-  auto gather = cast<GatherOp>(op);
-  if (isRowGather(gather)) {
-    Operation *maker = gather.getOperand().getDefiningOp();
-    if (!maker || isa<ConstantOp>(maker))
-      return std::nullopt;
-    return Refusal{"indexing by data is not compiled where the table is "
-                   "computed at run time",
-                   "pass the table as a parameter, or use one_hot and a matrix "
-                   "product"};
-  }
-  return Refusal{"indexing by data is compiled for whole rows of the first "
-                 "dimension only (an embedding)",
-                 "use one_hot and a matrix product, or index on the host"};
+  if (rowAccessOf(cast<GatherOp>(op)))
+    return std::nullopt;
+  return Refusal{"indexing by data is compiled for whole rows only, and this "
+                 "takes a part of each",
+                 "slice first, then index"};
+}
+
+std::optional<Refusal> checkScatter(Operation *op) {
+  auto scatter = cast<ScatterOp>(op);
+  if (scatter.getInputs().size() != 1)
+    return Refusal{"an indexed update of several operands together is not "
+                   "compiled",
+                   "update each by itself"};
+  if (rowAccessOf(scatter))
+    return std::nullopt;
+  return Refusal{"indexed updates are compiled for whole rows only, and this "
+                 "writes a part of each",
+                 "use lax.dynamic_update_slice"};
+}
+
+std::optional<Refusal> checkSelectAndScatter(Operation *op) {
+  auto scatter = cast<SelectAndScatterOp>(op);
+  Operation *select = simpleReducer(scatter.getSelect());
+  Operation *combine = simpleReducer(scatter.getScatter());
+  if (isa_and_nonnull<CompareOp>(select) && isa_and_nonnull<AddOp>(combine))
+    return std::nullopt;
+  return Refusal{"a gradient of pooling other than of a maximum or a minimum "
+                 "is not compiled",
+                 "use max_pool or avg_pool"};
 }
 
 //===----------------------------------------------------------------------===//
@@ -359,10 +378,11 @@ const SupportRow kSupported[] = {
     {"stablehlo.round_nearest_afz", kFloat, kFloat, nullptr, 0, kCpuFloat},
     {"stablehlo.round_nearest_even", kFloat, kFloat, nullptr, 0, kCpuFloat},
     {"stablehlo.rsqrt", kFloat, kFloat, nullptr, 0, kCpuFloat},
-    {"stablehlo.scatter", 0, 0, nullptr, 0, kCpuAny, checkCpuScatter},
+    {"stablehlo.scatter", kAny, kAny, checkScatter, 0, kCpuAny,
+     checkCpuScatter},
     {"stablehlo.select", kAny, kAny, nullptr, 0, kCpuAny},
-    {"stablehlo.select_and_scatter", 0, 0, nullptr, 0, kCpuNumber,
-     checkCpuRegions},
+    {"stablehlo.select_and_scatter", kF32 | kBF16, kF32 | kBF16,
+     checkSelectAndScatter, 0, kCpuNumber, checkCpuRegions},
     {"stablehlo.shift_left", kInt, kInt, nullptr, 0, kCpuInt},
     {"stablehlo.shift_right_arithmetic", kInt, kInt, nullptr, 0, kCpuInt},
     {"stablehlo.shift_right_logical", kInt, kInt, nullptr, 0, kCpuInt},
@@ -428,10 +448,6 @@ const RefusalRow kRefused[] = {
      "use deterministic=True, or draw outside the model"},
     {"stablehlo.sort", "the NPU does not sort",
      "sort on the host after the model"},
-    {"stablehlo.scatter", "the NPU makes no indexed updates",
-     "use one_hot and a matrix product"},
-    {"stablehlo.select_and_scatter", "the NPU has no gradients of pooling",
-     "compile the inference function"},
     {"stablehlo.map", "the NPU does not map a region",
      "write it as arithmetic"},
     {"stablehlo.popcnt", "the NPU does not count bits so",

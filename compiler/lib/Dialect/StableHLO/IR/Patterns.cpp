@@ -32,6 +32,79 @@ bool mlir::loom::stablehlo::isRowGather(GatherOp op) {
   return true;
 }
 
+namespace {
+/// What gathers and scatters have in common.
+struct Numbers {
+  RankedTensorType operand, indices;
+  ArrayRef<int64_t> collapsed, batching, partners, indexed;
+  int64_t vector;
+};
+} // namespace
+
+/// `sliceOf`: the size of a slice along an operand dimension.
+static std::optional<RowAccess>
+rowAccess(const Numbers &n, llvm::function_ref<int64_t(int64_t)> sliceOf) {
+  RowAccess access;
+  for (int64_t d = 0; d < n.indices.getRank(); ++d)
+    if (d != n.vector)
+      access.batchShape.push_back(n.indices.getDimSize(d));
+  for (auto [d, partner] : llvm::zip(n.batching, n.partners)) {
+    access.rowDims.push_back(d);
+    access.from.push_back(partner - (partner > n.vector));
+  }
+  access.batching = access.rowDims.size();
+  for (int64_t d = 0; d < n.operand.getRank(); ++d) {
+    if (llvm::is_contained(n.batching, d))
+      continue;
+    const auto *at = llvm::find(n.indexed, d);
+    const bool isIndexed = at != n.indexed.end(),
+               isCollapsed = llvm::is_contained(n.collapsed, d);
+    if (isIndexed && isCollapsed) {
+      access.rowDims.push_back(d);
+      access.from.push_back(at - n.indexed.begin());
+    } else if (isIndexed || sliceOf(d) != n.operand.getDimSize(d)) {
+      return std::nullopt;
+    } else if (!isCollapsed) {
+      access.window.push_back(d);
+    }
+  }
+  return access;
+}
+
+std::optional<RowAccess> mlir::loom::stablehlo::rowAccessOf(GatherOp op) {
+  const Numbers numbers{cast<RankedTensorType>(op.getOperand().getType()),
+                        cast<RankedTensorType>(op.getStartIndices().getType()),
+                        op.getCollapsedSliceDims(),
+                        op.getOperandBatchingDims(),
+                        op.getStartIndicesBatchingDims(),
+                        op.getStartIndexMap(),
+                        int64_t(op.getIndexVectorDim())};
+  return rowAccess(numbers, [&](int64_t d) { return op.getSliceSizes()[d]; });
+}
+
+std::optional<RowAccess> mlir::loom::stablehlo::rowAccessOf(ScatterOp op) {
+  if (op.getInputs().size() != 1)
+    return std::nullopt;
+  const Numbers numbers{
+      cast<RankedTensorType>(op.getInputs()[0].getType()),
+      cast<RankedTensorType>(op.getScatterIndices().getType()),
+      op.getInsertedWindowDims(),
+      op.getInputBatchingDims(),
+      op.getScatterIndicesBatchingDims(),
+      op.getScatterDimsToOperandDims(),
+      int64_t(op.getIndexVectorDim())};
+  auto updates = cast<RankedTensorType>(op.getUpdates()[0].getType());
+  return rowAccess(numbers, [&](int64_t d) -> int64_t {
+    if (llvm::is_contained(numbers.collapsed, d))
+      return 1;
+    int64_t at = 0; // among the dimensions of a window
+    for (int64_t before = 0; before < d; ++before)
+      at += !llvm::is_contained(numbers.collapsed, before) &&
+            !llvm::is_contained(numbers.batching, before);
+    return updates.getDimSize(op.getUpdateWindowDims()[at]);
+  });
+}
+
 std::optional<int64_t> mlir::loom::stablehlo::integerConstant(Value value) {
   auto constant = value.getDefiningOp<ConstantOp>();
   if (!constant)
