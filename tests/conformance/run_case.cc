@@ -71,15 +71,14 @@ verdict refusal(const messages &said) {
     text = found.suffix();
   }
   text = text.substr(0, text.find("; "));
-  static const std::regex numbers("[0-9]+(x[0-9]+)*");
-  // Types keep their numbers.
-  static const std::regex types("(tensor<[^>]*>|'[^']*')");
-  text = std::regex_replace(text, types, "_");
-  v.reason =
-      text.find("element type") == std::string::npos
-          ? std::regex_replace(text, numbers, "N")
-          : std::regex_replace(
-                text, std::regex("(operand|result|argument) [0-9]+"), "$1");
+  static const std::regex places(
+      "(operand|result|argument) [0-9]+( \\('[^']*'\\))?|  main: ");
+  static const std::regex sizes("tensor<[^>]*>|[0-9]+(x[0-9]+)*");
+  text = std::regex_replace(text, places, "$1");
+  // The names of types and of functions keep their numbers.
+  const bool named = text.find("element type") != std::string::npos ||
+                     text.find('\'') != std::string::npos;
+  v.reason = named ? text : std::regex_replace(text, sizes, "N");
   return v;
 }
 

@@ -30,6 +30,7 @@ void mlir::loom::buildFrontPipeline(OpPassManager &passes, uint64_t features,
   // One micro-operation, on the CPU engine if the NPU lacks it.
   inlining.keepComposites = {"chlo.erf"};
   passes.addPass(stablehlo::createInlineCalls(inlining));
+  passes.addPass(stablehlo::createSplitComplex());
   passes.addPass(createCanonicalizerPass());
   passes.addPass(createCSEPass());
   passes.addPass(stablehlo::createDropIdentities());

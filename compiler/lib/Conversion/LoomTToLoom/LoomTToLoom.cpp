@@ -9,6 +9,8 @@
 #include "Residency.h"
 #include "SplitWindows.h"
 
+#include "loom/Dialect/StableHLO/StableHLO.h"
+
 #include "loom_program.h"
 #include "loom_regs.h"
 
@@ -32,6 +34,15 @@ private:
     int64_t slot;
     RankedTensorType type;
     std::string role, name;
+    bool complex; // pairs: the last dimension is of two
+    /// As the caller sees it.
+    unsigned dtype() const {
+      return complex ? unsigned(LOOM_C64)
+                     : *loomt::memoryType(type.getElementType());
+    }
+    ArrayRef<int64_t> dims() const {
+      return type.getShape().drop_back(complex ? 1 : 0);
+    }
   };
   void materialiseResults();
   Value slot(Location loc, int64_t bytes, unsigned kind, unsigned rights,
@@ -62,6 +73,10 @@ static std::string nameOf(DictionaryAttr attributes, StringRef fallback,
       if (auto name = attributes.getAs<StringAttr>(key))
         return name.getValue().str();
   return (fallback + Twine(index)).str();
+}
+
+static bool isComplex(DictionaryAttr attributes) {
+  return attributes && attributes.contains(stablehlo::kComplexAttr);
 }
 
 static std::string roleOf(DictionaryAttr attributes, StringRef fallback) {
@@ -114,7 +129,8 @@ void Lowering::placeArguments() {
     DictionaryAttr attributes = func.getArgAttrDict(argument.getArgNumber());
     std::string name = nameOf(attributes, "arg", argument.getArgNumber());
     tensors.push_back({slots, cast<RankedTensorType>(argument.getType()),
-                       roleOf(attributes, "input"), name});
+                       roleOf(attributes, "input"), name,
+                       isComplex(attributes)});
     Value mem = slot(argument.getLoc(), boundBytes(argument.getType()),
                      LOOM_SLOT_ARG, LOOM_RIGHT_READ, name);
     memory.set(argument, {mem, 0});
@@ -129,7 +145,8 @@ void Lowering::placeResults() {
     auto type = cast<RankedTensorType>(operand.get().getType());
     DictionaryAttr attributes = func.getResultAttrDict(i);
     std::string name = nameOf(attributes, "result", i);
-    tensors.push_back({slots, type, roleOf(attributes, "output"), name});
+    tensors.push_back({slots, type, roleOf(attributes, "output"), name,
+                       isComplex(attributes)});
     // What a loop carries is read from where it is written; so are rows that
     // updates are combined with.
     bool read = !root.hasOneUse() ||
@@ -334,11 +351,10 @@ LogicalResult Lowering::run() {
         {builder.getNamedAttr("slot", builder.getI64IntegerAttr(tensor.slot)),
          builder.getNamedAttr("role", builder.getStringAttr(tensor.role)),
          builder.getNamedAttr("name", builder.getStringAttr(tensor.name)),
-         builder.getNamedAttr(
-             "dtype", builder.getI64IntegerAttr(
-                          *loomt::memoryType(tensor.type.getElementType()))),
-         builder.getNamedAttr(
-             "dims", builder.getDenseI64ArrayAttr(tensor.type.getShape()))}));
+         builder.getNamedAttr("dtype",
+                              builder.getI64IntegerAttr(tensor.dtype())),
+         builder.getNamedAttr("dims",
+                              builder.getDenseI64ArrayAttr(tensor.dims()))}));
   lowered->setAttr(kTensorsAttr, builder.getArrayAttr(table));
   for (NamedAttribute attribute : func->getDiscardableAttrs())
     lowered->setAttr(attribute.getName(), attribute.getValue());

@@ -21,6 +21,16 @@ def InlineCalls : Pass<"loom-inline-calls", "::mlir::ModuleOp"> {
   ];
 }
 
+def SplitComplex : Pass<"loom-split-complex", "::mlir::ModuleOp"> {
+  let summary = "Compute with the parts of complex64";
+  let description = [{
+    Every value of complex<f32> becomes two of f32. Arguments and results of the
+    function get a last dimension of two, as the parts lie in memory, and the
+    attribute `loom.complex`. A function with an operation on complex numbers
+    that is not written out stays as it is, for the legality check to name it.
+  }];
+}
+
 def DropIdentities : Pass<"loom-drop-identities", "::mlir::ModuleOp"> {
   let summary = "Remove operations that do nothing on one device";
   let description = [{

@@ -25,4 +25,10 @@
 #define GET_OP_CLASSES
 #include "loom/Dialect/StableHLO/StableHLOOps.h.inc"
 
+namespace mlir::loom::stablehlo {
+/// Of an argument or a result of the function: pairs of f32, the last dimension
+/// of two, that the caller gives or takes as complex64.
+inline constexpr llvm::StringLiteral kComplexAttr = "loom.complex";
+} // namespace mlir::loom::stablehlo
+
 #endif // LOOM_DIALECT_STABLEHLO_STABLEHLO_H
