@@ -421,6 +421,19 @@ enum loom_prog_status loom_prog_check(const void *meta, __u64 bytes, struct loom
 	return check_rows(&c) ? LOOM_PROG_OK : c.status;
 }
 
+void loom_prog_wanted_args(const struct loom_prog_view *v, __u32 entry, __u8 *wanted)
+{
+	const struct loom_prog_entry *n = &v->entries[entry];
+	__u32 i;
+
+	for (i = 0; i < v->n_slots; i++)
+		wanted[i] = v->slots[i].kind == LOOM_SLOT_ARG;
+	for (i = 0; i < v->n_tensors; i++)
+		wanted[v->tensors[i].slot] = 0;
+	for (i = n->first_tensor; i < n->first_tensor + n->n_tensors; i++)
+		wanted[v->tensors[i].slot] = v->slots[v->tensors[i].slot].kind == LOOM_SLOT_ARG;
+}
+
 enum loom_prog_status loom_prog_check_target(const struct loom_target *need, const struct loom_target *device,
 					     struct loom_prog_error *e)
 {
