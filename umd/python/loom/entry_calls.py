@@ -175,11 +175,14 @@ def _submodule_call(name: str, module: Any, entry: Entry, source: _Source) -> Ca
             groups.append(group(collection, tree, role, "/".join([collection, *path])))
     count = len(groups)
     collections = [g.name for g in groups]
-    groups += [group(f"arg{i}", arg, "input", f"arg{i}") for i, arg in enumerate(args)]
+    # What is no array steered the parent's Python code, and is bound.
+    inputs = [i for i, arg in enumerate(args) if _has_arrays(arg)]
+    groups += [group(f"arg{i}", args[i], "input", f"arg{i}") for i in inputs]
 
     def call(*operands: Any) -> Any:
         bound = dict(zip(collections, operands[:count], strict=True))
-        return part.apply(bound, *operands[count:], **kwargs)
+        given = dict(zip(inputs, operands[count:], strict=True))
+        return part.apply(bound, *(given.get(i, arg) for i, arg in enumerate(args)), **kwargs)
 
     return Call(name, named(call, call, groups, name), groups)
 
@@ -225,6 +228,12 @@ def _find_part(
         )
     part, args, kwargs = found[0]
     return part, list(args), kwargs
+
+
+def _has_arrays(tree: Any) -> bool:
+    import jax
+
+    return any(hasattr(leaf, "shape") for leaf in jax.tree_util.tree_leaves(tree))
 
 
 def _shape_of(value: Any) -> Any:

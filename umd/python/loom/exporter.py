@@ -72,7 +72,8 @@ def export(
 
     target_path = Path(path)
     store.refuse_foreign(target_path)
-    kind = "function" if entries and fn_or_module is None else calls.kind_of(fn_or_module)
+    nobody = entries is not None and fn_or_module is None
+    kind = "function" if nobody else calls.kind_of(fn_or_module)
     if kind != "function":
         producer["flax"] = check_flax()
     producer["source"] = _source_name(fn_or_module, kind)

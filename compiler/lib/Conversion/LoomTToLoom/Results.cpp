@@ -104,15 +104,14 @@ void mlir::loom::materialiseResults(func::FuncOp func) {
     if ((isProducer(maker) ||
          isa_and_nonnull<loomt::LoopEndOp, loomt::CpuOp>(maker)) &&
         ref.isWhole() && taken.insert(ref.root).second)
-      operand.set(ref.root);
-    else
-      operand.set(copyOf(builder, operand.get()));
+      continue;
+    operand.set(copyOf(builder, operand.get()));
   }
   // All arguments are read by now, so these may come in any order.
   for (auto [operand, old] : llvm::zip(ret->getOpOperands(), olds)) {
     if (!old || isKept(operand.get(), old))
       continue;
-    auto root = cast<OpResult>(operand.get());
+    auto root = cast<OpResult>(loomt::Ref::of(operand.get()).root);
     const bool over = isa<loomt::LoopEndOp>(root.getOwner())
                           ? mayCarryOver(root, old)
                           : mayOverwrite(root.getOwner(), old);
