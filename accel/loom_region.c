@@ -322,6 +322,7 @@ int loom_regions_build(struct loom_inst *inst, const struct loom_bindings *b,
 	struct loom_table t = { .inst = inst, .b = b, .rows = table };
 	const struct loom_prog_view *view = &inst->prog->view;
 	int ret = -ENOMEM;
+	u32 slot;
 
 	BUILD_BUG_ON(DRM_LOOM_ACCESS_READ != LOOM_RIGHT_READ);
 	BUILD_BUG_ON(DRM_LOOM_ACCESS_WRITE != LOOM_RIGHT_WRITE);
@@ -330,7 +331,8 @@ int loom_regions_build(struct loom_inst *inst, const struct loom_bindings *b,
 	t.wanted = kvmalloc(view->n_slots + 1, GFP_KERNEL_ACCOUNT);
 	if (t.spans && t.wanted) {
 		loom_prog_wanted_args(view, b->entry, t.wanted);
-		ret = loom_table_fill(&t);
+		ret = loom_prog_args_bound(view, b->entry, t.wanted, &slot) ?
+		      loom_table_fill(&t) : -EINVAL;
 	}
 	kvfree(t.wanted);
 	kvfree(t.spans);

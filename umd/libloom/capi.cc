@@ -129,6 +129,11 @@ std::vector<loom::binding> bind_slots(const loom::program &p, const loom_job_des
 	std::vector<loom::binding> slots(p.view.n_slots);
 	std::vector<uint8_t> wanted(p.view.n_slots);
 	loom_prog_wanted_args(&p.view, desc.entry, wanted.data());
+	if (uint32_t slot = 0; !loom_prog_args_bound(&p.view, desc.entry, wanted.data(), &slot))
+		throw failure(-EINVAL, fmt::format("entry point {}: its CPU segments use slot {} ({}), an argument of "
+						   "other entry points only; compile the model again",
+						   p.string(p.view.entries[desc.entry].name), slot,
+						   p.string(p.view.slots[slot].name)));
 	for (uint32_t i = 0; i < desc.n_bindings; i++) {
 		const loom_binding &b = desc.bindings[i];
 		if (b.slot >= p.view.n_slots || !loom::bound_by_caller(p.view.slots[b.slot]))

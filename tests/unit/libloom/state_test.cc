@@ -5,10 +5,12 @@
 
 #include "loom/loom.hpp"
 #include "program_builder.h"
+#include "segment.h"
 
 namespace {
 
 using namespace loom_test;
+namespace cpu = loom::test;
 using testing::Each;
 using testing::HasSubstr;
 
@@ -40,6 +42,14 @@ protected:
     b.add(halt());
     b.segment();
     b.entry("trap");
+    // Its CPU segment writes what only "get" binds.
+    cpu::operation m;
+    m.in = {cpu::dense(W, LOOM_F32, {bytes / 4})};
+    m.out = {cpu::dense(OUT, LOOM_F32, {bytes / 4})};
+    m.ops = {cpu::load(0, 0), cpu::uop(LOOM_UOP_FADD, 1, 0, 0),
+             cpu::store(0, 1)};
+    b.cpu_segment(m.encode());
+    b.entry("thief");
     const auto file = b.build(device.target());
     program = std::make_unique<loom_cpp::program>(device.get(), file.data(),
                                                   file.size());
@@ -155,6 +165,15 @@ TEST_F(State, EntryPointsBindTheirOwnArguments) {
                         "not of set"));
   d.n_bindings = 0;
   EXPECT_THAT(refused(instance, d), HasSubstr("slot 2 (in) is not bound"));
+}
+
+TEST_F(State, CpuSegmentsUseTheirEntryPointsArguments) {
+  const loom_cpp::instance instance(program->get());
+  loom_job_desc d{};
+  d.entry = program->entry("thief");
+  EXPECT_THAT(refused(instance, d),
+              HasSubstr("entry point thief: its CPU segments use slot 3 (out), "
+                        "an argument of other entry points only"));
 }
 
 } // namespace
