@@ -11,7 +11,7 @@ from .checks import Report
 from .util import DevError
 
 WORK = util.BUILD / "training"
-IN_GUEST = ("mlp",)
+IN_GUEST = ("moves", "mlp")
 DEEP_STEPS = 100
 LIMIT = 3000.0
 

@@ -54,6 +54,47 @@ def cross_entropy(logits: jax.Array, labels: jax.Array) -> jax.Array:
     return -(chosen * jax.nn.log_softmax(logits)).sum(-1).mean()
 
 
+# --- state that moves about: what may and what may not be computed in place ------------------------
+class Moves(nn.Module):
+    """For its name."""
+
+
+def moves() -> Program:
+    def init(seed: jax.Array) -> State:
+        def numbers(*shape: int) -> jax.Array:
+            return jnp.arange(np.prod(shape), dtype=jnp.int32).reshape(shape)
+
+        return {
+            "params": {"w": jnp.ones(3)},
+            "left": numbers(5, 7),
+            "right": -numbers(5, 7),
+            "kept": numbers(9),
+            "turned": numbers(4, 6),
+            "sums": numbers(6),
+            "count": numbers(),
+        }
+
+    def train(state: State, x: jax.Array) -> tuple[State, dict[str, Any]]:
+        new = {
+            "params": {"w": state["params"]["w"] * 0.5},
+            "left": state["right"],
+            "right": state["left"] + 1,
+            "kept": state["kept"],
+            "turned": state["turned"][::-1],
+            "sums": state["sums"] + state["turned"].sum(0),
+            "count": state["count"] + 1,
+        }
+        old = {"old": state["sums"], "same": new["sums"], "kept": state["kept"]}
+        return new, {"loss": (x * state["params"]["w"]).sum(), "exact": old}
+
+    def batches() -> Iterator[Batch]:
+        rng = np.random.default_rng(1)
+        while True:
+            yield (rng.standard_normal((8, 3)).astype(np.float32),)
+
+    return Program(Moves(), init, train, batches)
+
+
 # --- multi-layer perceptron: the smallest ---------------------------------------------------------
 class MLP(nn.Module):
     @nn.compact
@@ -377,6 +418,7 @@ def gnn() -> Program:
 
 
 PROGRAMS: dict[str, Callable[[], Program]] = {
+    "moves": moves,
     "mlp": mlp,
     "digits_cnn": digits_cnn,
     "resnet18": resnet18,
