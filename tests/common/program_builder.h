@@ -150,7 +150,8 @@ public:
   void repeat(uint64_t times, uint32_t body) {
     steps.push_back({LOOM_STEP_REPEAT, {}, 0, body, 0, times});
   }
-  // Ends an entry point: the tensors, segments and steps added since the last one.
+  // Ends an entry point: the tensors, segments and steps added since the last
+  // one.
   void entry(const std::string &name) {
     loom_prog_entry e{};
     e.name = string(name);

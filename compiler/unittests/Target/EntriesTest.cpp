@@ -34,7 +34,8 @@ std::string filled(std::string text, const std::string &type = "f32") {
   std::string numbers = "1.0";
   for (int i = 1; i < 32; ++i)
     numbers += ", " + std::to_string(i) + ".5";
-  for (const auto &[from, to] : {std::pair{"CONSTANT", numbers}, {"TYPE", type}})
+  for (const auto &[from, to] :
+       {std::pair{"CONSTANT", numbers}, {"TYPE", type}})
     for (size_t at; (at = text.find(from)) != std::string::npos;)
       text.replace(at, strlen(from), to);
   return text;

@@ -112,13 +112,12 @@ void Lowering::placeResults() {
     const bool state = role == "state"; // that the function only writes
     tensors.push_back({slots, type, role, name});
     // What a loop carries is read from where it is written.
-    const bool read =
-        state || !root.hasOneUse() || isa<loomt::LoopEndOp, loomt::CpuOp>(root.getDefiningOp());
-    Value mem =
-        slot(root.getLoc(), boundBytes(type),
-             state ? LOOM_SLOT_STATE : LOOM_SLOT_ARG,
-             LOOM_RIGHT_WRITE | (read ? LOOM_RIGHT_READ : 0), name,
-             state ? initOf(attributes) : ElementsAttr());
+    const bool read = state || !root.hasOneUse() ||
+                      isa<loomt::LoopEndOp, loomt::CpuOp>(root.getDefiningOp());
+    Value mem = slot(root.getLoc(), boundBytes(type),
+                     state ? LOOM_SLOT_STATE : LOOM_SLOT_ARG,
+                     LOOM_RIGHT_WRITE | (read ? LOOM_RIGHT_READ : 0), name,
+                     state ? initOf(attributes) : ElementsAttr());
     memory.set(root, {mem, 0});
     placed.insert(root);
   }

@@ -52,7 +52,8 @@ public:
   uint32_t string(const std::string &text);
 
   /// Appends bytes to the constants, 64-byte aligned; returns their offset, or
-  /// that of equal bytes that are there already. They stay where they are until the file is written.
+  /// that of equal bytes that are there already. They stay where they are until
+  /// the file is written.
   uint64_t constant(const void *data, uint64_t bytes);
   /// The same for bytes that nobody else keeps.
   uint64_t constant(std::vector<uint8_t> bytes);
