@@ -17,6 +17,7 @@
 #include <drm/drm_file.h>
 
 #include "loom_ctx.h"
+#include "loom_debugfs.h"
 #include "loom_device.h"
 #include "loom_drv.h"
 #include "loom_gem.h"
@@ -167,6 +168,8 @@ static const struct drm_debugfs_info loom_debugfs_files[] = {
 	{ "state", loom_state_show },
 	{ "cpu", loom_cpu_show },
 	{ "cpu_sections", loom_cpu_sections_show },
+	{ "programs", loom_programs_show },
+	{ "instances", loom_instances_show },
 };
 
 /* Write 1: reset the device as the watchdog would; the running job is killed. */

@@ -10,9 +10,9 @@
  *   loom_bo (private) --> loom_ctx
  *   loom_chain (a job) --> loom_inst, loom_client, its buffers, drm_device
  *
- * An arrow holds a reference; nothing points back. Only this file, loom_submit.c
- * and the ioctl functions know struct drm_file: jobs count their use in struct
- * loom_client, which a file and its jobs share.
+ * An arrow holds a reference; nothing points back. Only this file, loom_submit.c,
+ * debugfs and the ioctl functions know struct drm_file: jobs count their use in
+ * struct loom_client, which a file and its jobs share.
  *
  * Unbind: drm_dev_unplug() waits for the ioctls inside drm_dev_enter(); then
  * the device is stopped, the running job's fence signalled, every entity killed

@@ -130,7 +130,8 @@ struct loom_table {
 	struct loom_region *rows;
 	struct loom_span *spans;
 	u32 n_spans;
-	u32 n_args; /* ARG slots that the program has */
+	u8 *wanted; /* by slot: ARG slots that the entry point binds */
+	u32 n_args; /* of them */
 };
 
 static int loom_table_set(struct loom_table *t, struct loom_region *row,
@@ -214,7 +215,7 @@ static int loom_table_own(struct loom_table *t, u32 slot)
 	u64 offset = 0;
 
 	if (s->kind == LOOM_SLOT_ARG) {
-		t->n_args++;
+		t->n_args += t->wanted[slot];
 		return 0;
 	}
 	if (s->kind == LOOM_SLOT_CONST) {
@@ -236,7 +237,8 @@ static int loom_table_arg(struct loom_table *t,
 	const struct loom_job_bo *jbo;
 	struct loom_region *row;
 
-	if (b->slot >= view->n_slots || b->bo_index >= t->b->n_bos)
+	if (b->slot >= view->n_slots || b->bo_index >= t->b->n_bos ||
+	    !t->wanted[b->slot])
 		return -EINVAL;
 	s = &view->slots[b->slot];
 	row = &t->rows[LOOM_REGION_SLOT0 + b->slot];
@@ -302,7 +304,7 @@ static int loom_table_fill(struct loom_table *t)
 		if (ret)
 			return ret;
 	}
-	/* Each row binds another ARG slot, so equal counts mean all of them. */
+	/* Each row binds another wanted slot, so equal counts mean all. */
 	if (t->b->n_rows != t->n_args)
 		return -EINVAL;
 	for (i = 0; i < t->b->n_rows; i++) {
@@ -318,15 +320,21 @@ int loom_regions_build(struct loom_inst *inst, const struct loom_bindings *b,
 		       struct loom_region *table)
 {
 	struct loom_table t = { .inst = inst, .b = b, .rows = table };
-	int ret;
+	const struct loom_prog_view *view = &inst->prog->view;
+	int ret = -ENOMEM;
+	u32 slot;
 
 	BUILD_BUG_ON(DRM_LOOM_ACCESS_READ != LOOM_RIGHT_READ);
 	BUILD_BUG_ON(DRM_LOOM_ACCESS_WRITE != LOOM_RIGHT_WRITE);
-	t.spans = kvmalloc_array(inst->prog->view.n_slots + 1, sizeof(*t.spans),
+	t.spans = kvmalloc_array(view->n_slots + 1, sizeof(*t.spans),
 				 GFP_KERNEL_ACCOUNT);
-	if (!t.spans)
-		return -ENOMEM;
-	ret = loom_table_fill(&t);
+	t.wanted = kvmalloc(view->n_slots + 1, GFP_KERNEL_ACCOUNT);
+	if (t.spans && t.wanted) {
+		loom_prog_wanted_args(view, b->entry, t.wanted);
+		ret = loom_prog_args_bound(view, b->entry, t.wanted, &slot) ?
+		      loom_table_fill(&t) : -EINVAL;
+	}
+	kvfree(t.wanted);
 	kvfree(t.spans);
 	return ret;
 }

@@ -27,6 +27,7 @@ struct loom_job_bo {
 
 /* What a job gives its program: the input of loom_regions_build(). */
 struct loom_bindings {
+	u32 entry; /* entry point number */
 	const struct loom_job_bo *bos;
 	u32 n_bos;
 	const struct drm_loom_binding *rows;

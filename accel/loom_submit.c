@@ -212,6 +212,7 @@ static int loom_add_regions(struct loom_chain *chain,
 			    const struct drm_loom_job *args)
 {
 	struct loom_bindings b = {
+		.entry = args->entry,
 		.bos = chain->bos,
 		.n_bos = chain->n_bos,
 		.n_rows = args->bindings.count,

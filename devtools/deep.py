@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from . import (checks, conformance, e2e, host, kernel, qemu, runners, setup,
-               tests, util)
+               tests, training, util)
 from .checks import Report
 from .util import DevError, ROOT, say
 
@@ -62,6 +62,16 @@ def kasan_kills(seed: int) -> tuple[Report, dict[str, Any]]:
     report = tests.kasan_suite("--gtest_filter='CpuKill.*'",
                                f"LOOM_KILLS={KILLS}")
     return report, {"kernel": kernel.kasan().release, "kills": KILLS}
+
+
+@suite("training", *MODEL, "compiler", "umd", "tests/e2e")
+def training_runs(seed: int) -> tuple[Report, dict[str, Any]]:
+    """A hundred train steps of each program against JAX, each from its state
+    and all on end."""
+    host.build(host.HOST)
+    steps = training.DEEP_STEPS
+    return training.in_process("--steps", str(steps),
+                               work=util.BUILD / "training-deep"), {"steps": steps}
 
 
 @suite("random", *MODEL, "umd/libloom", "tests/random", "accel", "qemu-device")

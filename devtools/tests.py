@@ -8,7 +8,7 @@ import subprocess
 from pathlib import Path
 
 from . import (checks, conformance, demo, e2e, fmt, guest, host, kernel, qemu,
-               runners, setup, trouble, uapi_doc, util)
+               runners, setup, training, trouble, uapi_doc, util)
 from .checks import Report, check
 from .util import DevError, ROOT, say
 
@@ -333,6 +333,24 @@ def conformance_sample() -> Report:
     docs/coverage.json says, nothing more is wrong."""
     host.build(host.HOST)
     return conformance.run_cases(conformance.SAMPLE)
+
+
+@check("training-sim", "T2")
+def training_sim() -> Report:
+    """Five train steps of each program, from JAX's state and free, against
+    JAX's own spread."""
+    host.build(host.HOST)
+    return training.in_process()
+
+
+@check("training-guest", "T2")
+def training_guest() -> Report:
+    """The free runs in the guest: equal losses and equal state, to the bit."""
+    driver_exists()
+    qemu.build()
+    kernel.build_module(kernel.debian())
+    host.build(host.HOST)
+    return training.in_guest()
 
 
 @check("dropped-orders", "T2")

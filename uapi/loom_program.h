@@ -68,7 +68,7 @@ enum loom_slot_kind {
 	LOOM_SLOT_CONST = 0, /* a range of the constants, read-only, shared by all instances */
 	LOOM_SLOT_STATE = 1, /* owned by the instance, survives from call to call */
 	LOOM_SLOT_SCRATCH = 2, /* owned by the instance, undefined between calls */
-	LOOM_SLOT_ARG = 3, /* bound by the caller at SUBMIT */
+	LOOM_SLOT_ARG = 3, /* bound by the caller at SUBMIT to the entry points whose tensors name it; to all if none does */
 	LOOM_NUM_SLOT_KINDS = 4,
 };
 

@@ -421,6 +421,51 @@ enum loom_prog_status loom_prog_check(const void *meta, __u64 bytes, struct loom
 	return check_rows(&c) ? LOOM_PROG_OK : c.status;
 }
 
+void loom_prog_wanted_args(const struct loom_prog_view *v, __u32 entry, __u8 *wanted)
+{
+	const struct loom_prog_entry *n = &v->entries[entry];
+	__u32 i;
+
+	for (i = 0; i < v->n_slots; i++)
+		wanted[i] = v->slots[i].kind == LOOM_SLOT_ARG;
+	for (i = 0; i < v->n_tensors; i++)
+		wanted[v->tensors[i].slot] = 0;
+	for (i = n->first_tensor; i < n->first_tensor + n->n_tensors; i++)
+		wanted[v->tensors[i].slot] = v->slots[v->tensors[i].slot].kind == LOOM_SLOT_ARG;
+}
+
+static bool ops_bound(const struct loom_prog_view *v, const struct loom_prog_segment *s, const __u8 *wanted,
+		      __u32 *slot)
+{
+	const __u8 *at = v->cpu_code + (__u64)s->first * 8;
+	const __u8 *end = at + (__u64)s->count * 8;
+	const struct loom_cpu_operand *o;
+	const struct loom_cpu_op *op;
+	__u32 i;
+
+	for (; at < end; at += op->bytes) {
+		op = (const struct loom_cpu_op *)at;
+		o = (const struct loom_cpu_operand *)(op + 1);
+		for (i = 0; i < op->n_operands; i++) {
+			*slot = o[i].slot;
+			if (v->slots[*slot].kind == LOOM_SLOT_ARG && !wanted[*slot])
+				return false;
+		}
+	}
+	return true;
+}
+
+bool loom_prog_args_bound(const struct loom_prog_view *v, __u32 entry, const __u8 *wanted, __u32 *slot)
+{
+	const struct loom_prog_entry *n = &v->entries[entry];
+	__u32 i;
+
+	for (i = n->first_segment; i < n->first_segment + n->n_segments; i++)
+		if (v->segments[i].engine == LOOM_ENGINE_CPU && !ops_bound(v, &v->segments[i], wanted, slot))
+			return false;
+	return true;
+}
+
 enum loom_prog_status loom_prog_check_target(const struct loom_target *need, const struct loom_target *device,
 					     struct loom_prog_error *e)
 {

@@ -65,6 +65,18 @@ struct loom_prog_error {
 enum loom_prog_status loom_prog_check(const void *meta, __u64 bytes, struct loom_prog_view *v,
 				      struct loom_prog_error *e);
 
+/*
+ * What a job of the entry point binds: wanted[slot] becomes 1 for the ARG slots that its tensors name and for those
+ * that no tensor names, else 0. wanted: n_slots bytes; entry < n_entries.
+ */
+void loom_prog_wanted_args(const struct loom_prog_view *v, __u32 entry, __u8 *wanted);
+
+/*
+ * Whether the CPU segments of the entry point name no argument that it does not bind; else *slot is one. Neither
+ * engine may run them then: the CPU engine trusts that what the segments name is there.
+ */
+bool loom_prog_args_bound(const struct loom_prog_view *v, __u32 entry, const __u8 *wanted, __u32 *slot);
+
 /* Is device able to run what was compiled for need? On failure *e names the first thing it lacks. */
 enum loom_prog_status loom_prog_check_target(const struct loom_target *need, const struct loom_target *device,
 					     struct loom_prog_error *e);

@@ -150,13 +150,27 @@ public:
   void repeat(uint64_t times, uint32_t body) {
     steps.push_back({LOOM_STEP_REPEAT, {}, 0, body, 0, times});
   }
+  // Ends an entry point: the tensors, segments and steps added since the last
+  // one.
+  void entry(const std::string &name) {
+    loom_prog_entry e{};
+    e.name = string(name);
+    if (!entries.empty()) {
+      const auto &last = entries.back();
+      e.first_tensor = last.first_tensor + last.n_tensors;
+      e.first_segment = last.first_segment + last.n_segments;
+      e.first_step = last.first_step + last.n_steps;
+    }
+    e.n_tensors = static_cast<uint32_t>(tensors.size()) - e.first_tensor;
+    e.n_segments = static_cast<uint32_t>(segments.size()) - e.first_segment;
+    e.n_steps = static_cast<uint32_t>(steps.size()) - e.first_step;
+    entries.push_back(e);
+  }
+  // With entry_name as the only entry point where entry() named none.
   std::vector<uint8_t> build(const loom_target &target,
                              const std::string &entry_name = "main") {
-    loom_prog_entry e{};
-    e.name = string(entry_name);
-    e.n_tensors = static_cast<uint32_t>(tensors.size());
-    e.n_segments = static_cast<uint32_t>(segments.size());
-    e.n_steps = static_cast<uint32_t>(steps.size());
+    if (entries.empty())
+      entry(entry_name);
     header_ = {};
     header_.magic = LOOM_PROG_MAGIC;
     header_.version = LOOM_PROG_VERSION;
@@ -170,7 +184,8 @@ public:
     section(LOOM_SEC_SLOTS, slots.data(), slots.size(), sizeof(slots[0]));
     section(LOOM_SEC_TENSORS, tensors.data(), tensors.size(),
             sizeof(loom_prog_tensor));
-    section(LOOM_SEC_ENTRIES, &e, 1, sizeof(e));
+    section(LOOM_SEC_ENTRIES, entries.data(), entries.size(),
+            sizeof(entries[0]));
     section(LOOM_SEC_SEGMENTS, segments.data(), segments.size(),
             sizeof(segments[0]));
     section(LOOM_SEC_SCHEDULE, steps.data(), steps.size(), sizeof(steps[0]));
@@ -223,6 +238,7 @@ private:
   std::vector<uint8_t> file;
   std::vector<char> strings;
   std::vector<loom_prog_tensor> tensors;
+  std::vector<loom_prog_entry> entries;
   std::vector<loom_prog_scope> scopes;
   std::vector<loom_prog_loc> locs;
 };

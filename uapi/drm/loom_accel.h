@@ -271,7 +271,7 @@ struct drm_loom_job_bo {
 
 /* Gives a slot of kind ARG its memory. EINVAL: a writable binding that overlaps another one. */
 struct drm_loom_binding {
-	__u32 slot; /* each ARG slot of the program exactly once */
+	__u32 slot; /* each ARG slot exactly once that the entry point's tensors, or no tensors, name; no others */
 	__u32 bo_index; /* into bos */
 	__u64 offset; /* in the buffer, multiple of 64 */
 	__u64 size; /* at least the slot's declared bytes; the device sees exactly those */

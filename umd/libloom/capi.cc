@@ -127,6 +127,13 @@ public:
 std::vector<loom::binding> bind_slots(const loom::program &p, const loom_job_desc &desc)
 {
 	std::vector<loom::binding> slots(p.view.n_slots);
+	std::vector<uint8_t> wanted(p.view.n_slots);
+	loom_prog_wanted_args(&p.view, desc.entry, wanted.data());
+	if (uint32_t slot = 0; !loom_prog_args_bound(&p.view, desc.entry, wanted.data(), &slot))
+		throw failure(-EINVAL, fmt::format("entry point {}: its CPU segments use slot {} ({}), an argument of "
+						   "other entry points only; compile the model again",
+						   p.string(p.view.entries[desc.entry].name), slot,
+						   p.string(p.view.slots[slot].name)));
 	for (uint32_t i = 0; i < desc.n_bindings; i++) {
 		const loom_binding &b = desc.bindings[i];
 		if (b.slot >= p.view.n_slots || !loom::bound_by_caller(p.view.slots[b.slot]))
@@ -134,6 +141,11 @@ std::vector<loom::binding> bind_slots(const loom::program &p, const loom_job_des
 				      fmt::format("binding {}: slot {} is not an argument of the program", i, b.slot));
 		const auto &d = p.view.slots[b.slot];
 		const char *name = p.string(d.name);
+		if (!wanted[b.slot])
+			throw failure(-EINVAL,
+				      fmt::format("binding {}: slot {} ({}) is an argument of other entry points, not "
+						  "of {}",
+						  i, b.slot, name, p.string(p.view.entries[desc.entry].name)));
 		if (!b.buffer || b.rsvd || b.offset % 64)
 			throw failure(-EINVAL, fmt::format("binding {} (slot {}, {}): no buffer, a reserved field, or "
 							   "an offset that is not a multiple of 64",
@@ -148,10 +160,22 @@ std::vector<loom::binding> bind_slots(const loom::program &p, const loom_job_des
 		slots[b.slot] = {b.buffer->object, b.offset};
 	}
 	for (uint32_t i = 0; i < p.view.n_slots; i++)
-		if (loom::bound_by_caller(p.view.slots[i]) && !slots[i].memory)
+		if (wanted[i] && loom::bound_by_caller(p.view.slots[i]) && !slots[i].memory)
 			throw failure(-EINVAL,
 				      fmt::format("slot {} ({}) is not bound", i, p.string(p.view.slots[i].name)));
 	return slots;
+}
+
+std::shared_ptr<loom::buffer> state_of(loom::instance &instance, uint32_t slot, uint64_t offset, uint64_t bytes)
+{
+	const loom::program &p = *instance.program;
+	if (slot >= p.view.n_slots || p.view.slots[slot].kind != LOOM_SLOT_STATE)
+		throw failure(-EINVAL, fmt::format("slot {} is not state of the program", slot));
+	const auto &d = p.view.slots[slot];
+	if (offset > d.bytes || bytes > d.bytes - offset)
+		throw failure(-EINVAL, fmt::format("state {} has {} bytes; {} from {} on were asked for",
+						   p.string(d.name), d.bytes, bytes, offset));
+	return instance.state(slot);
 }
 
 // The driver refuses the same; here both slots can be named.
@@ -285,7 +309,7 @@ int loom_program_find_entry(const loom_program *program, const char *name, loom_
 			return 0;
 		for (uint32_t i = 0; i < v.n_entries; i++) {
 			const char *have = program->object->string(v.entries[i].name);
-			if (name && !std::strcmp(name, have))
+			if (!std::strcmp(name ? name : "__call__", have))
 				return static_cast<int>(i);
 			names += (names.empty() ? "" : ", ") + std::string(have);
 		}
@@ -320,6 +344,24 @@ int loom_instance_reset(loom_instance *instance, loom_error *error)
 {
 	return guard(error, [&] {
 		instance->object->reset();
+		return 0;
+	});
+}
+
+int loom_instance_read_state(loom_instance *instance, uint32_t slot, uint64_t offset, void *data, uint64_t bytes,
+			     loom_error *error)
+{
+	return guard(error, [&] {
+		std::memcpy(data, state_of(*instance->object, slot, offset, bytes)->data + offset, bytes);
+		return 0;
+	});
+}
+
+int loom_instance_write_state(loom_instance *instance, uint32_t slot, uint64_t offset, const void *data, uint64_t bytes,
+			      loom_error *error)
+{
+	return guard(error, [&] {
+		std::memcpy(state_of(*instance->object, slot, offset, bytes)->data + offset, data, bytes);
 		return 0;
 	});
 }

@@ -85,21 +85,10 @@ public:
 		drm_loom_bo_create create{};
 		create.size = size;
 		this->on->call(DRM_IOCTL_LOOM_BO_CREATE, &create, "creating a buffer");
-		handle = create.handle;
-		bytes = create.size;
-		drm_loom_bo_mmap_offset where{};
-		where.handle = handle;
-		this->on->call(DRM_IOCTL_LOOM_BO_MMAP_OFFSET, &where, "mapping a buffer");
-		void *p = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, this->on->fd,
-			       static_cast<off_t>(where.offset));
-		if (p == MAP_FAILED) {
-			const int error = errno;
-			drmCloseBufferHandle(this->on->fd, handle);
-			throw failure(-error, fmt::format("{}: mapping a buffer of {} bytes: {}", this->on->path, size,
-							  std::strerror(error)));
-		}
-		data = static_cast<uint8_t *>(p);
+		map(create.handle, create.size);
 	}
+	// Takes a handle whose buffer has this many bytes, whole pages of them.
+	drm_buffer(std::shared_ptr<node> on, uint32_t handle, uint64_t size) : on(std::move(on)) { map(handle, size); }
 	~drm_buffer() override
 	{
 		munmap(data, bytes);
@@ -107,6 +96,26 @@ public:
 	}
 	std::shared_ptr<node> on;
 	uint32_t handle = 0;
+
+private:
+	void map(uint32_t taken, uint64_t size)
+	{
+		drm_loom_bo_mmap_offset where{};
+		where.handle = taken;
+		void *p = MAP_FAILED;
+		if (!drmIoctl(on->fd, DRM_IOCTL_LOOM_BO_MMAP_OFFSET, &where))
+			p = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED, on->fd,
+				 static_cast<off_t>(where.offset));
+		if (p == MAP_FAILED) {
+			const int error = errno;
+			drmCloseBufferHandle(on->fd, taken);
+			throw failure(-error, fmt::format("{}: mapping a buffer of {} bytes: {}", on->path, size,
+							  std::strerror(error)));
+		}
+		handle = taken;
+		bytes = size;
+		data = static_cast<uint8_t *>(p);
+	}
 };
 
 // LOOM_CPU: who runs CPU segments.
@@ -282,6 +291,12 @@ public:
 		create.prog = static_cast<drm_program &>(*program).handle;
 		context->on->call(DRM_IOCTL_LOOM_INST_CREATE, &create, "creating an instance");
 		handle = create.inst;
+		if (drmSyncobjCreate(context->on->fd, DRM_SYNCOBJ_CREATE_SIGNALED, &idle)) {
+			const int error = errno;
+			destroy();
+			throw failure(-error, fmt::format("{}: creating a sync object: {}", context->on->path,
+							  std::strerror(error)));
+		}
 		if (!static_cast<drm_program &>(*program).walked)
 			return;
 		walks = std::make_shared<walker>();
@@ -296,10 +311,11 @@ public:
 			else
 				thread.join();
 		}
-		drm_loom_inst_destroy destroy{handle, 0};
-		drmIoctl(context->on->fd, DRM_IOCTL_LOOM_INST_DESTROY, &destroy);
+		drmSyncobjDestroy(context->on->fd, idle);
+		destroy();
 	}
 	std::shared_ptr<event> submit(job work) override;
+	std::shared_ptr<buffer> state(uint32_t slot) override;
 	void reset() override
 	{
 		if (last)
@@ -310,11 +326,11 @@ public:
 		std::lock_guard lock(mutex);
 		lost.clear();
 	}
-	drm_loom_inst_get_state state() const
+	drm_loom_inst_get_state get_state(uint32_t slot = ~0u) const
 	{
 		drm_loom_inst_get_state s{};
 		s.inst = handle;
-		s.state_bo = ~0u;
+		s.state_bo = slot;
 		context->on->call(DRM_IOCTL_LOOM_INST_GET_STATE, &s, "asking for an instance's state");
 		return s;
 	}
@@ -322,6 +338,11 @@ public:
 	uint32_t handle = 0;
 
 private:
+	void destroy() const
+	{
+		drm_loom_inst_destroy destroy{handle, 0};
+		drmIoctl(context->on->fd, DRM_IOCTL_LOOM_INST_DESTROY, &destroy);
+	}
 	bool is_own(const loom_prog_slot &s) const
 	{
 		const bool instances = s.kind == LOOM_SLOT_STATE || s.kind == LOOM_SLOT_SCRATCH;
@@ -332,6 +353,7 @@ private:
 	{
 		return own[slot] ? binding{own[slot], 0} : work.slots[slot];
 	}
+	std::vector<uint8_t> wanted_by_driver(uint32_t entry) const;
 	std::shared_ptr<drm_event> submit_segments(const job &work, uint32_t first, uint32_t count);
 	void walk(const job &work, host_event &done);
 	int walk_entry(const job &work, host_event &done);
@@ -343,6 +365,7 @@ private:
 	cpu_runner cpu;
 	std::shared_ptr<walker> walks;
 	std::thread thread;
+	uint32_t idle = 0;	     // syncobj: the end of what was submitted last
 	std::shared_ptr<event> last; // of those that are walked through
 	std::mutex mutex;
 	std::string lost; // why, of those
@@ -384,6 +407,40 @@ void drm_instance::initialise_state()
 	}
 }
 
+// The arguments of an entry point as the driver sees them: this process' own slots are among them.
+std::vector<uint8_t> drm_instance::wanted_by_driver(uint32_t entry) const
+{
+	loom_prog_view told = program->view;
+	std::vector<loom_prog_slot> slots(told.slots, told.slots + told.n_slots);
+	for (uint32_t i = 0; i < told.n_slots; i++)
+		if (own[i])
+			slots[i].kind = LOOM_SLOT_ARG;
+	told.slots = slots.data();
+	std::vector<uint8_t> wanted(told.n_slots);
+	loom_prog_wanted_args(&told, entry, wanted.data());
+	return wanted;
+}
+
+// The wait covers what was submitted; jobs that a thread walks through end in `last`.
+std::shared_ptr<buffer> drm_instance::state(uint32_t slot)
+{
+	const auto &on = context->on;
+	if (last)
+		last->wait(-1);
+	if (int error = drmSyncobjWait(on->fd, &idle, 1, INT64_MAX, 0, nullptr))
+		throw failure(error, fmt::format("{}: waiting for an instance: {}", on->path, std::strerror(-error)));
+	const drm_loom_inst_get_state s = get_state(own[slot] ? ~0u : slot);
+	const uint64_t page = LOOM_PAGE_BYTES;
+	auto memory = own[slot];
+	if (!memory)
+		memory = std::make_shared<drm_buffer>(on, s.handle,
+						      (program->view.slots[slot].bytes + page - 1) / page * page);
+	std::lock_guard lock(mutex);
+	if ((s.state & DRM_LOOM_INST_LOST) || !lost.empty())
+		throw failure(-EIO, "the instance is LOST, so its state is undefined; reset it");
+	return memory;
+}
+
 // count 0: the whole entry point.
 std::shared_ptr<drm_event> drm_instance::submit_segments(const job &work, uint32_t first, uint32_t count)
 {
@@ -391,12 +448,13 @@ std::shared_ptr<drm_event> drm_instance::submit_segments(const job &work, uint32
 	auto done = std::make_shared<drm_event>(context->on);
 	bo_list bos;
 	std::vector<drm_loom_binding> bindings;
-	std::vector<drm_loom_sync> waits, signals{{done->syncobj, 0, 0}};
+	std::vector<drm_loom_sync> waits, signals{{done->syncobj, 0, 0}, {idle, 0, 0}};
 	drm_loom_job j{};
 
+	const auto wanted = wanted_by_driver(work.entry);
 	for (uint32_t i = 0; i < v.n_slots; i++) {
 		const binding b = bound(work, i);
-		if (!b.memory)
+		if (!wanted[i])
 			continue;
 		bindings.push_back({i, bos.add(*b.memory, v.slots[i].rights), b.offset, v.slots[i].bytes});
 		done->keep.push_back(b);
@@ -511,7 +569,8 @@ int drm_instance::run_on_cpu(const job &work, uint32_t index, host_event &done)
 	for (uint32_t i = 0; i < v.n_slots; i++) {
 		const auto &d = v.slots[i];
 		const binding b = d.kind == LOOM_SLOT_CONST ? binding{program->consts, d.const_offset} : bound(work, i);
-		slots[i] = {b.memory->data + b.offset, d.bytes, d.rights, 0};
+		if (b.memory) // else another entry point's
+			slots[i] = {b.memory->data + b.offset, d.bytes, d.rights, 0};
 	}
 	std::vector<uint8_t> report(work.report_bytes);
 	loom_completion end{};
@@ -592,7 +651,7 @@ void drm_event::collect(event &to)
 	if (!result.status)
 		return;
 	std::string why = std::strerror(-result.status);
-	const auto state = inst->state();
+	const auto state = inst->get_state();
 	if (state.fault) {
 		result.segment = state.segment;
 		result.end.fault = static_cast<uint16_t>(state.fault);

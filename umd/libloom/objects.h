@@ -75,6 +75,8 @@ public:
 	std::shared_ptr<loom::program> program;
 	virtual std::shared_ptr<event> submit(job work) = 0;
 	virtual void reset() = 0;
+	// The memory of a STATE slot, once the jobs submitted so far have ended.
+	virtual std::shared_ptr<buffer> state(uint32_t slot) = 0;
 };
 
 class device {

@@ -81,6 +81,7 @@ public:
 	sim_instance(std::shared_ptr<sim_device> on, std::shared_ptr<loom::program> of);
 	std::shared_ptr<event> submit(job work) override;
 	void reset() override;
+	std::shared_ptr<buffer> state(uint32_t slot) override;
 	void initialise_state();
 
 	std::shared_ptr<sim_device> device;
@@ -347,6 +348,8 @@ void sim_engine::bind(queued &item)
 	cpu_slots.assign(p.view.n_slots, {});
 	for (uint32_t i = 0; i < p.view.n_slots; i++) {
 		const auto &d = p.view.slots[i];
+		if (bound_by_caller(d) && !item.work.slots[i].memory)
+			continue; // another entry point's: any access is past its end
 		slots[i] = {d.bytes, d.rights, d.mem_class, 0};
 		if (d.kind == LOOM_SLOT_CONST)
 			view.memory.slots[i] = p.consts->data + d.const_offset;
@@ -444,6 +447,16 @@ std::shared_ptr<event> sim_instance::submit(job work)
 	last = done;
 	device->engine->enqueue({shared_from_this(), std::move(work), done});
 	return done;
+}
+
+std::shared_ptr<buffer> sim_instance::state(uint32_t slot)
+{
+	if (last)
+		last->wait(-1);
+	std::lock_guard lock(device->engine->mutex);
+	if (lost)
+		throw failure(-EIO, "the instance is LOST, so its state is undefined; reset it");
+	return own[slot];
 }
 
 void sim_instance::reset()

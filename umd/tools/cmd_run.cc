@@ -13,6 +13,7 @@
 #include "inputs.h"
 #include "loom_cpu_ops.h"
 #include "npy.h"
+#include "state_file.h"
 
 namespace loom_tool {
 namespace {
@@ -20,7 +21,8 @@ namespace {
 using nlohmann::json;
 
 struct options : input_options {
-	std::string program, device, entry, output_dir;
+	std::string program, device, entry, output_dir, save, restore;
+	uint64_t steps = 0; // 0: as many as the inputs hold
 	std::vector<std::string> outputs;
 	bool report = false, as_json = false;
 };
@@ -44,19 +46,18 @@ void take_result(outcome &out, const loom_result &r)
 		out.total.macs[t] += r.macs[t];
 }
 
-// Two jobs in flight: one is filled and read while the other runs.
-outcome run_jobs(const loom_cpp::device &device, const loom_cpp::program &program, const entry_point &e,
+// Two jobs in flight: one is filled and read while the other runs. The instance runs them in order.
+outcome run_jobs(const loom_cpp::device &device, const loom_cpp::instance &instance, const entry_point &e,
 		 const std::vector<input> &inputs, uint64_t jobs, uint32_t report_entries,
 		 std::vector<std::vector<uint8_t>> *reports)
 {
 	constexpr uint64_t depth = 2;
-	const loom_cpp::instance instance(program.get());
 	std::vector<std::unique_ptr<job_memory>> memory;
 	std::vector<std::unique_ptr<loom_cpp::event>> flying(depth);
 	outcome out;
 	out.outputs.resize(e.outputs.size());
 	for (uint64_t i = 0; i < std::min(depth, jobs); i++)
-		memory.push_back(std::make_unique<job_memory>(device, e.view));
+		memory.push_back(std::make_unique<job_memory>(device, e.view, e.number));
 	const auto finish = [&](uint64_t job) {
 		auto &event = flying[job % depth];
 		take_result(out, event->wait());
@@ -235,11 +236,20 @@ int run(const options &o)
 	const loom_cpp::program program(device.get(), o.program.c_str());
 	const entry_point e(program, o.entry);
 	const auto inputs = read_inputs(e, o);
-	const uint64_t jobs = jobs_of(e, inputs);
+	const uint64_t jobs = o.steps ? o.steps : jobs_of(e, inputs);
+	const loom_cpp::instance instance(program.get());
+	if (!o.save.empty())
+		need_state(program, "--save");
+	if (!o.restore.empty())
+		need_state(program, "--restore");
+	if (!o.restore.empty())
+		restore_state(program, instance, o.restore);
 	std::vector<std::vector<uint8_t>> reports;
-	const outcome out = run_jobs(device, program, e, inputs, jobs, o.report ? report_entries : 0,
+	const outcome out = run_jobs(device, instance, e, inputs, jobs, o.report ? report_entries : 0,
 				     o.report ? &reports : nullptr);
 
+	if (!o.save.empty())
+		save_state(program, instance, o.save);
 	write_outputs(e, o, out, jobs);
 	if (o.report)
 		print_report(program, e, reports);
@@ -268,11 +278,16 @@ action add_run(CLI::App &app)
 		       "sim (with the program's own target), sim:TARGET or /dev/accel/accelN; default: first Loom "
 		       "device, else "
 		       "sim:npu16");
-	app.add_option("--entry", o->entry, "entry point; may be left out where there is one");
+	app.add_option("--entry", o->entry, "entry point (default: the only one, else __call__)");
 	app.add_option("--input", o->inputs, "NAME=FILE, .npy, .npz or raw bytes; may be repeated");
 	app.add_option("--inputs", o->inputs_npz, ".npz with arrays by input name");
-	app.add_option("--batch-input", o->batch_input,
-		       "input whose file holds several batches: one job for each, outputs joined");
+	app.add_option("--batch-input", o->batch_inputs,
+		       "input whose file holds several batches: one job for each, outputs joined; may be repeated");
+	app.add_option("--steps", o->steps,
+		       "run that often on one instance; files of --batch-input start again at their end")
+		->check(CLI::PositiveNumber);
+	app.add_option("--restore", o->restore, ".safetensors with the state to begin with");
+	app.add_option("--save", o->save, ".safetensors for the state after the last run");
 	app.add_option("--output", o->outputs, "NAME=FILE, .npy or raw; may be repeated");
 	app.add_option("--output-dir", o->output_dir, "directory for all outputs as .npy");
 	app.add_flag("--report", o->report, "where the cycles of the first job went, by queue and instruction");

@@ -81,14 +81,15 @@ std::vector<input> read_inputs(const entry_point &e, const input_options &o)
 		for (const input &i : all)
 			if (i.tensor == &t)
 				refuse(fmt::format("input {} is given twice; give it once", name));
-		const bool batched = name == o.batch_input;
+		const bool batched =
+			std::find(o.batch_inputs.begin(), o.batch_inputs.end(), name) != o.batch_inputs.end();
 		if (!a && !ends_with(file, ".npy"))
 			all.push_back(raw_input(e, t, file, batched));
 		else
 			all.push_back(check_input(e, t, a ? std::move(*a) : read_npy(file), file, batched));
 	};
-	if (!o.batch_input.empty())
-		e.find(e.inputs, o.batch_input, "input");
+	for (const auto &name : o.batch_inputs)
+		e.find(e.inputs, name, "input");
 	if (!o.inputs_npz.empty())
 		for (auto &[name, a] : read_npz(o.inputs_npz))
 			add(name, o.inputs_npz, std::move(a));
@@ -129,8 +130,7 @@ uint64_t jobs_of(const entry_point &e, const std::vector<input> &inputs)
 void fill_inputs(const job_memory &memory, const std::vector<input> &inputs, uint64_t job)
 {
 	for (const input &i : inputs)
-		std::memcpy(memory.at(*i.tensor), i.bytes.data() + (i.jobs > 1 ? job * i.tensor->bytes : 0),
-			    i.tensor->bytes);
+		std::memcpy(memory.at(*i.tensor), i.bytes.data() + job % i.jobs * i.tensor->bytes, i.tensor->bytes);
 }
 
 } // namespace loom_tool

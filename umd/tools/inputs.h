@@ -71,7 +71,8 @@ struct input {
 // Where inputs come from, as the options say it.
 struct input_options {
 	std::vector<std::string> inputs; // NAME=FILE
-	std::string inputs_npz, batch_input;
+	std::string inputs_npz;
+	std::vector<std::string> batch_inputs; // names
 };
 
 // All inputs of the entry point; throws where one is missing, twice, or of another type or shape.
@@ -82,11 +83,13 @@ uint64_t jobs_of(const entry_point &e, const std::vector<input> &inputs);
 // The memory of one job: a buffer for each slot that the caller binds.
 class job_memory {
 public:
-	job_memory(const loom_cpp::device &device, const loom_prog_view &v)
+	job_memory(const loom_cpp::device &device, const loom_prog_view &v, uint32_t entry)
 	{
+		std::vector<uint8_t> wanted(v.n_slots);
+		loom_prog_wanted_args(&v, entry, wanted.data());
 		by_slot.resize(v.n_slots);
 		for (uint32_t i = 0; i < v.n_slots; i++) {
-			if (!from_caller(v.slots[i]))
+			if (!wanted[i] || !from_caller(v.slots[i]))
 				continue;
 			by_slot[i] = std::make_unique<loom_cpp::buffer>(device.get(), v.slots[i].bytes);
 			bindings.push_back({i, 0, by_slot[i]->get(), 0});

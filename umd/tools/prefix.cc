@@ -141,7 +141,7 @@ std::vector<uint8_t> open_program::run(uint32_t until, const std::vector<input> 
 
 	const loom_cpp::program program(sim.get(), file.data(), file.size());
 	const loom_cpp::instance instance(program.get());
-	const job_memory memory(sim, program.view());
+	const job_memory memory(sim, program.view(), 0);
 	fill_inputs(memory, inputs, 0);
 	loom_job_desc desc{};
 	desc.n_bindings = static_cast<uint32_t>(memory.bindings.size());

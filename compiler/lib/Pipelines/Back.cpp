@@ -19,11 +19,9 @@ void mlir::loom::registerBackDialects(DialectRegistry &registry) {
                   loomt::LoomTDialect, npu::LoomDialect>();
 }
 
-LogicalResult mlir::loom::compileModule(ModuleOp module,
-                                        const loom_target &target,
-                                        const std::string &entry, Stage stage,
-                                        CompiledProgram &out,
-                                        const BackOptions &options) {
+/// Rewrites `main` as far as `stage`, at most to records.
+static LogicalResult lowerModule(ModuleOp module, const loom_target &target,
+                                 Stage stage, const BackOptions &options) {
   MLIRContext *context = module.getContext();
   context->loadDialect<loomt::LoomTDialect, npu::LoomDialect>();
   auto main = module.lookupSymbol<func::FuncOp>("main");
@@ -42,10 +40,46 @@ LogicalResult mlir::loom::compileModule(ModuleOp module,
   if (failed(convertLoomTToLoom(main, target)))
     return failure();
   main = module.lookupSymbol<func::FuncOp>("main");
-  if (failed(allocateSram(main, target)) || failed(assignSemaphores(main)) ||
-      failed(verifyLoom(main, target)))
-    return failure();
-  if (stage == Stage::Loom)
+  return success(succeeded(allocateSram(main, target)) &&
+                 succeeded(assignSemaphores(main)) &&
+                 succeeded(verifyLoom(main, target)));
+}
+
+LogicalResult mlir::loom::compileEntries(ArrayRef<EntryModule> entries,
+                                         const loom_target &target, Stage stage,
+                                         std::vector<CompiledProgram> &out,
+                                         program::Image &file,
+                                         const BackOptions &options) {
+  std::vector<EntryFunction> functions;
+  for (EntryModule entry : entries) {
+    if (failed(lowerModule(entry.module, target, stage, options)))
+      return entries.size() == 1
+                 ? failure()
+                 : LogicalResult(entry.module.emitError()
+                                 << "entry point '" << entry.name
+                                 << "' does not compile; choose others, or "
+                                    "export the bundle without it");
+    functions.push_back(
+        {entry.name, entry.module.lookupSymbol<func::FuncOp>("main")});
+  }
+  out.clear();
+  out.resize(entries.size());
+  if (stage != Stage::Program)
     return success();
-  return encodeProgram(main, target, entry, out);
+  return encodeEntries(functions, target, out, file);
+}
+
+LogicalResult mlir::loom::compileModule(ModuleOp module,
+                                        const loom_target &target,
+                                        const std::string &entry, Stage stage,
+                                        CompiledProgram &out,
+                                        const BackOptions &options) {
+  std::vector<CompiledProgram> reports;
+  program::Image file;
+  if (failed(compileEntries(EntryModule{entry, module}, target, stage, reports,
+                            file, options)))
+    return failure();
+  out = std::move(reports.front());
+  out.file = std::move(file);
+  return success();
 }

@@ -97,6 +97,8 @@ private:
   void nameByLocation(func::FuncOp main);
   LogicalResult checkTensor(Type type, const TensorInfo &info,
                             const Twine &what);
+  void initialiseState(func::FuncOp main, const Bundle &bundle,
+                       const EntryPoint &entry);
   LogicalResult bind(func::FuncOp main, const Bundle &bundle,
                      const EntryPoint &entry);
   LogicalResult fail(const Twine &message) {
@@ -225,6 +227,26 @@ void Importer::nameByLocation(func::FuncOp main) {
   }
 }
 
+/// State begins with the bundle's value, where that is not zeros.
+void Importer::initialiseState(func::FuncOp main, const Bundle &bundle,
+                               const EntryPoint &entry) {
+  auto initOf = [&](const TensorInfo &info, Type type) -> ElementsAttr {
+    const Safetensors::Tensor *value =
+        info.role == Role::State ? bundle.state().find(info.path) : nullptr;
+    if (!value || llvm::all_of(value->bytes, [](char c) { return !c; }))
+      return {};
+    return stablehlo::makeElementsOver(cast<RankedTensorType>(type),
+                                       value->bytes, bundle.state().owner(),
+                                       info.path);
+  };
+  for (auto [index, info] : llvm::enumerate(entry.inputs))
+    if (ElementsAttr init = initOf(info, main.getArgument(index).getType()))
+      main.setArgAttr(index, "loom.init", init);
+  for (auto [index, info] : llvm::enumerate(entry.outputs))
+    if (ElementsAttr init = initOf(info, main.getResultTypes()[index]))
+      main.setResultAttr(index, "loom.init", init);
+}
+
 /// Parameters become constants whose bytes stay in the mapped file.
 LogicalResult Importer::bind(func::FuncOp main, const Bundle &bundle,
                              const EntryPoint &entry) {
@@ -263,6 +285,8 @@ OwningOpRef<ModuleOp> Importer::run(StringRef path, const Bundle *bundle,
     nameByLocation(main);
   else if (failed(nameByEntry(main, *entry)))
     return {};
+  if (entry)
+    initialiseState(main, *bundle, *entry);
   if (entry && options.bindParameters && failed(bind(main, *bundle, *entry)))
     return {};
   PassManager passes(&context);

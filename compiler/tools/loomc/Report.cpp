@@ -64,8 +64,10 @@ std::string reportTable(const CompiledProgram &program,
 }
 
 std::string reportJson(const CompiledProgram &program,
-                       const std::string &target, const std::string &output) {
+                       const std::string &target, const std::string &output,
+                       uint64_t fileBytes) {
   nlohmann::json root;
+  root["entry"] = program.entry;
   root["target"] = target;
   root["output"] = output;
   root["cycles"] = program.cycles;
@@ -78,7 +80,7 @@ std::string reportJson(const CompiledProgram &program,
   root["code_bytes"] = program.units * 32;
   root["const_bytes"] = program.constBytes;
   root["scratch_bytes"] = program.scratchBytes;
-  root["file_bytes"] = program.file.size();
+  root["file_bytes"] = fileBytes;
   root["layers"] = nlohmann::json::array();
   for (const LayerPlan &layer : program.layers)
     root["layers"].push_back({{"op", layer.kind},

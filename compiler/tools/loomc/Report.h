@@ -13,7 +13,8 @@ std::string reportTable(const mlir::loom::CompiledProgram &program,
 
 /// The same as one line of JSON.
 std::string reportJson(const mlir::loom::CompiledProgram &program,
-                       const std::string &target, const std::string &output);
+                       const std::string &target, const std::string &output,
+                       uint64_t fileBytes);
 
 /// "models.py:3:1: CNN: sort: why" of an operation of the CPU engine.
 std::string placementLine(const mlir::loom::PlacedOp &op);

@@ -29,8 +29,9 @@ using namespace mlir::loom;
 
 namespace {
 struct Options {
-  std::string input, entry, target = LOOM_DEFAULT_TARGET, output,
-                            emit = "program", engine = "auto", placement;
+  std::string input, target = LOOM_DEFAULT_TARGET, output, emit = "program",
+                     engine = "auto", placement;
+  std::vector<std::string> entries; // empty: all
   bool report = false, json = false, unroll = false, requireNpu = false;
 };
 } // namespace
@@ -62,9 +63,33 @@ static std::string describe(Diagnostic &diagnostic) {
   return text;
 }
 
-static OwningOpRef<ModuleOp> import(MLIRContext &context,
-                                    const Options &options, uint64_t features,
-                                    std::string &entry) {
+/// An entry point and the module that keeps its constants.
+struct Imported {
+  std::string name;
+  OwningOpRef<ModuleOp> module;
+};
+
+/// The chosen entry points, in the bundle's order; empty after an error.
+static std::vector<std::string> choose(const Options &options,
+                                       const Bundle &bundle) {
+  std::vector<std::string> chosen;
+  for (const std::string &name : options.entries)
+    if (!bundle.findEntry(name)) {
+      sayError(options.input + ": has no entry point '" + name +
+               "'; it has: " + bundle.listEntries());
+      return {};
+    }
+  for (const EntryPoint &entry : bundle.entryPoints())
+    if (options.entries.empty() ||
+        llvm::is_contained(options.entries, entry.name))
+      chosen.push_back(entry.name);
+  return chosen;
+}
+
+/// Empty after an error.
+static std::vector<Imported> import(MLIRContext &context,
+                                    const Options &options, uint64_t features) {
+  std::vector<Imported> all;
   ImportOptions importOptions;
   importOptions.features = features;
   // A loop on the NPU cannot hold what runs on the CPU engine.
@@ -73,40 +98,45 @@ static OwningOpRef<ModuleOp> import(MLIRContext &context,
   auto sink = [](llvm::StringRef message) { sayError(message); };
   const llvm::StringRef input = options.input;
   if (!llvm::sys::fs::is_directory(input) && !input.ends_with(".json")) {
-    if (!options.entry.empty()) {
+    if (!options.entries.empty()) {
       sayError(options.input +
                ": --entry names an entry point of a bundle, and "
                "this is a single artifact; leave it out");
       return {};
     }
-    entry = "main";
-    return importArtifact(context, input, sink, importOptions);
+    all.push_back(
+        {"main", importArtifact(context, input, sink, importOptions)});
+  } else {
+    llvm::Expected<Bundle> bundle = Bundle::open(input);
+    if (!bundle) {
+      sayError(llvm::toString(bundle.takeError()));
+      return {};
+    }
+    for (const std::string &name : choose(options, *bundle)) {
+      all.push_back({name, importBundleEntry(context, *bundle, name, sink,
+                                             importOptions)});
+      if (!all.back().module)
+        return {};
+    }
   }
-  llvm::Expected<Bundle> bundle = Bundle::open(input);
-  if (!bundle) {
-    sayError(llvm::toString(bundle.takeError()));
+  if (!all.empty() && !all.back().module)
     return {};
-  }
-  entry = options.entry;
-  if (entry.empty())
-    entry = bundle->findEntry("__call__") ? "__call__"
-                                          : bundle->entryPoints().front().name;
-  if (!bundle->findEntry(entry)) {
-    sayError(options.input + ": has no entry point '" + entry +
-             "'; it has: " + bundle->listEntries());
-    return {};
-  }
-  return importBundleEntry(context, *bundle, entry, sink, importOptions);
+  return all;
 }
 
-static bool writeText(const Options &options, ModuleOp module) {
+static bool writeText(const Options &options,
+                      llvm::ArrayRef<EntryModule> entries) {
   std::string text;
   llvm::raw_string_ostream stream(text);
   OpPrintingFlags flags;
   flags.enableDebugInfo().elideLargeElementsAttrs(16).elideLargeResourceString(
       64);
-  module->print(stream, flags);
-  text += "\n";
+  for (EntryModule entry : entries) {
+    if (entries.size() > 1)
+      stream << "// entry point " << entry.name << "\n";
+    entry.module->print(stream, flags);
+    stream << "\n";
+  }
   if (options.output.empty() || options.output == "-") {
     llvm::outs() << text;
     return true;
@@ -123,6 +153,37 @@ static Stage stageOf(const std::string &emit) {
          : emit == "loomt"   ? Stage::LoomT
          : emit == "loom"    ? Stage::Loom
                              : Stage::Program;
+}
+
+/// Lists what would run on the CPU engine.
+static bool allOnNpu(llvm::ArrayRef<CompiledProgram> compiled) {
+  size_t count = 0;
+  for (const CompiledProgram &entry : compiled) {
+    for (const PlacedOp &op : entry.placement)
+      sayError(placementLine(op));
+    count += entry.placement.size();
+  }
+  if (count)
+    sayError("--require-npu: " + std::to_string(count) +
+             " operations would run on the CPU engine; leave the option out, "
+             "or replace them");
+  return !count;
+}
+
+static void printReports(const Options &options, const CompiledProgram &entry,
+                         bool several, uint64_t fileBytes) {
+  const bool tables = options.report || options.placement == "text";
+  if (several && tables)
+    llvm::outs() << "entry point " << entry.entry << "\n";
+  if (options.placement == "json")
+    llvm::outs() << placementJson(entry, options.target);
+  else if (!options.placement.empty())
+    llvm::outs() << placementTable(entry, options.target);
+  if (options.report)
+    llvm::outs() << reportTable(entry, options.target);
+  if (options.json)
+    llvm::outs() << reportJson(entry, options.target, options.output,
+                               fileBytes);
 }
 
 static int compile(const Options &options) {
@@ -150,15 +211,18 @@ static int compile(const Options &options) {
     sayError(describe(diagnostic));
     return success();
   });
-  std::string entry;
-  OwningOpRef<ModuleOp> module =
-      import(context, options, target.features, entry);
-  if (!module)
+  const std::vector<Imported> imported =
+      import(context, options, target.features);
+  if (imported.empty())
     return 1;
-  CompiledProgram compiled;
+  std::vector<EntryModule> entries;
+  for (const Imported &entry : imported)
+    entries.push_back({entry.name, *entry.module});
+  std::vector<CompiledProgram> compiled;
+  program::Image file;
   BackOptions back;
   back.cpuOnly = options.engine == "cpu";
-  if (failed(compileModule(*module, target, entry, stage, compiled, back))) {
+  if (failed(compileEntries(entries, target, stage, compiled, file, back))) {
     if (!errors)
       sayError(options.input +
                ": not compiled, and nothing said why; this is a "
@@ -166,30 +230,16 @@ static int compile(const Options &options) {
     return 1;
   }
   if (stage != Stage::Program)
-    return writeText(options, *module) ? 0 : 1;
-  std::string error =
-      program::writeFileAtomically(options.output, compiled.file);
-  if (!error.empty()) {
+    return writeText(options, entries) ? 0 : 1;
+  if (options.requireNpu && !allOnNpu(compiled))
+    return 1;
+  if (std::string error = program::writeFileAtomically(options.output, file);
+      !error.empty()) {
     sayError(error + "; choose a writable place with -o");
     return 1;
   }
-  if (options.requireNpu && !compiled.placement.empty()) {
-    for (const PlacedOp &op : compiled.placement)
-      sayError(placementLine(op));
-    sayError("--require-npu: " + std::to_string(compiled.placement.size()) +
-             " operations would run on the CPU engine; leave the option out, "
-             "or replace them");
-    llvm::sys::fs::remove(options.output);
-    return 1;
-  }
-  if (options.placement == "json")
-    llvm::outs() << placementJson(compiled, options.target);
-  else if (!options.placement.empty())
-    llvm::outs() << placementTable(compiled, options.target);
-  if (options.report)
-    llvm::outs() << reportTable(compiled, options.target);
-  if (options.json)
-    llvm::outs() << reportJson(compiled, options.target, options.output);
+  for (const CompiledProgram &entry : compiled)
+    printReports(options, entry, compiled.size() > 1, file.size());
   return 0;
 }
 
@@ -200,8 +250,8 @@ int main(int argc, char **argv) {
                  "bundle directory that loom.export wrote, or an artifact "
                  "(.vhlo.bc)")
       ->required();
-  app.add_option("--entry", options.entry,
-                 "entry point of the bundle (default: __call__)");
+  app.add_option("--entry", options.entries,
+                 "entry point of the bundle; may be repeated (default: all)");
   app.add_option("--target", options.target,
                  "one of " + program::targetNames() +
                      ", a .json file, or /dev/accel/accelN; "
@@ -209,7 +259,8 @@ int main(int argc, char **argv) {
       ->capture_default_str();
   app.add_option("-o,--output", options.output, "file to write");
   app.add_flag("--report", options.report, "print a table of layers");
-  app.add_flag("--json", options.json, "print the report as one line of JSON");
+  app.add_flag("--json", options.json,
+               "print the report, one line of JSON for each entry point");
   app.add_option("--placement", options.placement,
                  "print what runs on which engine, and why: text or json")
       ->expected(0, 1)

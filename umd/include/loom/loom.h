@@ -77,7 +77,7 @@ LOOM_API void loom_program_destroy(loom_program *program);
 /* Checked pointers into the program, valid while it lives; see accel/core/prog_check.h. */
 struct loom_prog_view;
 LOOM_API const struct loom_prog_view *loom_program_get_view(const loom_program *program);
-/* Number of the entry point of that name (NULL: the only one), or -ENOENT. */
+/* Number of the entry point of that name (NULL: the only one, else "__call__"), or -ENOENT. */
 LOOM_API int loom_program_find_entry(const loom_program *program, const char *name, struct loom_error *error);
 /* "mlp/Dense_0 (models.py:12, dot_general)" for a source-table index; always terminated. */
 LOOM_API void loom_program_describe_loc(const loom_program *program, uint32_t loc, char *text, size_t size);
@@ -87,6 +87,15 @@ LOOM_API int loom_instance_create(loom_program *program, loom_instance **instanc
 LOOM_API void loom_instance_destroy(loom_instance *instance);
 /* After a failed job: waits, gives state its first values again, accepts jobs again. */
 LOOM_API int loom_instance_reset(loom_instance *instance, struct loom_error *error);
+
+/*
+ * Copies bytes of the slot, of kind STATE, out of the instance or into it, after the jobs submitted before. -EINVAL:
+ * the slot is no state, or has fewer bytes; -EIO: the instance is LOST, and its state undefined until it is reset.
+ */
+LOOM_API int loom_instance_read_state(loom_instance *instance, uint32_t slot, uint64_t offset, void *data,
+				      uint64_t bytes, struct loom_error *error);
+LOOM_API int loom_instance_write_state(loom_instance *instance, uint32_t slot, uint64_t offset, const void *data,
+				       uint64_t bytes, struct loom_error *error);
 
 /* Gives a slot of kind ARG, but for HIDDEN ones, its memory: offset is a multiple of 64. */
 struct loom_binding {

@@ -79,6 +79,22 @@ public:
 			throw error(e);
 	}
 
+	std::vector<uint8_t> read_state(uint32_t slot, uint64_t offset, uint64_t bytes) const
+	{
+		loom_error e{};
+		std::vector<uint8_t> data(bytes);
+		if (loom_instance_read_state(handle.get(), slot, offset, data.data(), bytes, &e))
+			throw error(e);
+		return data;
+	}
+	loom_instance *get() const { return handle.get(); }
+	void write_state(uint32_t slot, uint64_t offset, const void *data, uint64_t bytes) const
+	{
+		loom_error e{};
+		if (loom_instance_write_state(handle.get(), slot, offset, data, bytes, &e))
+			throw error(e);
+	}
+
 private:
 	detail::handle<loom_instance, loom_instance_destroy> handle;
 };

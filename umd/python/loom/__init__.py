@@ -7,6 +7,7 @@ it into a program for the NPU. Importing this package does not import jax; `expo
 """
 
 from .bundle import Bundle, EntryPoint, Tensor, load_bundle
+from .entries import Entry
 from .errors import BundleError, ExportError, LoomError
 from .exporter import export
 from .versions import __version__
@@ -14,6 +15,7 @@ from .versions import __version__
 __all__ = [
     "Bundle",
     "BundleError",
+    "Entry",
     "EntryPoint",
     "ExportError",
     "LoomError",

@@ -42,14 +42,14 @@ class Group:
 class Call:
     """An entry point before lowering.
 
-    fn takes one argument a group and returns `result`, or `(result, state)` when has_state;
-    state_paths names the leaves of that state in flattening order once fn was traced.
+    fn takes one argument a group and returns `result`, or `(result, state)` where `state` has the
+    tree of that group: what the call updates, or creates if the group is no argument of it.
     """
 
     name: str
     fn: Callable[..., Any]
     groups: list[Group]
-    has_state: bool = False
+    state: Group | None = None
 
 
 def group(name: str, tree: Any, role: str, prefix: str) -> Group:
@@ -94,6 +94,9 @@ def kind_of(target: Any) -> str:
     linen, nnx = sys.modules.get("flax.linen"), sys.modules.get("flax.nnx")
     if nnx is not None and isinstance(target, nnx.Module):
         return "nnx"
+    if nnx is not None and isinstance(target, Mapping) and target:
+        if all(isinstance(value, nnx.Pytree) for value in target.values()):
+            return "nnx"
     if linen is not None and isinstance(target, linen.Module):
         return "linen"
     if isinstance(target, type):
@@ -117,8 +120,8 @@ def function_call(
         name = argument_names(fn, 1)[0]
         flax_variables = isinstance(params, Mapping) and "params" in params
         groups.append(group(name, params, "param", "" if flax_variables else "params"))
-    groups += _input_groups(fn, args, skip)
-    return Call(DEFAULT_ENTRY, _named(lambda *a: fn(*a, **static), fn, groups), groups)
+    groups += input_groups(fn, args, skip)
+    return Call(DEFAULT_ENTRY, named(lambda *a: fn(*a, **static), fn, groups), groups)
 
 
 def linen_call(
@@ -142,11 +145,12 @@ def linen_call(
             "pass its initial value in params="
         )
     groups = [group("variables", fixed, "param", "")]
-    if state:
-        groups.append(group("state", state, "state", ""))
+    changed = group("state", state, "state", "") if state else None
+    if changed:
+        groups.append(changed)
     if rngs:
         groups.append(group("rngs", dict(rngs), "input", "rngs"))
-    groups += _input_groups(function, args, 0)
+    groups += input_groups(function, args, 0)
 
     def call(*operands: Any) -> Any:
         operands_left = list(operands)
@@ -164,7 +168,7 @@ def linen_call(
         )
         return (out[0], dict(out[1])) if state else out
 
-    return Call(method, _named(call, function, groups, method), groups, bool(state))
+    return Call(method, named(call, function, groups, method), groups, changed)
 
 
 def nnx_call(
@@ -176,15 +180,12 @@ def nnx_call(
 ) -> Call:
     """nnx.split, then nnx.merge under the trace: nnx.jit would lose the names of the leaves."""
     from flax import nnx
-    from flax.nnx import variablelib
 
     function = _method(module, method)
     graph, everything = nnx.split(module)
     roles: dict[tuple, tuple[str, str]] = {}
-    for keys, variable in nnx.to_flat_state(everything):
-        collection = variablelib.variable_name_from_type(type(variable), allow_register=True)
-        path = "/".join([collection, *map(str, keys)])
-        roles[keys] = (path, "state" if collection in mutable else "param")
+    for keys, path in nnx_paths(everything).items():
+        roles[keys] = (path, "state" if path.split("/")[0] in mutable else "param")
     present = {path.split("/")[0] for path, _ in roles.values()}
     missing = [name for name in mutable if name not in present]
     if missing:
@@ -198,22 +199,34 @@ def nnx_call(
 
     fixed, state = nnx.split_state(everything, lambda k, v: not is_state(k, v), ...)
     groups = [_nnx_group("params", fixed, roles)]
-    has_state = bool(nnx.to_flat_state(state))
-    if has_state:
-        groups.append(_nnx_group("state", state, roles))
-    groups += _input_groups(function, args, 0)
+    changed = _nnx_group("state", state, roles) if nnx.to_flat_state(state) else None
+    if changed:
+        groups.append(changed)
+    groups += input_groups(function, args, 0)
 
     def call(*operands: Any) -> Any:
         operands_left = list(operands)
-        states = [operands_left.pop(0)] + ([operands_left.pop(0)] if has_state else [])
+        states = [operands_left.pop(0)] + ([operands_left.pop(0)] if changed else [])
         merged = nnx.merge(graph, *states)
         out = getattr(merged, method)(*operands_left, **static)
-        if not has_state:
+        if not changed:
             return out
         _, after = nnx.split(merged)
         return out, nnx.split_state(after, is_state, ...)[0]
 
-    return Call(method, _named(call, function, groups, method), groups, has_state)
+    return Call(method, named(call, function, groups, method), groups, changed)
+
+
+def nnx_paths(state: Any) -> dict[tuple, str]:
+    """Key path of each variable -> "collection/path"; the collection is the Variable's type."""
+    from flax import nnx
+    from flax.nnx import variablelib
+
+    paths = {}
+    for keys, variable in nnx.to_flat_state(state):
+        collection = variablelib.variable_name_from_type(type(variable), allow_register=True)
+        paths[keys] = "/".join([collection, *map(str, keys)])
+    return paths
 
 
 def _nnx_group(name: str, state: Any, roles: Mapping[tuple, tuple[str, str]]) -> Group:
@@ -227,7 +240,8 @@ def _nnx_group(name: str, state: Any, roles: Mapping[tuple, tuple[str, str]]) ->
     return Group(name, state, leaves)
 
 
-def _input_groups(fn: Callable[..., Any], args: Sequence[Any], skip: int) -> list[Group]:
+def input_groups(fn: Callable[..., Any], args: Sequence[Any], skip: int) -> list[Group]:
+    """A group for each argument, named as `fn` names those after its first `skip` ones."""
     names = argument_names(fn, len(args), skip)
     return [group(name, arg, "input", name) for name, arg in zip(names, args, strict=True)]
 
@@ -239,7 +253,7 @@ def _method(module: Any, name: str) -> Callable[..., Any]:
     return function
 
 
-def _named(
+def named(
     call: Callable[..., Any],
     original: Callable[..., Any],
     groups: Sequence[Group],

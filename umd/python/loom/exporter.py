@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from . import bundle as store
+from .entries import Entry, check_entries
 from .errors import ExportError
 from .paths import duplicates
 from .versions import __version__, check_flax, check_jax
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 def export(
     fn_or_module: Any,
-    args: Sequence[Any] | Mapping[str, Sequence[Any]],
+    args: Sequence[Any] | Mapping[str, Sequence[Any]] | None = None,
     *,
     params: Any = None,
     path: str | os.PathLike[str],
@@ -29,6 +30,8 @@ def export(
     static: Mapping[str, Any] | None = None,
     mutable: Sequence[str] = (),
     rngs: Mapping[str, Any] | None = None,
+    entries: Mapping[str, Entry] | None = None,
+    state: Any = None,
 ) -> store.Bundle:
     """Write the bundle of a function, a linen module or an nnx module to the directory `path`.
 
@@ -47,6 +50,14 @@ def export(
         outputs of role "state", initial values in state.safetensors. For nnx the collection of
         a leaf is the name of its Variable type (nnx.BatchStat: "batch_stats").
     rngs: for linen, {name: key} given to module.apply.
+    entries: instead of args, methods, static, mutable and rngs: {name: loom.Entry}, plain
+        functions over one state, e.g. {"init": Entry.create(init, key), "train":
+        Entry.update(step, x, y), "eval": Entry.read(evaluate, x)}. fn_or_module is then the
+        module they are about (None if there is none); for nnx the module, or a dict of module
+        and optimiser, which the functions take first and may change.
+    state: with entries, the tree they share: arrays are its initial value (state.safetensors),
+        jax.ShapeDtypeStruct begin as zeros. None: what the first Entry.create returns, zeros
+        until that entry has run.
 
     Every leaf gets a path: "params/Conv_0/kernel", "x", "result". Element types f32 bf16 f16
     i32 u32 i16 u16 i8 u8 i1 (bool); sizes in elements, outermost first.
@@ -56,34 +67,59 @@ def export(
     BundleError (path is taken, disk refuses). Nothing is written then.
     """
     producer = {"loom": __version__, **check_jax()}
-    from . import calls
+    from . import calls, entry_calls
     from .lowering import lower
 
     target_path = Path(path)
     store.refuse_foreign(target_path)
-    kind = calls.kind_of(fn_or_module)
+    nobody = entries is not None and fn_or_module is None
+    kind = "function" if nobody else calls.kind_of(fn_or_module)
     if kind != "function":
         producer["flax"] = check_flax()
     producer["source"] = _source_name(fn_or_module, kind)
-    options = {"static": dict(static or {}), "mutable": tuple(mutable), "rngs": dict(rngs or {})}
-    entries, artifacts = [], {}
+    if entries is not None:
+        _refuse(
+            "entries=, whose functions say it themselves",
+            args=args,
+            methods=methods,
+            static=static,
+            mutable=mutable or None,
+            rngs=rngs,
+        )
+        check_entries(entries)
+        makers = entry_calls.calls_of(fn_or_module, kind, entries, params, state)
+    else:
+        _refuse("a call without entries=", state=state)
+        options = {
+            "static": dict(static or {}),
+            "mutable": tuple(mutable),
+            "rngs": dict(rngs or {}),
+        }
+        makers = _calls(fn_or_module, kind, () if args is None else args, params, methods, options)
+    rows, artifacts = [], {}
     params_out: dict[str, np.ndarray] = {}
     state_out: dict[str, np.ndarray] = {}
-    for make in _calls(fn_or_module, kind, args, params, methods, options):
+    for make in makers:
         call = make()
         leaves = [leaf for g in call.groups for leaf in g.leaves]
         inputs = _inputs(call, leaves)
         lowered = lower(call)
         artifact = f"{call.name}.vhlo.bc"
         outputs = [store.Tensor(i, *row) for i, row in enumerate(lowered.outputs)]
-        entries.append(store.EntryPoint(call.name, artifact, inputs, outputs, lowered.donated))
+        rows.append(store.EntryPoint(call.name, artifact, inputs, outputs, lowered.donated))
         artifacts[artifact] = lowered.artifact
         params_out.update(_values(leaves, "param"))
-        state_out.update(_values(leaves, "state"))
-    return store.write_bundle(target_path, producer, entries, artifacts, params_out, state_out)
+        if call.state:
+            leaves = leaves + call.state.leaves
+        state_out.update(_values(leaves, "state", partial=entries is not None))
+    return store.write_bundle(target_path, producer, rows, artifacts, params_out, state_out)
 
 
 def _source_name(target: Any, kind: str) -> str:
+    if target is None:
+        return "entries"
+    if isinstance(target, Mapping):
+        return type(next(iter(target.values()))).__name__
     if kind == "function":
         return getattr(target, "__qualname__", type(target).__name__)
     return type(target).__name__
@@ -165,7 +201,8 @@ def _inputs(call: Call, leaves: Sequence[Leaf]) -> list[store.Tensor]:
     return rows
 
 
-def _values(leaves: Sequence[Leaf], role: str) -> dict[str, np.ndarray]:
+def _values(leaves: Sequence[Leaf], role: str, partial: bool = False) -> dict[str, np.ndarray]:
+    """Values by path of the leaves with this role; with `partial` those without one are left out."""
     import jax
     import numpy as np
 
@@ -174,6 +211,8 @@ def _values(leaves: Sequence[Leaf], role: str) -> dict[str, np.ndarray]:
     values = {}
     for leaf in leaves:
         if leaf.role != role:
+            continue
+        if partial and isinstance(leaf.value, jax.ShapeDtypeStruct):
             continue
         if isinstance(leaf.value, jax.ShapeDtypeStruct):
             raise ExportError(

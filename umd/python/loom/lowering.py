@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .calls import Call, is_prng_key
+from .calls import Call, Group, is_prng_key
 from .dtypes import loom_name, remedy
 from .errors import ExportError
 from .paths import join
@@ -70,7 +70,7 @@ def lower(call: Call) -> Lowered:
     from jax._src import config
     from jaxlib import _jax
 
-    state = [i for i, g in enumerate(call.groups) if g.leaves and g.leaves[0].role == "state"]
+    state = [i for i, g in enumerate(call.groups) if g is call.state]
     # Unused inputs stay, so that flat indices do not depend on what the method happens to use.
     jitted = jax.jit(call.fn, keep_unused=True, donate_argnums=tuple(state))
     # Shardy would put operations of a dialect into the artifact that the format does not cover.
@@ -80,7 +80,7 @@ def lower(call: Call) -> Lowered:
         except ExportError:
             raise
         except Exception as e:
-            raise ExportError(_trace_message(call.name, e)) from e
+            raise trace_failure(call.name, e) from e
         try:
             module = traced.lower(lowering_platforms=(PLATFORM,)).compiler_ir("stablehlo")
         except Exception as e:
@@ -90,6 +90,11 @@ def lower(call: Call) -> Lowered:
     return Lowered(
         _jax.mlir.serialize_portable_artifact(module, STABLEHLO_VERSION, False), outputs, donated
     )
+
+
+def trace_failure(name: str, error: Exception) -> ExportError:
+    """The error to raise where tracing the entry point `name` failed."""
+    return error if isinstance(error, ExportError) else ExportError(_trace_message(name, error))
 
 
 @contextmanager
@@ -111,24 +116,46 @@ def _donation() -> Iterator[None]:
 def _outputs(call: Call, info: Any) -> list[tuple[str, str, str, tuple[int, ...]]]:
     import jax
 
-    result, state = info if call.has_state else (info, None)
+    result, state = info if call.state else (info, None)
     rows = [
         (join("result", keys), "output", value)
         for keys, value in jax.tree_util.tree_flatten_with_path(result)[0]
     ]
-    if call.has_state:
-        # The state goes out as it came in: same tree, so same order and same paths.
-        before = [leaf for g in call.groups for leaf in g.leaves if leaf.role == "state"]
-        after = jax.tree_util.tree_leaves(state)
-        if len(before) != len(after):
-            raise ExportError(
-                f"{call.name}: the call changes which state leaves exist ({len(before)} before, "
-                f"{len(after)} after); initialise the mutable collections fully before export"
-            )
-        rows += [(old.path, "state", new) for old, new in zip(before, after, strict=True)]
+    if call.state:
+        rows += _state_outputs(call.name, call.state, state)
     if not rows:
         raise ExportError(f"{call.name}: returns no array; return at least one")
     return [(path, role, *describe(path, value)) for path, role, value in rows]
+
+
+def _state_outputs(name: str, before: Group, after: Any) -> list[tuple[str, str, Any]]:
+    """The state goes out as it came in: the same tree, so the same order and the same paths."""
+    import jax
+
+    old, new = jax.tree_util.tree_structure(before.tree), jax.tree_util.tree_structure(after)
+    if old != new:
+        have = {leaf.path for leaf in before.leaves}
+        got = {join("", keys) for keys, _ in jax.tree_util.tree_flatten_with_path(after)[0]}
+        differs = ", ".join(sorted(have ^ got)[:3]) or f"{new} instead of {old}"
+        raise ExportError(
+            f"{name}: the call changes which state leaves exist ({old.num_leaves} before, "
+            f"{new.num_leaves} after: {differs}); return the whole state, with the tree that "
+            "state= has"
+        )
+    rows = []
+    for leaf, value in zip(before.leaves, jax.tree_util.tree_leaves(after), strict=True):
+        was, now = describe(leaf.path, leaf.value), describe(leaf.path, value)
+        if was != now:
+            raise ExportError(
+                f"{name}: state {leaf.path} is {_typed(*was)} and becomes {_typed(*now)}; keep its "
+                "shape and type, e.g. with .astype"
+            )
+        rows.append((leaf.path, "state", value))
+    return rows
+
+
+def _typed(dtype: str, shape: tuple[int, ...]) -> str:
+    return f"{dtype}[{','.join(map(str, shape))}]"
 
 
 def _donated(module: Any) -> list[int]:

@@ -21,6 +21,21 @@ struct BackOptions {
 
 void registerBackDialects(DialectRegistry &registry);
 
+struct EntryModule {
+  std::string name; // of the entry point
+  ModuleOp module;
+};
+
+/// Rewrites the function `main` of each module as far as `stage` and makes one
+/// program of them. `out` has one report for each; `file`, filled at
+/// Stage::Program, names constants of the modules, which must outlive it.
+/// Problems are diagnostics.
+LogicalResult compileEntries(ArrayRef<EntryModule> entries,
+                             const loom_target &target, Stage stage,
+                             std::vector<CompiledProgram> &out,
+                             program::Image &file,
+                             const BackOptions &options = {});
+
 /// Rewrites the module's function `main` as far as `stage`, with a verifier
 /// after every level. `out` is filled at Stage::Program. Problems are
 /// diagnostics.

@@ -47,7 +47,8 @@ void registerFrontPipelines();
 /// One module with one function `main`. Arguments carry `loom.name` (pytree
 /// path), `loom.role` (param, state, rng, input), `loom.index` (position in
 /// model.json) and, if donated, `tf.aliasing_output`; results carry
-/// `loom.name`, `loom.role`. Parameters are `stablehlo.constant`s over the
+/// `loom.name`, `loom.role`; state of either has `loom.init` unless it begins
+/// as zeros. Parameters are `stablehlo.constant`s over the
 /// mapped file; a constant that was an argument has `loom.name` too. Null after
 /// an error, which went to `sink`.
 OwningOpRef<ModuleOp> importBundleEntry(MLIRContext &context,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// A loom function to the bytes of a .loom file, and the plan for reports.
+// loom functions to the bytes of a .loom file, and their plans for reports.
 
 #ifndef LOOM_TARGET_ENCODER_H
 #define LOOM_TARGET_ENCODER_H
@@ -31,8 +31,10 @@ struct PlacedOp {
   uint32_t segment = 0;
 };
 
+/// What is known of one entry point.
 struct CompiledProgram {
-  program::Image file; // names constants of the module, which must outlive it
+  std::string entry;
+  program::Image file; // of a program with this entry point alone
   std::vector<LayerPlan> layers;
   std::vector<PlacedOp> placement; // what the CPU engine runs, in order
   uint64_t macs = 0, cycles = 0, mxuBusy = 0, roofline = 0;
@@ -43,10 +45,19 @@ struct CompiledProgram {
   double utilisation = 0; // products over what the array could do, 0 to 1
 };
 
-/// The function must have offsets and semaphores. Reports what does not fit the
-/// container.
-LogicalResult encodeProgram(func::FuncOp func, const loom_target &target,
-                            const std::string &entry, CompiledProgram &out);
+struct EntryFunction {
+  std::string name; // of the entry point
+  func::FuncOp func;
+};
+
+/// One program with several entry points: constants and state are shared, and
+/// so is scratch. The functions must have offsets and semaphores; their modules
+/// must outlive `file`. `out` has a place for each. Reports what does not fit
+/// the container, and state that two entry points declare differently.
+LogicalResult encodeEntries(ArrayRef<EntryFunction> entries,
+                            const loom_target &target,
+                            MutableArrayRef<CompiledProgram> out,
+                            program::Image &file);
 
 } // namespace mlir::loom
 

@@ -7,6 +7,7 @@
 
 #include "LoopSpans.h"
 #include "Residency.h"
+#include "Results.h"
 #include "SplitWindows.h"
 
 #include "loom/Dialect/StableHLO/StableHLO.h"
@@ -44,7 +45,6 @@ private:
       return type.getShape().drop_back(complex ? 1 : 0);
     }
   };
-  void materialiseResults();
   Value slot(Location loc, int64_t bytes, unsigned kind, unsigned rights,
              const std::string &label, ElementsAttr value = {});
   void placeArguments();
@@ -66,44 +66,8 @@ private:
 };
 } // namespace
 
-static std::string nameOf(DictionaryAttr attributes, StringRef fallback,
-                          unsigned index) {
-  for (StringRef key : {"loom.name", "loom.path"})
-    if (attributes)
-      if (auto name = attributes.getAs<StringAttr>(key))
-        return name.getValue().str();
-  return (fallback + Twine(index)).str();
-}
-
 static bool isComplex(DictionaryAttr attributes) {
   return attributes && attributes.contains(stablehlo::kComplexAttr);
-}
-
-static std::string roleOf(DictionaryAttr attributes, StringRef fallback) {
-  if (attributes)
-    if (auto role = attributes.getAs<StringAttr>("loom.role"))
-      return role.getValue().str();
-  return fallback.str();
-}
-
-/// Every result gets a root of its own that nothing else is.
-void Lowering::materialiseResults() {
-  Operation *ret = func.getBody().front().getTerminator();
-  builder.setInsertionPoint(ret);
-  DenseSet<Value> taken;
-  for (OpOperand &operand : ret->getOpOperands()) {
-    loomt::Ref ref = loomt::Ref::of(operand.get());
-    auto type = cast<RankedTensorType>(operand.get().getType());
-    Operation *maker = ref.root.getDefiningOp();
-    if ((isProducer(maker) ||
-         isa_and_nonnull<loomt::LoopEndOp, loomt::CpuOp>(maker)) &&
-        ref.isWhole() && taken.insert(ref.root).second)
-      continue;
-    Value copy =
-        loomt::createCopy(builder, operand.get().getLoc(), type, operand.get(),
-                          {0}, {loomt::denseStrides(type.getShape())});
-    operand.set(copy);
-  }
 }
 
 Value Lowering::slot(Location loc, int64_t bytes, unsigned kind,
@@ -124,15 +88,24 @@ static int64_t boundBytes(Type type) {
   return std::max<int64_t>(1, bytesOfTensor(type));
 }
 
+/// What state begins with; null for zeros.
+static ElementsAttr initOf(DictionaryAttr attributes) {
+  return attributes ? attributes.getAs<ElementsAttr>("loom.init")
+                    : ElementsAttr();
+}
+
 void Lowering::placeArguments() {
   for (BlockArgument argument : func.getArguments()) {
     DictionaryAttr attributes = func.getArgAttrDict(argument.getArgNumber());
     std::string name = nameOf(attributes, "arg", argument.getArgNumber());
-    tensors.push_back({slots, cast<RankedTensorType>(argument.getType()),
-                       roleOf(attributes, "input"), name,
-                       isComplex(attributes)});
+    const std::string role = roleOf(attributes, "input");
+    tensors.push_back({slots, cast<RankedTensorType>(argument.getType()), role,
+                       name, isComplex(attributes)});
+    const bool state = role == "state";
     Value mem = slot(argument.getLoc(), boundBytes(argument.getType()),
-                     LOOM_SLOT_ARG, LOOM_RIGHT_READ, name);
+                     state ? LOOM_SLOT_STATE : LOOM_SLOT_ARG,
+                     LOOM_RIGHT_READ | (state ? LOOM_RIGHT_WRITE : 0), name,
+                     state ? initOf(attributes) : ElementsAttr());
     memory.set(argument, {mem, 0});
   }
 }
@@ -145,15 +118,23 @@ void Lowering::placeResults() {
     auto type = cast<RankedTensorType>(operand.get().getType());
     DictionaryAttr attributes = func.getResultAttrDict(i);
     std::string name = nameOf(attributes, "result", i);
-    tensors.push_back({slots, type, roleOf(attributes, "output"), name,
-                       isComplex(attributes)});
+    if (BlockArgument old = replacedBy(func, i)) {
+      memory.set(root, {memory.box(old).mem, 0});
+      placed.insert(root);
+      continue;
+    }
+    const std::string role = roleOf(attributes, "output");
+    const bool state = role == "state"; // that the function only writes
+    tensors.push_back({slots, type, role, name, isComplex(attributes)});
     // What a loop carries is read from where it is written; so are rows that
     // updates are combined with.
-    bool read = !root.hasOneUse() ||
-                isa<loomt::LoopEndOp, loomt::CpuOp, loomt::ScatterRowsOp>(
-                    root.getDefiningOp());
-    Value mem = slot(root.getLoc(), boundBytes(type), LOOM_SLOT_ARG,
-                     LOOM_RIGHT_WRITE | (read ? LOOM_RIGHT_READ : 0), name);
+    const bool read = state || !root.hasOneUse() ||
+                      isa<loomt::LoopEndOp, loomt::CpuOp, loomt::ScatterRowsOp>(
+                          root.getDefiningOp());
+    Value mem = slot(root.getLoc(), boundBytes(type),
+                     state ? LOOM_SLOT_STATE : LOOM_SLOT_ARG,
+                     LOOM_RIGHT_WRITE | (read ? LOOM_RIGHT_READ : 0), name,
+                     state ? initOf(attributes) : ElementsAttr());
     memory.set(root, {mem, 0});
     placed.insert(root);
   }
@@ -318,7 +299,7 @@ LogicalResult Lowering::lower(Operation &op) {
 }
 
 LogicalResult Lowering::run() {
-  materialiseResults();
+  materialiseResults(func);
   builder.setInsertionPointAfter(func);
   auto lowered = func::FuncOp::create(builder, func.getLoc(), func.getName(),
                                       builder.getFunctionType({}, {}));

@@ -41,6 +41,9 @@ private:
   DenseMap<Operation *, Operation *> ends;
 };
 
+/// The loop's begin, before its end.
+loomt::LoopBeginOp beginOf(loomt::LoopEndOp end);
+
 /// What a body may compute right into a carried tensor's place, with that
 /// tensor: nothing reads the tensor later, and what reads it meanwhile takes
 /// each element before it is written.

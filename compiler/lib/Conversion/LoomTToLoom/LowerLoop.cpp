@@ -7,39 +7,18 @@
 
 #include "Emitter.h"
 #include "LoopSpans.h"
+#include "Results.h"
 
 #include "loom_timing.h"
 
 using namespace mlir;
 using namespace mlir::loom;
 
-/// The loop's begin, before its end.
-static loomt::LoopBeginOp beginOf(loomt::LoopEndOp end) {
+loomt::LoopBeginOp mlir::loom::beginOf(loomt::LoopEndOp end) {
   Operation *op = end->getPrevNode();
   while (!isa<loomt::LoopBeginOp>(op))
     op = op->getPrevNode();
   return cast<loomt::LoopBeginOp>(op);
-}
-
-/// Whether `maker` may write over `state` as it goes: no use comes later, and
-/// its own are element by element.
-static bool mayOverwrite(Operation *maker, Value state) {
-  auto harmless = [&](Operation *user, Value used) {
-    if (user == maker)
-      return isa<loomt::MapOp>(maker) && loomt::Ref::of(used).isWhole();
-    return user->isBeforeInBlock(maker);
-  };
-  for (Operation *user : state.getUsers()) {
-    if (!isa<loomt::ViewOp>(user)) {
-      if (!harmless(user, state))
-        return false;
-      continue;
-    }
-    for (Operation *next : user->getResult(0).getUsers())
-      if (!harmless(next, user->getResult(0)))
-        return false;
-  }
-  return true;
 }
 
 SmallVector<std::pair<Value, Value>>
@@ -94,8 +73,11 @@ static int64_t bytesOf(ValueRange values) {
 static void begin(Emitter &e, const Memory &memory, loomt::LoopBeginOp op) {
   layerOf(e, op.getLoc(), "loop", Twine(op.getTrip()) + " times",
           bytesOf(op.getInits()));
-  for (auto [init, state] : llvm::zip(op.getInits(), op.getStates()))
-    copyBox(e, op.getLoc(), memory.box(init), memory.box(state));
+  for (auto [init, state] : llvm::zip(op.getInits(), op.getStates())) {
+    const Box from = memory.box(init), to = memory.box(state);
+    if (from.mem != to.mem || from.offset != to.offset)
+      copyBox(e, op.getLoc(), from, to);
+  }
   e.beginLoop(op.getLoc(), op.getTrip());
 }
 

@@ -238,14 +238,17 @@ Expected<std::vector<EntryPoint>> Bundle::parseDescription(StringRef text,
   return DescriptionReader(fileName).read(*root);
 }
 
-/// Every input whose value the bundle must hold is there, in its type and
-/// shape.
+/// Every parameter's value is there, and what is there has its type and shape;
+/// state without a value begins as zeros.
 static Error checkValues(const EntryPoint &entry, Role role,
                          const Safetensors &values, StringRef file) {
-  for (const TensorInfo &input : entry.inputs) {
+  for (const TensorInfo &input :
+       llvm::concat<const TensorInfo>(entry.inputs, entry.outputs)) {
     if (input.role != role)
       continue;
     const Safetensors::Tensor *value = values.find(input.path);
+    if (!value && role == Role::State)
+      continue;
     if (!value)
       return fileError(file, 0,
                        "tensor '" + input.path + "', which entry point '" +
@@ -266,14 +269,16 @@ static Expected<Safetensors>
 openIfUsed(StringRef directory, StringRef name, Role role,
            const std::vector<EntryPoint> &entries) {
   bool used = llvm::any_of(entries, [&](const EntryPoint &entry) {
-    return llvm::any_of(entry.inputs, [&](const TensorInfo &input) {
-      return input.role == role;
-    });
+    return llvm::any_of(
+        llvm::concat<const TensorInfo>(entry.inputs, entry.outputs),
+        [&](const TensorInfo &tensor) { return tensor.role == role; });
   });
   if (!used)
     return Safetensors();
   llvm::SmallString<128> path(directory);
   llvm::sys::path::append(path, name);
+  if (role == Role::State && !llvm::sys::fs::exists(path))
+    return Safetensors();
   Expected<Safetensors> values = Safetensors::open(path);
   if (!values)
     return values;

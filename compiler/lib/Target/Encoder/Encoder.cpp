@@ -2,10 +2,11 @@
 
 #include "loom/Target/Encoder.h"
 
+#include "SlotTable.h"
+
 #include "loom/Conversion/LoomTToLoom.h"
 #include "loom/Dialect/Loom/Loom.h"
 #include "loom/Dialect/LoomT/LoomT.h"
-#include "loom/Dialect/StableHLO/Elements.h"
 #include "loom/Frontend/SourceNames.h"
 #include "loom/Scheduler/Plan.h"
 #include "loom/Target/Program/Container.h"
@@ -22,18 +23,18 @@ using program::Container;
 namespace {
 /// A budget is a guard against a wrong estimate, not a limit on a right one.
 constexpr uint64_t kBudgetFactor = 4, kBudgetSlack = 1000000;
-constexpr uint64_t kMaxSlotBytes = 1ull << 30;
 
+/// One entry point into the tables that it shares with the others.
 class Encoder {
 public:
-  Encoder(func::FuncOp func, const loom_target &target, CompiledProgram &out)
-      : func(func), target(target), out(out), container(target) {}
+  Encoder(func::FuncOp func, const loom_target &target, Container &container,
+          SlotTable &slots, CompiledProgram &out)
+      : func(func), target(target), out(out), container(container),
+        slots(slots), firstUnit(container.code.size() / LOOM_UNIT_BYTES) {}
   LogicalResult run(const std::string &entry);
 
 private:
-  LogicalResult addSlots();
   LogicalResult addTensors(loom_prog_entry &entry);
-  LogicalResult addConstantTensors();
   void addRecord(Operation *op);
   void addCpu(npu::CpuOp op);
   void addCode();
@@ -48,7 +49,9 @@ private:
   func::FuncOp func;
   const loom_target &target;
   CompiledProgram &out;
-  Container container;
+  Container &container;
+  SlotTable &slots;
+  const uint32_t firstUnit; // of this entry point in the program's code
   DenseMap<Location, uint32_t> locations;
   std::vector<program::Record> records;
   std::vector<uint32_t> units;
@@ -122,71 +125,11 @@ uint32_t Encoder::locationOf(Location loc, const std::string &operation) {
   return container.location(module, file.str(), line, column, operation);
 }
 
-LogicalResult Encoder::addSlots() {
-  for (auto slot : func.getOps<npu::SlotOp>()) {
-    loom_prog_slot row;
-    memset(&row, 0, sizeof(row));
-    row.name = container.string(slot.getLabel().str());
-    row.kind = slot.getKind();
-    row.rights = slot.getRights();
-    row.bytes = npu::bytesOf(slot.getMem().getType());
-    if (row.bytes > kMaxSlotBytes)
-      return slot.emitError()
-             << "tensor '" << slot.getLabel() << "' takes " << row.bytes
-             << " bytes; a slot ends at 1 GiB: split it or lower the batch";
-    if (row.kind == LOOM_SLOT_SCRATCH)
-      out.scratchBytes += row.bytes;
-    if (row.kind == LOOM_SLOT_CONST) {
-      std::optional<stablehlo::ElementBytes> bytes =
-          slot.getValue() ? stablehlo::ElementBytes::get(*slot.getValue())
-                          : std::nullopt;
-      if (!bytes)
-        return slot.emitError()
-               << "constant '" << slot.getLabel() << "' has no readable value";
-      if (bytes->isSplat()) {
-        std::vector<uint8_t> expanded(row.bytes);
-        const size_t width = bytes->elementWidth();
-        for (size_t at = 0; at + width <= expanded.size(); at += width)
-          memcpy(expanded.data() + at, bytes->bytes().data(), width);
-        row.const_offset = container.constant(std::move(expanded));
-      } else if (bytes->isOwned()) {
-        row.const_offset = container.constant(
-            std::vector<uint8_t>(bytes->bytes().begin(), bytes->bytes().end()));
-      } else {
-        row.const_offset = container.constant(bytes->bytes().data(), row.bytes);
-      }
-      out.constBytes += row.bytes;
-    }
-    container.slots.push_back(row);
-  }
-  if (out.constBytes > LOOM_PROG_MAX_CONST)
-    return func.emitError()
-           << "the constants take " << out.constBytes
-           << " bytes; 1 GiB is the limit: pass some as inputs";
-  return success();
-}
-
-static void addTensor(Container &container, StringRef name, uint32_t slot,
-                      unsigned dtype, unsigned role, ArrayRef<int64_t> dims) {
-  loom_prog_tensor row;
-  memset(&row, 0, sizeof(row));
-  row.name = container.string(name.str());
-  row.slot = slot;
-  row.dtype = dtype;
-  row.rank = dims.size();
-  row.role = role;
-  row.bytes = loom_dtype_bytes(dtype);
-  for (auto [d, n] : llvm::enumerate(dims)) {
-    row.dims[d] = n;
-    row.bytes *= n;
-  }
-  container.tensors.push_back(row);
-}
-
 LogicalResult Encoder::addTensors(loom_prog_entry &entry) {
   auto table = func->getAttrOfType<ArrayAttr>(kTensorsAttr);
   if (!table)
     return func.emitError() << "has no table of tensors";
+  entry.first_tensor = container.tensors.size();
   for (Attribute attribute : table) {
     auto row = cast<DictionaryAttr>(attribute);
     auto dims = cast<DenseI64ArrayAttr>(row.get("dims")).asArrayRef();
@@ -201,25 +144,15 @@ LogicalResult Encoder::addTensors(loom_prog_entry &entry) {
                               .Case("state", LOOM_ROLE_STATE)
                               .Case("rng", LOOM_ROLE_RNG)
                               .Default(LOOM_ROLE_INPUT);
-    const int64_t slot = cast<IntegerAttr>(row.get("slot")).getInt();
-    addTensor(container, name, slot,
-              cast<IntegerAttr>(row.get("dtype")).getInt(), role, dims);
+    const unsigned dtype = cast<IntegerAttr>(row.get("dtype")).getInt();
+    const uint32_t slot =
+        slots.indexOf(cast<IntegerAttr>(row.get("slot")).getInt());
+    if (role == LOOM_ROLE_STATE &&
+        failed(slots.agree(func, slot, name, dtype, dims)))
+      return failure();
+    addTensor(container, name, slot, dtype, role, dims);
   }
-  entry.n_tensors = container.tensors.size();
-  return success();
-}
-
-LogicalResult Encoder::addConstantTensors() {
-  for (auto slot : func.getOps<npu::SlotOp>()) {
-    if (slot.getKind() != LOOM_SLOT_CONST)
-      continue;
-    auto type = cast<RankedTensorType>(slot.getValue()->getShapedType());
-    if (type.getRank() > int64_t(LOOM_PROG_MAX_RANK))
-      continue; // not of the model: a folded one
-    addTensor(container, slot.getLabel(), slot.getIndex(),
-              *loomt::memoryType(type.getElementType()), LOOM_ROLE_PARAM,
-              type.getShape());
-  }
+  entry.n_tensors = container.tensors.size() - entry.first_tensor;
   return success();
 }
 
@@ -230,7 +163,9 @@ void Encoder::addRecord(Operation *op) {
   ++segments.back().count;
   records.push_back(npu::encodeRecord(op, locationOf(op->getLoc())));
   units.push_back(out.units);
-  const std::vector<uint8_t> &bytes = records.back().bytes;
+  program::Record placed = records.back();
+  program::rebase(placed, 0u - firstUnit);
+  const std::vector<uint8_t> &bytes = placed.bytes;
   out.units += bytes.size() / LOOM_UNIT_BYTES;
   container.code.insert(container.code.end(), bytes.begin(), bytes.end());
   if (layers.empty() || isa<npu::HaltOp>(op))
@@ -322,7 +257,7 @@ LogicalResult Encoder::addLayers() {
     // A row of its own, whose operation says what the layer computes.
     row.loc =
         locationOf(op.getLoc(), (op.getKind() + " " + op.getShape()).str());
-    row.first_unit = units[layer.first];
+    row.first_unit = firstUnit + units[layer.first];
     row.n_units = units[layer.last] - units[layer.first];
     row.macs = op.getMacs();
     row.bytes = op.getBytes();
@@ -405,6 +340,7 @@ LogicalResult Encoder::addSegments(loom_prog_entry &entry) {
            << " segments are the limit: compile it for one engine with "
               "--engine=cpu, or replace what the NPU cannot run (see "
               "--placement)";
+  entry.first_segment = container.segments.size();
   out.segments = entry.n_segments = segments.size();
   for (const Segment &from : segments) {
     loom_prog_segment row;
@@ -415,8 +351,8 @@ LogicalResult Encoder::addSegments(loom_prog_entry &entry) {
       row.count = from.count;
       row.insn_budget = from.cost;
     } else {
-      row.first = units[from.first];
-      row.count = units[from.first + from.count] - row.first;
+      row.first = firstUnit + units[from.first];
+      row.count = units[from.first + from.count] - units[from.first];
       row.insn_budget = from.plan.end.insns;
       if (!from.plan.exact)
         row.insn_budget = kBudgetFactor * row.insn_budget + kBudgetSlack;
@@ -428,12 +364,11 @@ LogicalResult Encoder::addSegments(loom_prog_entry &entry) {
 }
 
 LogicalResult Encoder::run(const std::string &name) {
-  container.producer = "loomc 0.1.0";
+  out.entry = name;
   loom_prog_entry entry;
   memset(&entry, 0, sizeof(entry));
   entry.name = container.string(name);
-  if (failed(addSlots()) || failed(addTensors(entry)) ||
-      failed(addConstantTensors()))
+  if (failed(slots.add(func, name, out)) || failed(addTensors(entry)))
     return failure();
   addCode();
   if (failed(addLayers()))
@@ -444,13 +379,21 @@ LogicalResult Encoder::run(const std::string &name) {
   if (failed(addSegments(entry)))
     return failure();
   container.entries.push_back(entry);
-  out.file = container.finish();
   return success();
 }
 
-LogicalResult mlir::loom::encodeProgram(func::FuncOp func,
+LogicalResult mlir::loom::encodeEntries(ArrayRef<EntryFunction> entries,
                                         const loom_target &target,
-                                        const std::string &entry,
-                                        CompiledProgram &out) {
-  return Encoder(func, target, out).run(entry);
+                                        MutableArrayRef<CompiledProgram> out,
+                                        program::Image &file) {
+  Container container(target);
+  container.producer = "loomc 0.1.0";
+  SlotTable slots(container);
+  for (auto [entry, report] : llvm::zip_equal(entries, out))
+    if (failed(Encoder(entry.func, target, container, slots, report)
+                   .run(entry.name)))
+      return failure();
+  slots.addConstantTensors();
+  file = container.finish();
+  return success();
 }

@@ -41,13 +41,27 @@ std::vector<uint8_t> Image::bytes() const {
   return whole;
 }
 
+/// Where equal bytes stand already.
+std::optional<uint64_t> Container::findConstant(const void *data,
+                                                uint64_t bytes, uint32_t crc) {
+  auto [it, end] = stored.equal_range({bytes, crc});
+  for (; it != end; ++it)
+    if (it->second.data == data || !memcmp(it->second.data, data, bytes))
+      return it->second.offset;
+  return std::nullopt;
+}
+
 uint64_t Container::constant(const void *data, uint64_t bytes) {
+  const uint32_t crc = crc32(static_cast<const uint8_t *>(data), bytes);
+  if (std::optional<uint64_t> offset = findConstant(data, bytes, crc))
+    return *offset;
   if (const uint64_t gap = -constBytes % 64) {
     constants.push_back({kZeros, gap});
     constBytes += gap;
   }
   const uint64_t offset = constBytes;
   constants.push_back({static_cast<const uint8_t *>(data), bytes});
+  stored.insert({{bytes, crc}, {data, offset}});
   constBytes += bytes;
   return offset;
 }

@@ -11,6 +11,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -50,8 +51,9 @@ public:
   /// Offset of a string in section STRINGS; equal strings share one.
   uint32_t string(const std::string &text);
 
-  /// Appends bytes to the constants, 64-byte aligned; returns their offset.
-  /// They stay where they are until the file is written.
+  /// Appends bytes to the constants, 64-byte aligned; returns their offset, or
+  /// that of equal bytes that are there already. They stay where they are until
+  /// the file is written.
   uint64_t constant(const void *data, uint64_t bytes);
   /// The same for bytes that nobody else keeps.
   uint64_t constant(std::vector<uint8_t> bytes);
@@ -75,7 +77,15 @@ public:
 
 private:
   uint32_t scope(const std::string &path);
+  std::optional<uint64_t> findConstant(const void *data, uint64_t bytes,
+                                       uint32_t crc);
 
+  struct Stored {
+    const void *data;
+    uint64_t offset;
+  };
+  // By size and CRC, so that only likely twins are compared.
+  std::multimap<std::pair<uint64_t, uint32_t>, Stored> stored;
   loom_target target;
   std::vector<char> strings{'\0'};
   std::map<std::string, uint32_t> stringIndex;

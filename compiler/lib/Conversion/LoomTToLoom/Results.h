@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// What a function returns, and where: outputs have memory of their own, state
+// goes back to where it came from.
+
+#ifndef LOOM_LIB_CONVERSION_LOOMTTOLOOM_RESULTS_H
+#define LOOM_LIB_CONVERSION_LOOMTTOLOOM_RESULTS_H
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+
+namespace mlir::loom {
+
+/// Name of an argument or result, from its attributes.
+std::string nameOf(DictionaryAttr attributes, StringRef fallback,
+                   unsigned index);
+/// Role of an argument or result, from its attributes.
+std::string roleOf(DictionaryAttr attributes, StringRef fallback);
+
+/// Whether `maker` may write over `old` as it goes: no use comes later, and its
+/// own are element by element.
+bool mayOverwrite(Operation *maker, Value old);
+
+/// The argument whose state a result replaces; null if it is an output, or
+/// state that the function only writes.
+BlockArgument replacedBy(func::FuncOp func, unsigned result);
+
+/// Gives every result a root that nothing else is and that may be computed
+/// where the result belongs. State that is returned as it came stays the
+/// argument; new state that cannot be computed over the old is copied there at
+/// the end.
+void materialiseResults(func::FuncOp func);
+
+} // namespace mlir::loom
+
+#endif // LOOM_LIB_CONVERSION_LOOMTTOLOOM_RESULTS_H
