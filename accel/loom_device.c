@@ -219,7 +219,6 @@ static void loom_shutdown(struct pci_dev *pdev)
 {
 	struct loom_device *ldev = pci_get_drvdata(pdev);
 
-	loom_cpu_pause(ldev);
 	loom_npu_stop(ldev, LOOM_KILL_ADMIN);
 }
 

@@ -7,7 +7,7 @@
  */
 #include "cpu_run.h"
 
-enum step { TWIDDLES, CHIRPS, SPREAD, STAGE, KEEP, LOAD, CONVOLVE, STORE };
+enum step_kind { TWIDDLES, CHIRPS, SPREAD, STAGE, KEEP, LOAD, CONVOLVE, STORE };
 
 struct plan {
 	const struct loom_cpu_fft *p;
@@ -16,7 +16,7 @@ struct plan {
 	bool chirp, inverse;
 	__u8 *twiddles, *work[2], *chirps, *kernel;
 	/* The phase: */
-	enum step step;
+	enum step_kind step;
 	__u32 level; /* of a STAGE: it reads work[level % 2] */
 	__u64 count;
 	bool last;
@@ -41,7 +41,7 @@ static struct plan plan_of(const struct loom_cpu_run *r)
 	return f;
 }
 
-static void set_step(struct plan *f, enum step step, __u64 count)
+static void set_step(struct plan *f, enum step_kind step, __u64 count)
 {
 	f->step = step;
 	f->count = count;

@@ -104,13 +104,13 @@ static inline __u32 get32(const __u8 *at)
 typedef float floats __attribute__((vector_size(16)));
 
 /* Sixteen sums or products, each in its order. What becomes a NaN stays one: it is enough that the last is canonical. */
-#define FOLD_IN_ORDER(name, op)                                                                                        \
+#define FOLD_IN_ORDER(name, expr)                                                                                      \
 	case LOOM_UOP_##name:                                                                                          \
 		memcpy(sum, part, sizeof(sum));                                                                        \
 		for (__u64 k = 0; k < n; k += 16) {                                                                    \
 			memcpy(row, x + k * 4, sizeof(row));                                                           \
 			for (__u32 i = 0; i < 4; i++)                                                                  \
-				sum[i] = sum[i] op row[i];                                                             \
+				sum[i] = (expr);                                                                       \
 		}                                                                                                      \
 		memcpy(part, sum, sizeof(part));                                                                       \
 		for (__u32 i = 0; i < 16; i++)                                                                         \
@@ -138,8 +138,8 @@ bool loom_cpu_fold(__u32 op, __u32 *acc, const __u8 *x, __u64 n)
 
 	memcpy(part, acc, sizeof(part));
 	switch (op) {
-		FOLD_IN_ORDER(FADD, +)
-		FOLD_IN_ORDER(FMUL, *)
+		FOLD_IN_ORDER(FADD, sum[i] + row[i])
+		FOLD_IN_ORDER(FMUL, sum[i] * row[i])
 		FOLD_ANY_ORDER(FMIN, loom_num_min)
 		FOLD_ANY_ORDER(FMAX, loom_num_max)
 		FOLD_ANY_ORDER(IADD, SUM)

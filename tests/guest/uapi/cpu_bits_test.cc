@@ -73,6 +73,7 @@ void expect_equal_bits(const Device &dev, world &w, const char *name) {
 }
 
 TEST(CpuBits, EachStructure) {
+  const Patience patience;
   Device dev;
   for (const auto &[name, make] : loom::test::structures) {
     world w;
@@ -134,6 +135,7 @@ void add_scan(world &w, std::uint32_t lines, std::uint32_t n) {
 // Light operations before heavy ones, so that what a section took of the one
 // says nothing of the next.
 TEST(CpuSections, LightThenHeavy) {
+  const Patience patience;
   Device dev;
   world w;
   for (int round = 0; round < 3; round++) {

@@ -69,6 +69,7 @@ double share(double seconds, std::uint32_t quanta) {
 }
 
 TEST(CpuQuota, SaturatingClientGetsItAndNoMore) {
+  const Patience patience;
   const std::uint32_t quanta = quanta_of(5);
   const double seconds = number("LOOM_QUOTA_SECONDS", 3);
   for (const int pct : {20, 50}) {
@@ -83,6 +84,7 @@ TEST(CpuQuota, SaturatingClientGetsItAndNoMore) {
 
 // Who waits for its quota does not keep others from the engine.
 TEST(CpuQuota, OthersGoFirst) {
+  const Patience patience;
   Parameter quota("cpu_quota_pct", "1");
   Device rich, poor;
   Runner spender(poor, long_program(poor.target(), quanta_of(30)));
@@ -101,6 +103,7 @@ TEST(CpuQuota, OthersGoFirst) {
 
 // A ready segment of a higher priority waits for the one that runs only.
 TEST(CpuPriority, HighGoesFirst) {
+  const Patience patience;
   Parameter all("cpu_quota_pct", "100");
   constexpr std::uint64_t kQueued = 24;
   const ProgramBuilder b = long_program(Device().target(), quanta_of(20));
@@ -155,6 +158,7 @@ unsigned objects() {
 }
 
 TEST(CpuKill, InMidChainLeaksNothing) {
+  const Patience patience;
   const int rounds = number("LOOM_KILLS", 50);
   const std::uint32_t quanta = quanta_of(8);
   std::mt19937 random(std::random_device{}());
@@ -281,6 +285,7 @@ TEST(CpuScribble, IndicesAreReadOnceAndClamped) {
 // --- too many ---
 
 TEST(CpuClients, EightSaturateWithoutLockup) {
+  const Patience patience;
   // Seconds without a schedule that the kernel takes for a lockup, halved.
   const std::string thresh = "/proc/sys/kernel/watchdog_thresh";
   const std::string old = read_file(thresh);

@@ -116,6 +116,12 @@ struct Parameter {
   std::string path, old;
 };
 
+// Where the guest's CPUs stand still, because the host is busy, time goes on: a
+// deadline of a long segment is then no error of the driver's.
+struct Patience : Parameter {
+  Patience() : Parameter("hang_ms", "10000") {}
+};
+
 inline std::string debugfs(const std::string &file) {
   const std::string pci = pci_path();
   return "/sys/kernel/debug/accel" + pci.substr(pci.rfind('/')) + "/" + file;

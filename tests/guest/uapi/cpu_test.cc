@@ -390,6 +390,17 @@ TEST(CpuError, ImportedBuffersAreRefused) {
   report.bos[1].handle = imported;
   EXPECT_EQ(submit(dev, report), EOPNOTSUPP);
   EXPECT_EQ(c.run(), 1);
+
+  ProgramBuilder b(dev.target());
+  b.constants(kBlockBytes);
+  b.slot(LOOM_SLOT_CONST, LOOM_RIGHT_READ, kBlockBytes);
+  b.slot(LOOM_SLOT_SCRATCH, kReadWrite, kBlockBytes);
+  auto op = map_op(0, 0, 0, LOOM_UOP_EXP);
+  op.out[0].slot = 1;
+  b.cpu_segment(op.encode());
+  b.entry();
+  drm_loom_inst_create inst{dev.ctx(), dev.prog(b, imported), 0, 0};
+  EXPECT_EQ(dev.call(DRM_IOCTL_LOOM_INST_CREATE, &inst), EOPNOTSUPP);
   close(prime);
   close(memfd);
   close(udmabuf);

@@ -13,7 +13,7 @@ extern "C" {
 #ifdef LOOM_HASH_VARIANTS
 #include "cpu_variants.h"
 #endif
-#include "segment.h"
+#include "structures.h"
 
 namespace {
 
@@ -278,7 +278,7 @@ void products(uint32_t t) {
   tell(of("DOT", t), m, t, t);
 }
 
-void structures() {
+void each_over_types() {
   for (uint32_t t = 0; t < types; t++) {
     programs(t);
     indexed(t);
@@ -286,6 +286,35 @@ void structures() {
     if (t != LOOM_I1)
       products(t);
   }
+}
+
+// All slots of a segment of structures.h.
+uint64_t all_memory(const maker &make, uint32_t quanta) {
+  world w;
+  make(w);
+  if (w.check() != LOOM_CPU_OK) {
+    std::fprintf(stderr, "%s\n", w.error.what);
+    std::exit(1);
+  }
+  const auto memory = std::make_unique<scratch>();
+  loom_cpu_cursor c;
+  loom_cpu_begin(&c, memory->bytes);
+  while (step(&w.segment, &c, quanta) == LOOM_CPU_MORE)
+    ;
+  std::vector<uint8_t> all;
+  for (const auto &m : w.all())
+    all.insert(all.end(), m.begin(), m.end());
+  return loom_prog_hash(all.data(), all.size());
+}
+
+void whole(const char *name, const maker &make) {
+  const uint64_t hash = all_memory(make, ~0u);
+  if (all_memory(make, 7) != hash) {
+    std::fprintf(stderr, "%s: steps of 7 quanta give other bits\n", name);
+    failed = true;
+  }
+  std::printf("structure %s %016llx\n", name,
+              static_cast<unsigned long long>(hash));
 }
 
 } // namespace
@@ -305,6 +334,8 @@ int main([[maybe_unused]] int argc, [[maybe_unused]] char **argv) {
   conversions();
   strided();
   combiners();
-  structures();
+  each_over_types();
+  for (const auto &[name, make] : loom::test::structures)
+    whole(name, make);
   return failed;
 }
