@@ -152,25 +152,13 @@ public:
   }
   // Ends an entry point: the tensors, segments and steps added since the last
   // one.
-  void entry(const std::string &name) {
-    loom_prog_entry e{};
-    e.name = string(name);
-    if (!entries.empty()) {
-      const auto &last = entries.back();
-      e.first_tensor = last.first_tensor + last.n_tensors;
-      e.first_segment = last.first_segment + last.n_segments;
-      e.first_step = last.first_step + last.n_steps;
-    }
-    e.n_tensors = static_cast<uint32_t>(tensors.size()) - e.first_tensor;
-    e.n_segments = static_cast<uint32_t>(segments.size()) - e.first_segment;
-    e.n_steps = static_cast<uint32_t>(steps.size()) - e.first_step;
-    entries.push_back(e);
-  }
+  void entry(const std::string &name) { entries.push_back(entry_row(name)); }
   // With entry_name as the only entry point where entry() named none.
   std::vector<uint8_t> build(const loom_target &target,
                              const std::string &entry_name = "main") {
-    if (entries.empty())
-      entry(entry_name);
+    std::vector<loom_prog_entry> rows = entries;
+    if (rows.empty())
+      rows.push_back(entry_row(entry_name));
     header_ = {};
     header_.magic = LOOM_PROG_MAGIC;
     header_.version = LOOM_PROG_VERSION;
@@ -184,8 +172,7 @@ public:
     section(LOOM_SEC_SLOTS, slots.data(), slots.size(), sizeof(slots[0]));
     section(LOOM_SEC_TENSORS, tensors.data(), tensors.size(),
             sizeof(loom_prog_tensor));
-    section(LOOM_SEC_ENTRIES, entries.data(), entries.size(),
-            sizeof(entries[0]));
+    section(LOOM_SEC_ENTRIES, rows.data(), rows.size(), sizeof(rows[0]));
     section(LOOM_SEC_SEGMENTS, segments.data(), segments.size(),
             sizeof(segments[0]));
     section(LOOM_SEC_SCHEDULE, steps.data(), steps.size(), sizeof(steps[0]));
@@ -220,6 +207,21 @@ public:
   std::vector<uint64_t> cpu_code;
 
 private:
+  loom_prog_entry entry_row(const std::string &name) {
+    loom_prog_entry e{};
+    e.name = string(name);
+    if (!entries.empty()) {
+      const auto &last = entries.back();
+      e.first_tensor = last.first_tensor + last.n_tensors;
+      e.first_segment = last.first_segment + last.n_segments;
+      e.first_step = last.first_step + last.n_steps;
+    }
+    e.n_tensors = static_cast<uint32_t>(tensors.size()) - e.first_tensor;
+    e.n_segments = static_cast<uint32_t>(segments.size()) - e.first_segment;
+    e.n_steps = static_cast<uint32_t>(steps.size()) - e.first_step;
+    return e;
+  }
+
   static size_t round_up(size_t n) {
     return (n + LOOM_PROG_ALIGN - 1) / LOOM_PROG_ALIGN * LOOM_PROG_ALIGN;
   }

@@ -25,7 +25,7 @@
 // ORDER-NOT: loomt.map
 // ORDER: source = "gather"
 // ORDER: loomt.map
-func.func @main(%a: tensor<32x32xf32>, %b: tensor<32x32xf32>, %i: tensor<4x1xi32>) -> (tensor<32x32xf32>, tensor<32x4xf32>) {
+func.func @main(%a: tensor<32x32xf32>, %b: tensor<32x32xf32>, %i: tensor<4x1xi32>) -> (tensor<32x32xf32>, tensor<16x4xf32>) {
   %0 = "stablehlo.dot_general"(%a, %b) <{lhs_batching_dimensions = array<i64>, rhs_batching_dimensions = array<i64>, lhs_contracting_dimensions = array<i64: 1>, rhs_contracting_dimensions = array<i64: 0>}> : (tensor<32x32xf32>, tensor<32x32xf32>) -> tensor<32x32xf32>
   %s = "stablehlo.sort"(%0) <{dimension = 1 : i64}> ({
   ^bb0(%x: tensor<f32>, %y: tensor<f32>):
@@ -33,7 +33,7 @@ func.func @main(%a: tensor<32x32xf32>, %b: tensor<32x32xf32>, %i: tensor<4x1xi32
     "stablehlo.return"(%c) : (tensor<i1>) -> ()
   }) : (tensor<32x32xf32>) -> tensor<32x32xf32>
   %1 = "stablehlo.tanh"(%s) : (tensor<32x32xf32>) -> tensor<32x32xf32>
-  %g = "stablehlo.gather"(%s, %i) <{offset_dims = array<i64: 0>, collapsed_slice_dims = array<i64: 1>, operand_batching_dims = array<i64>, start_indices_batching_dims = array<i64>, start_index_map = array<i64: 1>, index_vector_dim = 1 : i64, slice_sizes = array<i64: 32, 1>}> : (tensor<32x32xf32>, tensor<4x1xi32>) -> tensor<32x4xf32>
-  %2 = "stablehlo.dot_general"(%1, %g) <{lhs_batching_dimensions = array<i64>, rhs_batching_dimensions = array<i64>, lhs_contracting_dimensions = array<i64: 1>, rhs_contracting_dimensions = array<i64: 0>}> : (tensor<32x32xf32>, tensor<32x4xf32>) -> tensor<32x4xf32>
-  return %1, %2 : tensor<32x32xf32>, tensor<32x4xf32>
+  %g = "stablehlo.gather"(%s, %i) <{offset_dims = array<i64: 0>, collapsed_slice_dims = array<i64: 1>, operand_batching_dims = array<i64>, start_indices_batching_dims = array<i64>, start_index_map = array<i64: 1>, index_vector_dim = 1 : i64, slice_sizes = array<i64: 16, 1>}> : (tensor<32x32xf32>, tensor<4x1xi32>) -> tensor<16x4xf32>
+  %2 = "stablehlo.dot_general"(%1, %b) <{lhs_batching_dimensions = array<i64>, rhs_batching_dimensions = array<i64>, lhs_contracting_dimensions = array<i64: 1>, rhs_contracting_dimensions = array<i64: 0>}> : (tensor<32x32xf32>, tensor<32x32xf32>) -> tensor<32x32xf32>
+  return %2, %g : tensor<32x32xf32>, tensor<16x4xf32>
 }

@@ -133,8 +133,11 @@ LogicalResult Converter::elementwise(Operation *op) {
 }
 
 LogicalResult Converter::constant(stablehlo::ConstantOp op) {
-  map[op.getResult()] = loomt::ConstantOp::create(builder, op.getLoc(),
-                                                  op.getType(), op.getValue());
+  auto constant = loomt::ConstantOp::create(builder, op.getLoc(), op.getType(),
+                                            op.getValue());
+  if (Attribute name = op->getAttr("loom.name"))
+    constant->setAttr("loom.name", name);
+  map[op.getResult()] = constant;
   return success();
 }
 
