@@ -31,6 +31,7 @@ void mlir::loom::buildFrontPipeline(OpPassManager &passes, uint64_t features,
   inlining.keepComposites = {"chlo.erf"};
   passes.addPass(stablehlo::createInlineCalls(inlining));
   passes.addPass(stablehlo::createSplitComplex());
+  passes.addPass(stablehlo::createWidenProducts());
   passes.addPass(createCanonicalizerPass());
   passes.addPass(createCSEPass());
   passes.addPass(stablehlo::createDropIdentities());

@@ -31,10 +31,18 @@ def SplitComplex : Pass<"loom-split-complex", "::mlir::ModuleOp"> {
   }];
 }
 
+def WidenProducts : Pass<"loom-widen-products", "::mlir::ModuleOp"> {
+  let summary = "Operands of a product in 64 bits become of its type first";
+  let description = [{
+    A dot_general or convolution whose result is of 64 bits and of another type
+    than its operands (`preferred_element_type`) multiplies what they convert to.
+  }];
+}
+
 def DropIdentities : Pass<"loom-drop-identities", "::mlir::ModuleOp"> {
   let summary = "Remove operations that do nothing on one device";
   let description = [{
-    Sharding custom calls give their operand. So do optimization barriers, which
+    Sharding custom calls give their operand, and updates of no elements. So do optimization barriers, which
     only order rewrites: run this after CSE.
   }];
 }

@@ -113,6 +113,16 @@ std::string typesText(unsigned types) {
 
 using Check = std::optional<Refusal> (*)(Operation *);
 
+/// A boolean is a byte of which one bit counts.
+std::optional<Refusal> checkBitcast(Operation *op) {
+  const bool from = getElementTypeOrSelf(op->getOperand(0)).isInteger(1),
+             to = getElementTypeOrSelf(op->getResult(0)).isInteger(1);
+  if (from != to)
+    return Refusal{"booleans have no bits to take for another type",
+                   "convert them"};
+  return std::nullopt;
+}
+
 /// Integers become floats where a product of both is one; the other way round
 /// nothing says how.
 std::optional<Refusal> checkProduct(Operation *op) {
@@ -324,7 +334,7 @@ const SupportRow kSupported[] = {
     {"stablehlo.add", kAny, kAny, nullptr, 0, kCpuAny},
     {"stablehlo.and", kBits, kBits, nullptr, 0, kCpuBits},
     {"stablehlo.atan2", kFloat, kFloat, nullptr, kTrans, kCpuFloat},
-    {"stablehlo.bitcast_convert", kNumber, kNumber, nullptr, 0, kCpuNumber},
+    {"stablehlo.bitcast_convert", kAny, kAny, checkBitcast, 0, kCpuNumber},
     {"stablehlo.broadcast_in_dim", kAny, kAny, nullptr, 0, kCpuAny},
     {"stablehlo.cbrt", kFloat, kFloat, nullptr, kTrans, kCpuFloat},
     {"stablehlo.ceil", kFloat, kFloat, nullptr, 0, kCpuFloat},

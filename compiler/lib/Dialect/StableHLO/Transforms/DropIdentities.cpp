@@ -20,19 +20,36 @@ static bool isShardingCall(stablehlo::CustomCallOp call) {
          call.getInputs().getTypes() == call.getResultTypes();
 }
 
+/// What replaces an operation that does nothing; nothing if it does something.
+static std::optional<SmallVector<Value>> sameAs(Operation *op) {
+  auto isEmpty = [](Value value) {
+    auto type = cast<RankedTensorType>(value.getType());
+    return type.hasStaticShape() && !type.getNumElements();
+  };
+  auto call = dyn_cast<stablehlo::CustomCallOp>(op);
+  if ((call && isShardingCall(call)) ||
+      isa<stablehlo::OptimizationBarrierOp>(op))
+    return SmallVector<Value>(op->getOperands());
+  if (auto update = dyn_cast<stablehlo::DynamicUpdateSliceOp>(op))
+    if (isEmpty(update.getUpdate()))
+      return SmallVector<Value>{update.getOperand()};
+  if (auto scatter = dyn_cast<stablehlo::ScatterOp>(op))
+    if (isEmpty(scatter.getUpdates().front()))
+      return SmallVector<Value>(scatter.getInputs());
+  return std::nullopt;
+}
+
 namespace {
 struct DropIdentitiesPass
     : stablehlo::impl::DropIdentitiesBase<DropIdentitiesPass> {
   void runOnOperation() override {
     SmallVector<Operation *> dropped;
     getOperation().walk([&](Operation *op) {
-      auto call = dyn_cast<stablehlo::CustomCallOp>(op);
-      if ((call && isShardingCall(call)) ||
-          isa<stablehlo::OptimizationBarrierOp>(op))
+      if (sameAs(op))
         dropped.push_back(op);
     });
     for (Operation *op : dropped) {
-      op->replaceAllUsesWith(op->getOperands());
+      op->replaceAllUsesWith(*sameAs(op));
       op->erase();
     }
   }

@@ -140,7 +140,7 @@ bool Splitter::eachPart(Operation *op) {
       isa<AddOp, SubtractOp, NegOp, SelectOp, BroadcastInDimOp, ReshapeOp,
           TransposeOp, SliceOp, ConcatenateOp, PadOp, ReverseOp, DynamicSliceOp,
           DynamicUpdateSliceOp, GatherOp>(op);
-  bool linear = isa<ReduceOp, ReduceWindowOp, ScatterOp>(op);
+  bool linear = isa<ReduceOp, ReduceWindowOp, ScatterOp, ScatterOp>(op);
   for (Region &region : op->getRegions())
     for (Operation &inner : region.front())
       linear &= isa<AddOp, stablehlo::ReturnOp>(inner);
