@@ -19,8 +19,6 @@
 struct pci_dev;
 
 #define LOOM_MAX_BO_BYTES LOOM_MAX_BUFFER_BYTES
-#define LOOM_MAX_CYCLE_BUDGET (1ull << 36)
-#define LOOM_MAX_INSN_BUDGET (1ull << 26)
 #define LOOM_MAX_BOS 256u
 #define LOOM_MAX_BINDINGS 4096u
 #define LOOM_MAX_SYNCS 64u

@@ -115,6 +115,10 @@ struct loom_region {
 #define LOOM_PTE_PER_PAGE 512u
 #define LOOM_MAX_BUFFER_BYTES (1ull << 30)
 
+/* The largest budgets of a job that a driver grants: larger ones are cut to these. */
+#define LOOM_MAX_CYCLE_BUDGET (1ull << 36)
+#define LOOM_MAX_INSN_BUDGET (1ull << 26)
+
 /* An entry of the job ring: 64 bytes. */
 struct loom_job {
 	__u64 table; /* bus address of the region table, 32-byte aligned */

@@ -39,6 +39,7 @@ from paths import save_tensor, use_checkout
 
 use_checkout()
 
+import control
 import digits
 import loom
 import zoo
@@ -259,7 +260,7 @@ def cases(digits_cache: Path | None, deep: bool = False) -> dict[str, Callable[[
         "cnn_batchnorm": cnn_batchnorm,
         "int8_matmul": int8_matmul,
     }
-    for name, make in zoo.SMALL.items():
+    for name, make in (zoo.SMALL | control.SMALL).items():
         table[name] = lambda m=make: of_zoo(m)
     for target in TARGETS:
         table[f"big_matmul_{target}"] = lambda t=target: big_matmul(t)

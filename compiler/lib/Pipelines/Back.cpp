@@ -9,6 +9,8 @@
 #include "loom/Dialect/StableHLO/Engines.h"
 #include "loom/Dialect/StableHLO/StableHLO.h"
 
+#include "loom_isa.h"
+
 #include "mlir/IR/Verifier.h"
 
 using namespace mlir;
@@ -29,7 +31,11 @@ static LogicalResult lowerModule(ModuleOp module, const loom_target &target,
     return module.emitError() << "has no function 'main'";
   if (stage == Stage::StableHLO)
     return success();
-  stablehlo::assignEngines(main.getBody().front(), target.features);
+  // Slices and updates at run-time places are records of the NPU, or CPU
+  // operations from here on.
+  const uint64_t registers = options.cpuOnly ? 1ull << LOOM_FEAT_REG : 0;
+  stablehlo::assignEngines(main.getBody().front(),
+                           target.features & ~registers);
   if (failed(convertStableHLOToLoomT(main)) || failed(verify(module)) ||
       failed(fuseLoomT(main)) || failed(verify(module)) ||
       failed(assignEngines(main, target.features, options.cpuOnly)) ||

@@ -74,34 +74,57 @@ std::vector<uint64_t> mlir::loom::program::layerCycles(
   std::string problem;
   size_t at = 0;
   const std::vector<LoopSpan> loops = loopsOf(records, problem, at);
-  auto loopOf = [&](size_t record) -> const LoopSpan * {
+  auto innermost = [&](size_t record) {
+    const LoopSpan *found = nullptr;
+    for (const LoopSpan &loop : loops)
+      if (loop.first <= record && record < loop.end)
+        found = &loop;
+    return found;
+  };
+  auto outermost = [&](size_t record) -> const LoopSpan * {
     for (const LoopSpan &loop : loops)
       if (loop.first <= record && record < loop.end)
         return &loop;
     return nullptr;
   };
+  auto times = [&](size_t record) {
+    uint64_t product = 1;
+    for (const LoopSpan &loop : loops)
+      if (loop.first <= record && record < loop.end)
+        product *= loop.count;
+    return product;
+  };
   std::vector<uint64_t> cycles;
-  uint64_t before = 0, began = 0, body = 0;
-  size_t own = 0; // the layer that begins the loop
-  const LoopSpan *current = nullptr;
+  uint64_t before = 0, began = 0, body = 0, reached = 0;
+  size_t own = 0; // the layer that begins the outermost loop
+  const LoopSpan *current = nullptr, *around = nullptr;
   for (auto [first, last] : layers) {
-    const LoopSpan *loop = loopOf(first);
-    if (loop && loop != current) {
+    const LoopSpan *loop = innermost(first), *outer = outermost(first);
+    if (outer && outer != around) {
       own = cycles.empty() ? 0 : cycles.size() - 1;
       began = cycles.empty() ? 0 : before - cycles[own];
       body = 0;
-      before = plan.records[loop->first].end; // the fence, in its last run
     }
+    if (!loop)
+      before = reached;
+    else if (loop != current) // from the fence, in its last run
+      before = current && loop->first < current->first &&
+                       current->end < loop->end
+                   ? plan.records[current->end].end
+                   : plan.records[loop->first].end;
     current = loop;
+    around = outer;
     uint64_t end = before;
     for (size_t r = first; r < last; ++r)
       end = std::max(end, plan.records[r].end);
-    cycles.push_back((end - before) * (loop ? loop->count : 1));
+    cycles.push_back((end - before) * times(first));
     before = end;
+    reached = std::max(reached, end);
     if (!loop || own + 1 == cycles.size())
       continue;
     body += cycles.back();
-    cycles[own] = end - began - std::min(end - began, body);
+    if (end > began)
+      cycles[own] = end - began - std::min(end - began, body);
   }
   return cycles;
 }

@@ -9,27 +9,28 @@
 // KEPT-LABEL: func.func @main
 // KEPT: "stablehlo.transpose"(%arg1)
 // KEPT: "stablehlo.while"
-// KEPT: loom.device_loop
 // LINE-LABEL: func.func @main
 // LINE-NOT: stablehlo.while
 
 // The row of the iteration is a view of a moved root, the result goes to its place.
 // CHECK-LABEL: func.func @main
 // CHECK: %[[S:.*]]:2 = "loomt.loop_begin"(%{{.*}}) <{trip = 6 : i64}>
-// CHECK-DAG: %[[AT:.*]] = "loomt.at"(%arg0) <{step = 20 : i64}>
+// CHECK-DAG: %[[AT:.*]] = "loomt.at"(%arg0) <{steps = array<i64: 20>}>
 // CHECK-DAG: "loomt.contract"(%{{.*}}, %{{.*}})
 // CHECK: "loomt.view"(%[[AT]])
-// CHECK: "loomt.put"(%{{.*}}, %[[S]]#1) <{offset = 0 : i64, step = 20 : i64
-// CHECK: "loomt.loop_end"(%{{.*}}, %[[S]]#1)
+// CHECK: %[[OLD:.*]] = "loomt.copy"(%[[S]]#1)
+// CHECK: %[[NEW:.*]] = "loomt.put"(%{{.*}}, %[[OLD]]) <{limits = array<i64>, loop_steps = array<i64: 20>, offset = 0 : i64
+// CHECK: "loomt.loop_end"(%{{.*}}, %[[NEW]])
 
 // LOOM: "loom.layer"() <{{.*}}kind = "loop"
-// LOOM: "loom.loop"() <{count = 6 : i64, rd = 2 : i64, target = {{[0-9]+}} : i64}>
+// LOOM: "loom.loop"() <{count = 6 : i64, rd = 5 : i64, target = {{[0-9]+}} : i64}>
 // LOOM-NEXT: "loom.fence"
-// LOOM: "loom.moved"(%{{.*}}) <{step = 80 : i64}>
+// LOOM: "loom.moved"(%{{.*}}) <{steps = array<i64: 80>}>
 // LOOM: "loom.layer"() <{{.*}}kind = "matmul", macs = 2400
-// LOOM: "loom.scalar"() <{imm = 80 : i64, opcode = 5 : i64, ra = 2 : i64, rd = 3 : i64}>
-// LOOM: "loom.dma"{{.*}}src_reg = 3
-// LOOM: "loom.dma"{{.*}}dst_reg = 4
+// LOOM: "loom.scalar"() <{imm = 80 : i64, opcode = 5 : i64, ra = 5 : i64, rb = 0 : i64, rd = 2 : i64}>
+// LOOM: "loom.dma"{{.*}}src_reg = 2
+// LOOM-NOT: kind = "copy"
+// LOOM: "loom.dma"{{.*}}dst_reg = 3
 // LOOM: "loom.end_loop"
 // LOOM-NEXT: "loom.fence"
 func.func @main(%x: tensor<6x20xf32>, %w: tensor<20x20xf32>) -> tensor<6x20xf32> {

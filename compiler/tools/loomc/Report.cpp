@@ -60,7 +60,12 @@ std::string reportTable(const CompiledProgram &program,
            (unsigned long long)program.units * 32,
            (unsigned long long)program.constBytes,
            (unsigned long long)program.scratchBytes);
-  return text + total;
+  text += total;
+  if (!program.bounded)
+    text += "data decide how often a loop or which branch runs: cycles are those "
+            "of the shortest way, and the job's budgets are the largest that "
+            "there are\n";
+  return text;
 }
 
 std::string reportJson(const CompiledProgram &program,
@@ -72,6 +77,7 @@ std::string reportJson(const CompiledProgram &program,
   root["output"] = output;
   root["cycles"] = program.cycles;
   root["macs"] = program.macs;
+  root["bounded"] = program.bounded;
   root["roofline"] = program.roofline;
   root["sram_peak"] = program.sramPeak;
   root["sram_live_bound"] = program.sramLiveBound;

@@ -393,8 +393,10 @@ func.func @main(%t: tensor<5x7xf32>, %u: tensor<2x3xf32>, %r: tensor<i32>, %c: t
   %1 = "stablehlo.dynamic_update_slice"(%t, %u, %r, %c) : (tensor<5x7xf32>, tensor<2x3xf32>, tensor<i32>, tensor<i32>) -> tensor<5x7xf32>
   return %0, %1 : tensor<2x3xf32>, tensor<5x7xf32>
 })mlir",
-                  {bytes(t), bytes(u), bytes(row), bytes(column)});
+                  {bytes(t), bytes(u), bytes(row), bytes(column)},
+                  1ull << LOOM_FEAT_REG);
   ASSERT_EQ(out.size(), 2u);
+  EXPECT_GT(result.cpuSegments, 0u);
   std::vector<float> want = t;
   for (int i = 0; i < 2; ++i)
     for (int j = 0; j < 3; ++j) {

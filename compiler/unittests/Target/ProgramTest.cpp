@@ -381,6 +381,48 @@ TEST(Verifier, JudgesALoopOverAllIterations) {
             std::string::npos);
 }
 
+namespace {
+/// Skips the copy of a row to the place that r3 names, if r1 is 0.
+std::vector<Record> guarded(int64_t clamp, int64_t step) {
+  Record out = based(store(0, 64), 0, 3);
+  Record skip = scalar(LOOM_OP_BR, 0, 1, 0, 8);
+  skip.as<loom_seq>().cond = LOOM_COND_EQ;
+  return {scalar(LOOM_OP_LD, 1, 0, 0),
+          skip,
+          scalar(LOOM_OP_CLAMP, 3, 1, clamp),
+          scalar(LOOM_OP_MUL, 3, 3, step),
+          scalar(LOOM_OP_ADD, 3, 3, 0),
+          out,
+          fence(),
+          halt()};
+}
+} // namespace
+
+TEST(Verifier, JudgesBranchesAndClampedPlaces) {
+  EXPECT_EQ(problemsOf(guarded(3, 64)), "");
+  EXPECT_NE(problemsOf(guarded(1 << 20, 64)).find("of slot 1 (out)"),
+            std::string::npos);
+  EXPECT_NE(problemsOf(guarded(3, -64)).find("touches bytes -192 to 64"),
+            std::string::npos);
+  std::vector<Record> open = guarded(3, 64);
+  open[2] = scalar(LOOM_OP_MUL, 3, 1, 1);
+  EXPECT_NE(problemsOf(open).find("nothing clamps it"), std::string::npos);
+  std::vector<Record> lost = guarded(3, 64);
+  lost[1].as<loom_seq>().target = 7;
+  EXPECT_NE(problemsOf(lost).find("where no record begins"),
+            std::string::npos);
+  std::vector<Record> bare = guarded(3, 64);
+  bare[1].as<loom_seq>().target = 4;
+  bare[5].header().regsel = 0;
+  EXPECT_NE(problemsOf(bare).find("is where a branch goes, and no fence"),
+            std::string::npos);
+  // What a branch may have left in a register is not known.
+  std::vector<Record> met = guarded(3, 64);
+  met[1].as<loom_seq>().target = 4;
+  met[4] = fence();
+  EXPECT_NE(problemsOf(met).find("nothing clamps it"), std::string::npos);
+}
+
 TEST(Semaphores, StayInsideALoop) {
   Record in = based(load(0, 64), 3, 0), out = based(store(0, 64), 0, 3);
   const std::vector<Record> records = {

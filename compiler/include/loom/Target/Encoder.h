@@ -35,6 +35,7 @@ struct PlacedOp {
 struct CompiledProgram {
   std::string entry;
   program::Image file; // of a program with this entry point alone
+  bool bounded = true; // no data decide what runs how often
   std::vector<LayerPlan> layers;
   std::vector<PlacedOp> placement; // what the CPU engine runs, in order
   uint64_t macs = 0, cycles = 0, mxuBusy = 0, roofline = 0;

@@ -232,21 +232,44 @@ void Emitter::split(Location loc, Dma dma, SmallVector<Layout::Loop> loops) {
       srcReg, nullptr, nullptr, dstReg);
 }
 
-/// Registers 3 and 4 carry what the counter in register 2 moves a source and a
-/// destination by; records take them at dispatch.
-static constexpr int64_t kCounter = 2, kSide = 3;
+/// Registers: a row's offset or a number at hand; what a source and a
+/// destination are moved by, which records take at dispatch; a product on its
+/// way to one of them; counters.
+static constexpr unsigned kNumber = 1, kSide = 2, kProduct = 4, kCounter = 5;
+
+void Emitter::scalar(Location loc, Value buf, unsigned opcode, unsigned rd,
+                     unsigned ra, int64_t imm, unsigned rb) {
+  auto number = [&](int64_t v) { return builder.getI64IntegerAttr(v); };
+  npu::ScalarOp::create(builder, loc, buf, number(opcode), number(rd),
+                        number(ra), number(imm), number(rb));
+}
+
+void Emitter::forgetSides() { held[0] = held[1] = std::nullopt; }
+
+/// The loops' part of a place, set to or added to a register.
+void Emitter::addLoops(Location loc, ArrayRef<int64_t> steps, unsigned reg,
+                       bool sets) {
+  for (auto [step, loop] : llvm::zip(steps, loops)) {
+    if (!step)
+      continue;
+    scalar(loc, Value(), LOOM_OP_MUL, sets ? reg : kProduct, loop.counter,
+           step);
+    if (!sets)
+      scalar(loc, Value(), LOOM_OP_ADD, reg, reg, 0, kProduct);
+    sets = false;
+  }
+}
 
 IntegerAttr Emitter::base(Location loc, Value place, unsigned side) {
   auto moved = place ? place.getDefiningOp<npu::MovedOp>() : nullptr;
   if (!moved)
     return nullptr;
-  const int64_t step = moved.getStep();
-  auto number = [&](int64_t v) { return builder.getI64IntegerAttr(v); };
-  if (held[side] != step)
-    npu::ScalarOp::create(builder, loc, Value(), number(LOOM_OP_MUL),
-                          number(kSide + side), number(kCounter), number(step));
-  held[side] = step;
-  return number(kSide + side);
+  const unsigned reg = kSide + side;
+  if (!moved.getReg() && (!held[side] || *held[side] != moved.getSteps())) {
+    addLoops(loc, moved.getSteps(), reg, /*sets=*/true);
+    held[side] = SmallVector<int64_t>(moved.getSteps());
+  }
+  return builder.getI64IntegerAttr(reg);
 }
 
 void Emitter::endStream(Location loc) {
@@ -256,18 +279,104 @@ void Emitter::endStream(Location loc) {
   ended = code.made();
 }
 
-void Emitter::beginLoop(Location loc, int64_t count) {
-  npu::LoopOp::create(builder, loc, builder.getI64IntegerAttr(count),
-                      builder.getI64IntegerAttr(kCounter), nullptr);
+/// A number in SRAM: where it is, or loaded.
+Value Emitter::numberBuffer(Location loc, const Box &box, int64_t &offset) {
+  offset = box.isHere() ? box.offset : 0;
+  if (box.isHere())
+    return box.mem;
+  Value buf = npu::BufOp::create(
+      builder, loc, npu::BufType::get(builder.getContext(), box.elem), Value(),
+      IntegerAttr());
+  Box one = box;
+  one.n.clear();
+  one.stride.clear();
+  load(loc, box.mem, buf, layoutDense(one));
+  return buf;
+}
+
+void Emitter::readNumber(Location loc, const Box &box) {
+  int64_t offset = 0;
+  Value buf = numberBuffer(loc, box, offset);
   npu::FenceOp::create(builder, loc);
-  trip = count;
-  held[0] = held[1] = 0; // no step is 0
+  scalar(loc, buf, LOOM_OP_LD, kNumber, 0, offset);
+}
+
+Value Emitter::moved(Location loc, Value mem, ArrayRef<int64_t> loopSteps,
+                     ArrayRef<Index> indices, unsigned side) {
+  auto whole = mem.getDefiningOp<npu::MovedOp>();
+  SmallVector<int64_t> steps(loopSteps);
+  if (whole) { // a moved place is moved on
+    mem = whole.getMem();
+    steps.resize(std::max(steps.size(), whole.getSteps().size()), 0);
+    for (auto [i, step] : llvm::enumerate(whole.getSteps()))
+      steps[i] += step;
+  }
+  const bool loop =
+      llvm::any_of(steps, [](int64_t step) { return step != 0; });
+  if (!loop && indices.empty())
+    return mem;
+  IntegerAttr reg;
+  if (!indices.empty()) {
+    const unsigned sum = kSide + side;
+    SmallVector<std::pair<Value, int64_t>> numbers;
+    for (const Index &index : indices) {
+      int64_t offset = 0;
+      Value buf = numberBuffer(loc, index.box, offset);
+      numbers.push_back({buf, offset});
+    }
+    npu::FenceOp::create(builder, loc);
+    for (auto [i, index] : llvm::enumerate(indices)) {
+      const unsigned rd = i ? kProduct : sum;
+      scalar(loc, numbers[i].first, LOOM_OP_LD, rd, 0, numbers[i].second);
+      scalar(loc, Value(), LOOM_OP_CLAMP, rd, rd, index.limit);
+      scalar(loc, Value(), LOOM_OP_MUL, rd, rd, index.step);
+      if (i)
+        scalar(loc, Value(), LOOM_OP_ADD, sum, sum, 0, kProduct);
+    }
+    addLoops(loc, steps, sum, /*sets=*/false);
+    held[side] = std::nullopt;
+    reg = builder.getI64IntegerAttr(sum);
+  }
+  return npu::MovedOp::create(builder, loc, mem.getType(), mem,
+                              builder.getDenseI64ArrayAttr(steps), reg);
+}
+
+void Emitter::beginLoop(Location loc, std::optional<int64_t> count) {
+  unsigned counter = 0;
+  if (count) {
+    counter = kCounter + llvm::count_if(loops, [](const Loop &loop) {
+                return loop.counter != 0;
+              });
+    npu::LoopOp::create(builder, loc, builder.getI64IntegerAttr(*count),
+                        builder.getI64IntegerAttr(counter), nullptr);
+    npu::FenceOp::create(builder, loc);
+  }
+  loops.push_back({count.value_or(1), counter});
+  trips *= loops.back().trip;
+  forgetSides();
 }
 
 void Emitter::endLoop(Location loc) {
-  npu::EndLoopOp::create(builder, loc);
+  if (loops.back().counter) {
+    npu::EndLoopOp::create(builder, loc);
+    npu::FenceOp::create(builder, loc);
+  }
+  trips /= loops.back().trip;
+  loops.pop_back();
+  forgetSides();
+}
+
+void Emitter::label(Location loc, int64_t label) {
+  npu::LabelOp::create(builder, loc, builder.getI64IntegerAttr(label));
   npu::FenceOp::create(builder, loc);
-  trip = 1;
+  forgetSides();
+}
+
+void Emitter::branch(Location loc, int64_t label, unsigned cond,
+                     int64_t other) {
+  auto number = [&](int64_t v) { return builder.getI64IntegerAttr(v); };
+  npu::BranchOp::create(builder, loc, number(label), number(cond),
+                        number(cond ? kNumber : 0), number(other), nullptr);
 }
 
 void Emitter::loadAt(Location loc, Value mem, int64_t memOffset, unsigned reg,
@@ -323,8 +432,8 @@ void Emitter::layer(Location loc, StringRef kind, const Twine &shape,
   npu::LayerOp::create(
       builder, loc, builder.getStringAttr(kind), builder.getStringAttr(shape),
       builder.getStringAttr(tiling), builder.getStringAttr(bound),
-      builder.getI64IntegerAttr(trip * macs),
-      builder.getI64IntegerAttr(trip * bytes),
-      builder.getI64IntegerAttr(trip * ideal),
-      builder.getI64IntegerAttr(std::max(trip * work, moving)));
+      builder.getI64IntegerAttr(trips * macs),
+      builder.getI64IntegerAttr(trips * bytes),
+      builder.getI64IntegerAttr(trips * ideal),
+      builder.getI64IntegerAttr(std::max(trips * work, moving)));
 }

@@ -127,9 +127,34 @@ public:
                  ArrayRef<int64_t> imms);
   bool hasCpu() const { return cpuOps; }
 
-  /// A loop of the sequencer around what is emitted up to endLoop().
-  void beginLoop(Location loc, int64_t trip);
+  /// A loop of the sequencer around what is emitted up to endLoop(). Without a
+  /// count the records say when it ends.
+  void beginLoop(Location loc, std::optional<int64_t> trip);
   void endLoop(Location loc);
+  /// Whether the innermost loop has a count.
+  bool isCounted() const { return loops.back().counter != 0; }
+  /// Loops that data end, and cases, that are open.
+  struct Open {
+    int64_t here, end; // labels: of the loop's start or the next branch; after
+    int64_t branches;
+    int64_t branch = 0; // the one at hand
+  };
+  SmallVector<Open> open;
+  /// A place that branches go to: everything before it is complete there.
+  int64_t newLabel() { return labels++; }
+  void label(Location loc, int64_t label);
+  /// Goes on at the label if `cond` holds of the number and `other`.
+  void branch(Location loc, int64_t label, unsigned cond, int64_t other);
+  /// The number that branches compare: one i32 or i1, after a fence.
+  void readNumber(Location loc, const Box &box);
+  /// The slot at a place that loops around and indices move; for the records of
+  /// one layer.
+  struct Index {
+    Box box;
+    int64_t limit, step; // in bytes
+  };
+  Value moved(Location loc, Value mem, ArrayRef<int64_t> loopSteps,
+              ArrayRef<Index> indices, unsigned side);
 
   OpBuilder &builder;
   const loom_target &target;
@@ -151,11 +176,23 @@ private:
   };
   void split(Location loc, Dma dma, SmallVector<Layout::Loop> loops);
   IntegerAttr base(Location loc, Value place, unsigned side);
+  void scalar(Location loc, Value buf, unsigned opcode, unsigned rd,
+              unsigned ra, int64_t imm, unsigned rb = 0);
+  Value numberBuffer(Location loc, const Box &box, int64_t &offset);
+  void addLoops(Location loc, ArrayRef<int64_t> steps, unsigned reg, bool sets);
+  void forgetSides();
 
   uint64_t ended = 0; // units at the end of the last stream
   uint64_t cpuOps = 0;
-  int64_t trip = 1;         // of the loop at hand
-  int64_t held[2] = {0, 0}; // step that the register of each side is set for
+  struct Loop {
+    int64_t trip;     // 1 if data end it
+    unsigned counter; // register; 0 without
+  };
+  SmallVector<Loop> loops; // around
+  int64_t trips = 1;       // of all of them
+  int64_t labels = 0;
+  /// Steps that the register of each side is set for.
+  std::optional<SmallVector<int64_t>> held[2];
 };
 
 /// Where every loomt root lives, and references to it in bytes.
@@ -166,14 +203,15 @@ public:
     int64_t offset = 0;
   };
   void set(Value root, Place place) { places[root] = place; }
+  void share(Value root, Value other) { places[root] = places.lookup(other); }
   Box box(Value value) const;
 
 private:
   DenseMap<Value, Place> places;
 };
 
-/// Element by element, from one box to another of the same counts. The bytes.
-int64_t copyBox(Emitter &e, Location loc, const Box &from, const Box &to);
+/// Element by element, from one box to another of the same counts.
+void copyBox(Emitter &e, Location loc, const Box &from, const Box &to);
 
 /// Bytes of the largest piece that is free.
 int64_t largestPiece(const Room &room);
@@ -215,7 +253,10 @@ LogicalResult lowerRows(Emitter &emitter, const Memory &memory,
 LogicalResult lowerCpu(Emitter &emitter, const Memory &memory, loomt::CpuOp op);
 LogicalResult lowerScatter(Emitter &emitter, const Memory &memory,
                            loomt::ScatterRowsOp op);
-LogicalResult lowerLoop(Emitter &emitter, Memory &memory, Operation *op);
+/// Loops and branches.
+LogicalResult lowerControl(Emitter &emitter, Memory &memory, Operation *op);
+/// Slices and updates at places that loops and data move.
+LogicalResult lowerIndexed(Emitter &emitter, Memory &memory, Operation *op);
 LogicalResult lowerCopy(Emitter &emitter, const Memory &memory,
                         loomt::CopyOp op);
 

@@ -5,7 +5,7 @@
 
 #include "loom/Conversion/LoomTToLoom.h"
 
-#include "LoopSpans.h"
+#include "Places.h"
 #include "Residency.h"
 #include "Results.h"
 #include "SplitWindows.h"
@@ -48,9 +48,10 @@ private:
   Value slot(Location loc, int64_t bytes, unsigned kind, unsigned rights,
              const std::string &label, ElementsAttr value = {});
   void placeArguments();
-  void placeResults();
+  void placeResults(const Places &places);
   LogicalResult placeConstants();
-  void placeScratch();
+  DenseSet<Value> fixedRoots(const Places &places);
+  void placeScratch(const Places &places);
   int64_t neededBytes(Operation &op);
   LogicalResult lower(Operation &op);
 
@@ -58,7 +59,8 @@ private:
   OpBuilder builder;
   Emitter emitter;
   Memory memory;
-  DenseSet<Value> placed;
+  DenseSet<Value> placed;  // places that are results
+  DenseSet<Value> results; // roots
   Residents residents;
   DenseSet<Value> counted; // roots that some layer has read
   int64_t slots = 0;
@@ -110,7 +112,7 @@ void Lowering::placeArguments() {
   }
 }
 
-void Lowering::placeResults() {
+void Lowering::placeResults(const Places &places) {
   Operation *ret = func.getBody().front().getTerminator();
   for (OpOperand &operand : ret->getOpOperands()) {
     const unsigned i = operand.getOperandNumber();
@@ -119,8 +121,9 @@ void Lowering::placeResults() {
     DictionaryAttr attributes = func.getResultAttrDict(i);
     std::string name = nameOf(attributes, "result", i);
     if (BlockArgument old = replacedBy(func, i)) {
-      memory.set(root, {memory.box(old).mem, 0});
-      placed.insert(root);
+      memory.set(places.placeOf(root), {memory.box(old).mem, 0});
+      placed.insert(places.placeOf(root));
+      results.insert(root);
       continue;
     }
     const std::string role = roleOf(attributes, "output");
@@ -128,15 +131,16 @@ void Lowering::placeResults() {
     tensors.push_back({slots, type, role, name, isComplex(attributes)});
     // What a loop carries is read from where it is written; so are rows that
     // updates are combined with.
-    const bool read = state || !root.hasOneUse() ||
-                      isa<loomt::LoopEndOp, loomt::CpuOp, loomt::ScatterRowsOp>(
-                          root.getDefiningOp());
+    const bool read =
+        state || !root.hasOneUse() || places.isShared(root) ||
+        isa<loomt::CpuOp, loomt::ScatterRowsOp>(root.getDefiningOp());
     Value mem = slot(root.getLoc(), boundBytes(type),
                      state ? LOOM_SLOT_STATE : LOOM_SLOT_ARG,
                      LOOM_RIGHT_WRITE | (read ? LOOM_RIGHT_READ : 0), name,
                      state ? initOf(attributes) : ElementsAttr());
-    memory.set(root, {mem, 0});
-    placed.insert(root);
+    memory.set(places.placeOf(root), {mem, 0});
+    placed.insert(places.placeOf(root));
+    results.insert(root);
   }
 }
 
@@ -163,77 +167,48 @@ LogicalResult Lowering::placeConstants() {
   return success();
 }
 
-/// Live ranges in order of definition, each at the lowest free place.
-void Lowering::placeScratch() {
-  DenseMap<Operation *, int64_t> order;
-  int64_t count = 0;
+/// Roots that stay in memory: results, and what shares a place.
+DenseSet<Value> Lowering::fixedRoots(const Places &places) {
+  DenseSet<Value> fixed;
   for (Operation &op : func.getBody().front())
-    order[&op] = count++;
-  const LoopSpans loops(func.getBody().front());
-  std::function<int64_t(Value, Operation *)> lastUse = [&](Value value,
-                                                           Operation *maker) {
-    int64_t last = order[maker];
-    for (Operation *user : value.getUsers()) {
-      // What a loop uses from outside is used until its end.
-      Operation *until = loops.endFor(user, maker);
-      last = std::max(last, order[until ? until : user]);
-      if (isa<loomt::ViewOp, loomt::AtOp>(user))
-        last = std::max(last, lastUse(user->getResult(0), maker));
-    }
-    return last;
-  };
+    for (Value root : op.getResults())
+      if (places.isShared(root) || placed.contains(places.placeOf(root)))
+        fixed.insert(root);
+  return fixed;
+}
+
+/// Live ranges in order of definition, each at the lowest free place.
+void Lowering::placeScratch(const Places &places) {
   struct Live {
     int64_t offset, bytes, last;
     Value root;
   };
   SmallVector<Live> live, all;
-  SmallVector<std::pair<Value, Value>> inPlace;
   int64_t total = 0;
-  auto place = [&](Value root, int64_t now, int64_t last) {
-    llvm::erase_if(live, [&](const Live &l) { return l.last < now; });
+  for (const auto &[root, range] : places.ranges()) {
+    if (placed.contains(root) || residents.offsets.contains(root))
+      continue;
+    llvm::erase_if(live,
+                   [&](const Live &l) { return l.last < range.first; });
     const int64_t bytes = llvm::alignTo(bytesOfTensor(root.getType()), kAlign);
     int64_t at = 0;
     auto *next = live.begin(); // by offset
     for (; next != live.end() && at + bytes > next->offset; ++next)
       at = next->offset + next->bytes;
-    all.push_back({at, bytes, last, root});
+    all.push_back({at, bytes, range.last, root});
     live.insert(next, all.back());
     total = std::max(total, at + bytes);
-  };
-  for (Operation &op : func.getBody().front()) {
-    if (isProducer(&op) && !placed.contains(op.getResult(0)) &&
-        !residents.offsets.contains(op.getResult(0)))
-      place(op.getResult(0), order[&op], lastUse(op.getResult(0), &op));
-    if (isa<loomt::CpuOp>(op))
-      for (Value result : op.getResults())
-        if (!placed.contains(result))
-          place(result, order[&op], lastUse(result, &op));
-    if (auto begin = dyn_cast<loomt::LoopBeginOp>(op)) {
-      Operation *end = loops.endOf(begin);
-      for (auto [state, result] :
-           llvm::zip(begin.getStates(), end->getResults()))
-        if (placed.contains(result))
-          memory.set(state, {memory.box(result).mem, 0});
-        else
-          place(state, order[&op], lastUse(result, end));
-      for (auto [made, state] : computedInPlace(cast<loomt::LoopEndOp>(end)))
-        if (placed.insert(made).second)
-          inPlace.push_back({made, state});
-    }
   }
-  auto follow = [&] {
-    for (auto [made, state] : inPlace) {
-      const Box box = memory.box(state);
-      memory.set(made, {box.mem, box.offset});
-    }
-  };
-  if (!total)
-    return follow();
-  Value mem = slot(func.getLoc(), total, LOOM_SLOT_SCRATCH,
-                   LOOM_RIGHT_READ | LOOM_RIGHT_WRITE, "scratch");
-  for (const Live &l : all)
-    memory.set(l.root, {mem, l.offset});
-  follow();
+  if (total) {
+    Value mem = slot(func.getLoc(), total, LOOM_SLOT_SCRATCH,
+                     LOOM_RIGHT_READ | LOOM_RIGHT_WRITE, "scratch");
+    for (const Live &l : all)
+      memory.set(l.root, {mem, l.offset});
+  }
+  for (Operation &op : func.getBody().front())
+    for (Value root : op.getResults())
+      if (places.isShared(root))
+        memory.share(root, places.placeOf(root));
 }
 
 /// What even an endless SRAM cannot save: constants, arguments and results
@@ -257,9 +232,20 @@ int64_t Lowering::neededBytes(Operation &op) {
       bytes += bytesOfTensor(root.getType());
   }
   Value result = op.getResult(0);
-  if (placed.contains(result) || (large(result) && !isa<loomt::CopyOp>(op)))
+  if (results.contains(result) || (large(result) && !isa<loomt::CopyOp>(op)))
     bytes += bytesOfTensor(result.getType());
   return bytes;
+}
+
+/// A copy to where its input is: state that is updated in place.
+static bool isThere(const Memory &memory, loomt::CopyOp op) {
+  if (op.getInputs().size() != 1 || op.getFill())
+    return false;
+  const loomt::Ref ref = loomt::Ref::of(op.getInputs()[0]);
+  const Box from = memory.box(op.getInputs()[0]),
+            to = memory.box(op.getResult());
+  return ref.isWhole() && from.mem == to.mem && from.offset == to.offset &&
+         ref.shape == op.getType().getShape();
 }
 
 LogicalResult Lowering::lower(Operation &op) {
@@ -286,12 +272,18 @@ LogicalResult Lowering::lower(Operation &op) {
     return lowerRows(emitter, memory, rows);
   if (auto scatter = dyn_cast<loomt::ScatterRowsOp>(op))
     return lowerScatter(emitter, memory, scatter);
-  if (auto copy = dyn_cast<loomt::CopyOp>(op))
+  if (auto copy = dyn_cast<loomt::CopyOp>(op)) {
+    if (isThere(memory, copy))
+      return success();
     return lowerCopy(emitter, memory, copy);
+  }
   if (auto cpu = dyn_cast<loomt::CpuOp>(op))
     return lowerCpu(emitter, memory, cpu);
-  if (isa<loomt::LoopBeginOp, loomt::LoopEndOp, loomt::AtOp, loomt::PutOp>(op))
-    return lowerLoop(emitter, memory, &op);
+  if (isa<loomt::AtOp, loomt::TakeOp, loomt::PutOp>(op))
+    return lowerIndexed(emitter, memory, &op);
+  if (isa<loomt::LoopBeginOp, loomt::LoopTestOp, loomt::LoopEndOp,
+          loomt::CaseBeginOp, loomt::CaseNextOp, loomt::CaseEndOp>(op))
+    return lowerControl(emitter, memory, &op);
   if (isa<loomt::ViewOp, loomt::ConstantOp, func::ReturnOp>(op))
     return success();
   return op.emitError() << "'" << op.getName().getStringRef()
@@ -300,18 +292,22 @@ LogicalResult Lowering::lower(Operation &op) {
 
 LogicalResult Lowering::run() {
   materialiseResults(func);
+  prepareUpdates(func);
+  settleState(func);
+  const Places places(func);
   builder.setInsertionPointAfter(func);
   auto lowered = func::FuncOp::create(builder, func.getLoc(), func.getName(),
                                       builder.getFunctionType({}, {}));
   builder.setInsertionPointToStart(lowered.addEntryBlock());
   placeArguments();
-  placeResults();
+  placeResults(places);
   if (failed(placeConstants())) {
     lowered.erase();
     return failure();
   }
-  residents = chooseResidents(func, emitter.target, emitter.tilings, placed);
-  placeScratch();
+  residents = chooseResidents(func, emitter.target, emitter.tilings,
+                              fixedRoots(places));
+  placeScratch(places);
   bool ok = true;
   for (Operation &op : func.getBody().front())
     ok &= !emitter.full() && succeeded(lower(op));

@@ -1,50 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Loops of the sequencer. A fence is the first record of every iteration and
-// the first one after the loop, so that no semaphore crosses the loop's edges
-// and no iteration meets another. Carried tensors are copied to their places at
-// the end of an iteration.
+// Loops and branches of the sequencer. Wherever control may come from two
+// places a fence is the first record, so that no semaphore crosses and no
+// iteration meets another. Carried tensors are copied to their places at the
+// end of an iteration.
 
 #include "Emitter.h"
-#include "LoopSpans.h"
-#include "Results.h"
 
 #include "loom_timing.h"
 
 using namespace mlir;
 using namespace mlir::loom;
 
-loomt::LoopBeginOp mlir::loom::beginOf(loomt::LoopEndOp end) {
-  Operation *op = end->getPrevNode();
-  while (!isa<loomt::LoopBeginOp>(op))
-    op = op->getPrevNode();
-  return cast<loomt::LoopBeginOp>(op);
-}
-
-SmallVector<std::pair<Value, Value>>
-mlir::loom::computedInPlace(loomt::LoopEndOp end) {
-  loomt::LoopBeginOp first = beginOf(end);
-  SmallVector<std::pair<Value, Value>> list;
-  DenseSet<Value> taken;
-  for (auto [next, state] : llvm::zip(end.getNext(), first.getStates())) {
-    const loomt::Ref ref = loomt::Ref::of(next);
-    Operation *maker = ref.root.getDefiningOp();
-    if (maker && isa<loomt::MapOp, loomt::ReduceOp, loomt::ContractOp>(maker) &&
-        first->isBeforeInBlock(maker) && ref.isWhole() &&
-        mayOverwrite(maker, state) && taken.insert(ref.root).second)
-      list.push_back({ref.root, state});
-  }
-  return list;
-}
-
-int64_t mlir::loom::copyBox(Emitter &e, Location loc, const Box &from,
-                            const Box &to) {
-  int64_t inner = from.elem, bytes = from.elem;
+void mlir::loom::copyBox(Emitter &e, Location loc, const Box &from,
+                         const Box &to) {
+  int64_t inner = from.elem;
   SmallVector<Layout::Loop> loops;
   for (size_t d = from.n.size(); d-- > 0;) {
     if (from.n[d] == 1)
       continue;
-    bytes *= from.n[d];
     const Layout::Loop loop{from.n[d], from.stride[d], to.stride[d]};
     if (loops.empty() && loop.memStride == inner && loop.sramStride == inner)
       inner *= loop.count;
@@ -52,86 +26,154 @@ int64_t mlir::loom::copyBox(Emitter &e, Location loc, const Box &from,
       loops.insert(loops.begin(), loop);
   }
   e.copy(loc, from.mem, to.mem, from.offset, to.offset, inner, loops);
-  return bytes;
 }
 
-static void layerOf(Emitter &e, Location loc, StringRef kind,
-                    const Twine &shape, int64_t bytes) {
+namespace {
+struct Move {
+  Value from, to;
+};
+
+class Control {
+public:
+  Control(Emitter &emitter, Memory &memory, Location loc)
+      : e(emitter), memory(memory), loc(loc) {}
+  void begin(loomt::LoopBeginOp op);
+  void test(loomt::LoopTestOp op);
+  void end(loomt::LoopEndOp op);
+  void begin(loomt::CaseBeginOp op);
+  void next(loomt::CaseNextOp op);
+  void end(loomt::CaseEndOp op);
+
+private:
+  /// A layer, whose traffic is what moves.
+  void layer(StringRef kind, const Twine &shape, ArrayRef<Move> moves);
+  SmallVector<Move> movesOf(ValueRange from, ValueRange to);
+  void copyAll(ArrayRef<Move> moves);
+
+  Emitter &e;
+  Memory &memory;
+  Location loc;
+};
+} // namespace
+
+void Control::layer(StringRef kind, const Twine &shape, ArrayRef<Move> moves) {
+  int64_t bytes = 0;
+  for (const Move &move : moves)
+    bytes += cast<RankedTensorType>(move.from.getType()).getNumElements() *
+             elementBytesOf(move.from.getType());
   e.layer(
       loc, kind, shape, "-", "memory", 0, 2 * bytes,
       loom_ceil_div(2ull * bytes * 64, loom_mem_bandwidth64(&e.target.mem[0])));
 }
 
-static int64_t bytesOf(ValueRange values) {
-  int64_t bytes = 0;
-  for (Value value : values)
-    bytes += cast<RankedTensorType>(value.getType()).getNumElements() *
-             elementBytesOf(value.getType());
-  return bytes;
+/// Those that are not in their place already.
+SmallVector<Move> Control::movesOf(ValueRange from, ValueRange to) {
+  SmallVector<Move> moves;
+  for (auto [value, place] : llvm::zip(from, to)) {
+    const Box made = memory.box(value), wanted = memory.box(place);
+    if (made.mem != wanted.mem || made.offset != wanted.offset ||
+        !loomt::Ref::of(value).isWhole())
+      moves.push_back({value, place});
+  }
+  return moves;
 }
 
-static void begin(Emitter &e, const Memory &memory, loomt::LoopBeginOp op) {
-  layerOf(e, op.getLoc(), "loop", Twine(op.getTrip()) + " times",
-          bytesOf(op.getInits()));
-  for (auto [init, state] : llvm::zip(op.getInits(), op.getStates())) {
-    const Box from = memory.box(init), to = memory.box(state);
-    if (from.mem != to.mem || from.offset != to.offset)
-      copyBox(e, op.getLoc(), from, to);
-  }
-  e.beginLoop(op.getLoc(), op.getTrip());
+void Control::copyAll(ArrayRef<Move> moves) {
+  for (const Move &move : moves)
+    copyBox(e, loc, memory.box(move.from), memory.box(move.to));
 }
 
-static void end(Emitter &e, Memory &memory, loomt::LoopEndOp op) {
-  loomt::LoopBeginOp first = beginOf(op);
-  SmallVector<std::pair<Value, Value>> moves;
-  SmallVector<Value> moved;
-  for (auto [next, state, result] :
-       llvm::zip(op.getNext(), first.getStates(), op.getResults())) {
-    const Box place = memory.box(state);
-    memory.set(result, {place.mem, place.offset});
-    const Box made = memory.box(next);
-    if (made.mem == place.mem && made.offset == place.offset)
-      continue;
-    moves.push_back({next, state});
-    moved.push_back(next);
-  }
+void Control::begin(loomt::LoopBeginOp op) {
+  const SmallVector<Move> moves = movesOf(op.getInits(), op.getStates());
+  if (std::optional<uint64_t> trip = op.getTrip())
+    layer("loop", Twine(*trip) + " times", moves);
+  else
+    layer("while", Twine(op.getStates().size()) + " tensors", moves);
+  copyAll(moves);
+  e.beginLoop(loc, op.getTrip());
+  if (op.getTrip())
+    return;
+  e.open.push_back({e.newLabel(), e.newLabel(), 0});
+  e.label(loc, e.open.back().here);
+}
+
+void Control::test(loomt::LoopTestOp op) {
+  layer("test", "1", {});
+  e.readNumber(loc, memory.box(op.getCondition()));
+  e.branch(loc, e.open.back().end, LOOM_COND_EQ, 0);
+}
+
+void Control::end(loomt::LoopEndOp op) {
+  const SmallVector<Move> moves = movesOf(op.getNext(), op.getResults());
+  const bool counted = e.isCounted();
   if (!moves.empty())
-    layerOf(e, op.getLoc(), "carry", Twine(moves.size()) + " tensors",
-            bytesOf(moved));
-  for (auto [next, state] : moves)
-    copyBox(e, op.getLoc(), memory.box(next), memory.box(state));
-  e.endLoop(op.getLoc());
-}
-
-static Value moved(Emitter &e, Location loc, Value mem, int64_t step) {
-  if (!step)
-    return mem;
-  return npu::MovedOp::create(e.builder, loc, mem.getType(), mem,
-                              e.builder.getI64IntegerAttr(step));
-}
-
-LogicalResult mlir::loom::lowerLoop(Emitter &e, Memory &memory, Operation *op) {
-  if (auto at = dyn_cast<loomt::AtOp>(op)) {
-    const Box box = memory.box(at.getRoot());
-    memory.set(
-        at.getResult(),
-        {moved(e, op->getLoc(), box.mem, at.getStep() * box.elem), box.offset});
-  } else if (auto put = dyn_cast<loomt::PutOp>(op)) {
-    const Box value = memory.box(put.getValue());
-    Box place = memory.box(put.getState());
-    layerOf(e, op->getLoc(), "put", shapeText(put.getValue().getType()),
-            bytesOf(put.getValue()));
-    place.mem = moved(e, op->getLoc(), place.mem, put.getStep() * place.elem);
-    place.offset += put.getOffset() * place.elem;
-    place.n = value.n;
-    place.stride.clear();
-    for (int64_t stride : put.getStrides())
-      place.stride.push_back(stride * place.elem);
-    copyBox(e, op->getLoc(), value, place);
-  } else if (auto first = dyn_cast<loomt::LoopBeginOp>(op)) {
-    begin(e, memory, first);
-  } else {
-    end(e, memory, cast<loomt::LoopEndOp>(op));
+    layer("carry", Twine(moves.size()) + " tensors", moves);
+  copyAll(moves);
+  if (!counted) {
+    e.branch(loc, e.open.back().here, LOOM_COND_ALWAYS, 0);
+    e.label(loc, e.open.back().end);
+    e.open.pop_back();
   }
+  e.endLoop(loc);
+}
+
+/// Branch k is skipped unless the number is k; the last takes what is left.
+void Control::begin(loomt::CaseBeginOp op) {
+  layer("case", Twine(op.getBranches()) + " branches", {});
+  e.readNumber(loc, memory.box(op.getIndex()));
+  e.open.push_back({e.newLabel(), e.newLabel(), int64_t(op.getBranches())});
+  if (op.getBranches() > 1)
+    e.branch(loc, e.open.back().here, LOOM_COND_NE, 0);
+}
+
+static loomt::CaseEndOp endOf(loomt::CaseNextOp op) {
+  int64_t depth = 0;
+  for (Operation *at = op->getNextNode();; at = at->getNextNode()) {
+    if (auto end = dyn_cast<loomt::CaseEndOp>(at); end && depth-- == 0)
+      return end;
+    depth += isa<loomt::CaseBeginOp>(at);
+  }
+}
+
+void Control::next(loomt::CaseNextOp op) {
+  const SmallVector<Move> moves =
+      movesOf(op.getValues(), endOf(op).getResults());
+  if (!moves.empty())
+    layer("give", Twine(moves.size()) + " tensors", moves);
+  copyAll(moves);
+  Emitter::Open &open = e.open.back();
+  e.branch(loc, open.end, LOOM_COND_ALWAYS, 0);
+  layer("branch", Twine(open.branch + 1), {});
+  e.label(loc, open.here);
+  ++open.branch;
+  if (open.branch + 1 == open.branches)
+    return;
+  open.here = e.newLabel();
+  e.branch(loc, open.here, LOOM_COND_NE, open.branch);
+}
+
+void Control::end(loomt::CaseEndOp op) {
+  const SmallVector<Move> moves = movesOf(op.getValues(), op.getResults());
+  layer("give", Twine(moves.size()) + " tensors", moves);
+  copyAll(moves);
+  e.label(loc, e.open.back().end);
+  e.open.pop_back();
+}
+
+LogicalResult mlir::loom::lowerControl(Emitter &e, Memory &memory,
+                                       Operation *op) {
+  Control control(e, memory, op->getLoc());
+  if (auto begin = dyn_cast<loomt::LoopBeginOp>(op))
+    control.begin(begin);
+  else if (auto test = dyn_cast<loomt::LoopTestOp>(op))
+    control.test(test);
+  else if (auto end = dyn_cast<loomt::LoopEndOp>(op))
+    control.end(end);
+  else if (auto choice = dyn_cast<loomt::CaseBeginOp>(op))
+    control.begin(choice);
+  else if (auto next = dyn_cast<loomt::CaseNextOp>(op))
+    control.next(next);
+  else
+    control.end(cast<loomt::CaseEndOp>(op));
   return success();
 }

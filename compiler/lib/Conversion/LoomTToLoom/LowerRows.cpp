@@ -59,7 +59,8 @@ static void loadEach(Emitter &e, Location loc, const Rows &rows, int64_t first,
   auto number = [&](int64_t v) { return e.builder.getI64IntegerAttr(v); };
   auto scalar = [&](Value from, int64_t opcode, int64_t ra, int64_t imm) {
     npu::ScalarOp::create(e.builder, loc, from, number(opcode),
-                          number(kRegister), number(ra), number(imm));
+                          number(kRegister), number(ra), number(imm),
+                          number(0));
   };
   for (int64_t i = 0; i < count; ++i) {
     scalar(rows.list, LOOM_OP_LD, 0, rows.listed + (first + i) * rows.step);

@@ -2,7 +2,7 @@
 
 #include "Residency.h"
 
-#include "LoopSpans.h"
+#include "loom/Dialect/LoomT/Scopes.h"
 
 #include "loom_timing.h"
 
@@ -16,6 +16,8 @@ constexpr int64_t kAlign = 64;
 constexpr uint64_t kImpossible = ~0ull;
 /// A live range over more layers than this is not looked at: time stays linear.
 constexpr int64_t kMaxLayers = 256;
+/// Indices that one operation reads, each into a buffer of its own.
+constexpr int64_t kMaxNumbers = 16;
 /// A vector tile that pays for its record.
 constexpr int64_t kTileBytes = 16384;
 
@@ -81,16 +83,16 @@ private:
 bool mlir::loom::isProducer(Operation *op) {
   return isa_and_nonnull<loomt::MapOp, loomt::ReduceOp, loomt::ContractOp,
                          loomt::ConvOp, loomt::CopyOp, loomt::RowsOp,
-                         loomt::ScatterRowsOp>(op);
+                         loomt::ScatterRowsOp, loomt::TakeOp>(op);
 }
 
 void Chooser::collect(func::FuncOp func, const DenseSet<Value> &fixed) {
-  const LoopSpans loops(func.getBody().front());
+  const loomt::Scopes scopes(func.getBody().front());
   int64_t barrier = 0; // layer of the last CPU operation
   for (Operation &op : func.getBody().front()) {
     if (isa<loomt::AtOp>(
             op)) // moved by a register, which records in place are not
-      ranges.erase(loomt::Ref::of(op.getOperand(0)).root);
+      ranges.erase(loomt::rootOf(op.getOperand(0)));
     if (isa<loomt::ViewOp, loomt::ConstantOp, loomt::AtOp>(op))
       continue;
     Layer layer{&op, {}, {}, Room::all(target.sram_bytes), 0, std::nullopt};
@@ -108,10 +110,13 @@ void Chooser::collect(func::FuncOp func, const DenseSet<Value> &fixed) {
       ++range.readers;
       layer.reads.push_back(root);
       // Nothing is known of the reader, or it reads again in each iteration.
-      if (!isProducer(&op) || loops.endFor(&op, root.getDefiningOp()) ||
+      if (!isProducer(&op) || scopes.endFor(&op, root) ||
           range.first < barrier)
         ranges.erase(root);
     }
+    // Moved by a register, which records in place are not; tables may be large.
+    if (isa<loomt::TakeOp, loomt::RowsOp>(op))
+      ranges.erase(loomt::rootOf(op.getOperand(0)));
     if (isProducer(&op)) {
       layer.result = op.getResult(0);
       if (!fixed.contains(layer.result) &&
@@ -202,8 +207,8 @@ uint64_t Chooser::scalarCost(const Layer &layer, const Room &room) {
   std::vector<int64_t> tiles;
   int64_t bytes = 0, inner = 1;
   uint64_t passes = 0, elements = 0;
-  const bool dma =
-      isa<loomt::CopyOp, loomt::RowsOp, loomt::ScatterRowsOp>(layer.op);
+  const bool dma = isa<loomt::CopyOp, loomt::RowsOp, loomt::ScatterRowsOp,
+                       loomt::TakeOp>(layer.op);
   if (auto reduce = dyn_cast<loomt::ReduceOp>(layer.op))
     for (int64_t n : cast<RankedTensorType>(reduce.getOperand(0).getType())
                          .getShape()
@@ -262,7 +267,8 @@ uint64_t Chooser::cost(Layer &layer, const Room &room) {
     return productCost(layer, room);
   if (layer.result)
     return scalarCost(layer, room);
-  return room.bytes() == int64_t(target.sram_bytes) ? 0 : kImpossible;
+  // Marks and updates move memory to memory, and read a few numbers.
+  return room.pack(std::vector<int64_t>(kMaxNumbers, kAlign)) ? 0 : kImpossible;
 }
 
 /// Cycles that the group's layers save with it at `offset`; nothing if one of

@@ -2,7 +2,7 @@
 
 #include "Results.h"
 
-#include "LoopSpans.h"
+#include "Places.h"
 #include "Residency.h"
 
 #include "loom/Dialect/LoomT/LoomT.h"
@@ -24,45 +24,6 @@ std::string mlir::loom::roleOf(DictionaryAttr attributes, StringRef fallback) {
     if (auto role = attributes.getAs<StringAttr>("loom.role"))
       return role.getValue().str();
   return fallback.str();
-}
-
-/// Every use of a root: the operation that reads it, and by what value.
-static void forEachUse(Value root,
-                       llvm::function_ref<void(OpOperand &, Value)> visit) {
-  for (OpOperand &use : root.getUses()) {
-    if (!isa<loomt::ViewOp>(use.getOwner())) {
-      visit(use, root);
-      continue;
-    }
-    Value view = use.getOwner()->getResult(0);
-    for (OpOperand &next : view.getUses())
-      visit(next, view);
-  }
-}
-
-bool mlir::loom::mayOverwrite(Operation *maker, Value old) {
-  bool ok = true;
-  forEachUse(old, [&](OpOperand &use, Value used) {
-    Operation *user = use.getOwner();
-    ok &= user == maker
-              ? isa<loomt::MapOp>(maker) && loomt::Ref::of(used).isWhole()
-              : user->isBeforeInBlock(maker);
-  });
-  return ok;
-}
-
-/// The same for what a loop carries: it stands in the result's place from the
-/// loop's begin on, where `old` may be what it begins with.
-static bool mayCarryOver(OpResult carried, Value old) {
-  auto first = beginOf(cast<loomt::LoopEndOp>(carried.getOwner()));
-  bool ok = true;
-  forEachUse(old, [&](OpOperand &use, Value used) {
-    ok &= use.getOwner() == first
-              ? use.getOperandNumber() == carried.getResultNumber() &&
-                    loomt::Ref::of(used).isWhole()
-              : use.getOwner()->isBeforeInBlock(first);
-  });
-  return ok;
 }
 
 BlockArgument mlir::loom::replacedBy(func::FuncOp func, unsigned result) {
@@ -102,20 +63,32 @@ void mlir::loom::materialiseResults(func::FuncOp func) {
     loomt::Ref ref = loomt::Ref::of(operand.get());
     Operation *maker = ref.root.getDefiningOp();
     if ((isProducer(maker) ||
-         isa_and_nonnull<loomt::LoopEndOp, loomt::CpuOp>(maker)) &&
+         isa_and_nonnull<loomt::PutOp, loomt::LoopEndOp, loomt::CaseEndOp,
+                         loomt::CpuOp>(maker)) &&
         ref.isWhole() && taken.insert(ref.root).second)
       continue;
     operand.set(copyOf(builder, operand.get()));
   }
-  // All arguments are read by now, so these may come in any order.
-  for (auto [operand, old] : llvm::zip(ret->getOpOperands(), olds)) {
-    if (!old || isKept(operand.get(), old))
+}
+
+/// Copies new state at the end that would be computed over what is still read.
+static bool keepOldState(func::FuncOp func) {
+  const Places places(func);
+  Operation *ret = func.getBody().front().getTerminator();
+  OpBuilder builder(ret);
+  bool copied = false;
+  for (OpOperand &operand : ret->getOpOperands()) {
+    BlockArgument old = replacedBy(func, operand.getOperandNumber());
+    if (!old || isKept(operand.get(), old) ||
+        places.mayReplace(loomt::Ref::of(operand.get()).root, old))
       continue;
-    auto root = cast<OpResult>(loomt::Ref::of(operand.get()).root);
-    const bool over = isa<loomt::LoopEndOp>(root.getOwner())
-                          ? mayCarryOver(root, old)
-                          : mayOverwrite(root.getOwner(), old);
-    if (!over)
-      operand.set(copyOf(builder, operand.get()));
+    operand.set(copyOf(builder, operand.get()));
+    copied = true;
   }
+  return copied;
+}
+
+void mlir::loom::settleState(func::FuncOp func) {
+  while (keepOldState(func))
+    ;
 }

@@ -16,19 +16,18 @@ std::string nameOf(DictionaryAttr attributes, StringRef fallback,
 /// Role of an argument or result, from its attributes.
 std::string roleOf(DictionaryAttr attributes, StringRef fallback);
 
-/// Whether `maker` may write over `old` as it goes: no use comes later, and its
-/// own are element by element.
-bool mayOverwrite(Operation *maker, Value old);
-
 /// The argument whose state a result replaces; null if it is an output, or
 /// state that the function only writes.
 BlockArgument replacedBy(func::FuncOp func, unsigned result);
 
 /// Gives every result a root that nothing else is and that may be computed
 /// where the result belongs. State that is returned as it came stays the
-/// argument; new state that cannot be computed over the old is copied there at
-/// the end.
+/// argument.
 void materialiseResults(func::FuncOp func);
+
+/// After prepareUpdates(): new state that cannot be computed over the old is
+/// copied there at the end.
+void settleState(func::FuncOp func);
 
 } // namespace mlir::loom
 

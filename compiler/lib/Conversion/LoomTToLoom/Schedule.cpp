@@ -40,18 +40,24 @@ static std::vector<program::Record> encodeStream(ArrayRef<Operation *> ops,
   return records;
 }
 
-/// The unit after each loop's body, now that all records are there.
-static void setLoopTargets(func::FuncOp func) {
-  npu::LoopOp loop;
+/// The unit after each loop's body, and that of each branch's label, now that
+/// all records are there.
+static void setTargets(func::FuncOp func) {
+  SmallVector<npu::LoopOp> loops; // around
+  DenseMap<int64_t, uint64_t> labels;
   uint64_t unit = 0;
   for (Operation &op : func.getBody().front()) {
     if (auto begin = dyn_cast<npu::LoopOp>(op))
-      loop = begin;
+      loops.push_back(begin);
     if (isa<npu::EndLoopOp>(op))
-      loop.setTarget(unit);
+      loops.pop_back_val().setTarget(unit);
+    if (auto label = dyn_cast<npu::LabelOp>(op))
+      labels[label.getLabel()] = unit;
     if (npu::isRecord(&op))
       unit += npu::unitsOf(&op);
   }
+  for (auto branch : func.getOps<npu::BranchOp>())
+    branch.setTarget(labels.lookup(branch.getLabel()));
 }
 
 LogicalResult mlir::loom::checkCodeSize(func::FuncOp func) {
@@ -109,7 +115,7 @@ LogicalResult mlir::loom::assignSemaphores(func::FuncOp func) {
   OpBuilder builder(func.getContext());
   for (ArrayRef<Operation *> stream : streamsOf(func))
     ::assignSemaphores(stream, builder);
-  setLoopTargets(func);
+  setTargets(func);
   return checkCodeSize(func);
 }
 

@@ -29,6 +29,14 @@ static bool isNpu(Operation *op) {
              loomt::ContractOp, loomt::ConvOp>(op);
 }
 
+/// Of loops and branches, which lie in each other as brackets do.
+static bool opens(Operation &op) {
+  return isa<loomt::LoopBeginOp, loomt::CaseBeginOp>(op);
+}
+static bool closes(Operation &op) {
+  return isa<loomt::LoopEndOp, loomt::CaseEndOp>(op);
+}
+
 //===----------------------------------------------------------------------===//
 // What a target lacks
 //===----------------------------------------------------------------------===//
@@ -120,18 +128,17 @@ static Engine engineOf(Operation *op) {
 void Order::collect(Block &block) {
   end = block.getTerminator();
   DenseMap<Operation *, size_t> unitOf;
-  bool inLoop = false;
+  int64_t depth = 0;
   for (Operation &op : block.without_terminator()) {
-    if (!inLoop)
+    if (!depth)
       units.emplace_back();
-    inLoop |= isa<loomt::LoopBeginOp>(op);
+    depth += opens(op);
     Unit &unit = units.back();
     unit.ops.push_back(&op);
     if (engineOf(&op) != Engine::None)
       unit.engine = engineOf(&op);
     unitOf[&op] = units.size() - 1;
-    if (isa<loomt::LoopEndOp>(op))
-      inLoop = false;
+    depth -= closes(op);
   }
   for (size_t u = 0; u < units.size(); ++u)
     for (Operation *op : units[u].ops)
@@ -229,12 +236,10 @@ static bool allUsers(Value value, llvm::function_ref<bool(Operation *)> test) {
 /// either side, memory is all it touches.
 static bool moveNeighbours(Block &block, int64_t elements) {
   bool moved = false;
-  bool inLoop = false;
+  int64_t depth = 0;
   for (Operation &op : llvm::make_early_inc_range(block)) {
-    inLoop |= isa<loomt::LoopBeginOp>(op);
-    if (isa<loomt::LoopEndOp>(op))
-      inLoop = false;
-    if (inLoop || !isa<loomt::MapOp, loomt::CopyOp, loomt::ReduceOp>(op) ||
+    depth += opens(op) - closes(op);
+    if (depth || !isa<loomt::MapOp, loomt::CopyOp, loomt::ReduceOp>(op) ||
         !canMoveToCpu(&op))
       continue;
     int64_t largest = 0;
@@ -269,12 +274,11 @@ static bool moveNeighbours(Block &block, int64_t elements) {
 LogicalResult mlir::loom::assignEngines(func::FuncOp func, uint64_t features,
                                         bool cpuOnly) {
   Block &block = func.getBody().front();
-  bool inLoop = false, any = false;
+  int64_t depth = 0;
+  bool any = false;
   for (Operation &op : llvm::make_early_inc_range(block)) {
-    inLoop |= isa<loomt::LoopBeginOp>(op);
-    const bool member = inLoop;
-    if (isa<loomt::LoopEndOp>(op))
-      inLoop = false;
+    const bool member = depth > 0;
+    depth += opens(op) - closes(op);
     any |= isa<loomt::CpuOp>(op);
     if (!isNpu(&op))
       continue;
@@ -284,7 +288,7 @@ LogicalResult mlir::loom::assignEngines(func::FuncOp func, uint64_t features,
       continue;
     if (member || !canMoveToCpu(&op))
       return op.emitError() << why << ", and "
-                            << (member ? "a loop on the NPU needs it"
+                            << (member ? "a loop or a branch on the NPU needs it"
                                        : "the CPU engine has no form of it")
                             << ": choose a target that has it";
     moveToCpu(&op, why);

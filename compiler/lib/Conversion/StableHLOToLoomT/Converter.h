@@ -7,6 +7,7 @@
 
 #include "loom/Dialect/LoomT/LoomT.h"
 #include "loom/Dialect/StableHLO/CountedLoop.h"
+#include "loom/Dialect/StableHLO/Patterns.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 
@@ -56,10 +57,29 @@ private:
   LogicalResult scatter(stablehlo::ScatterOp op);
   LogicalResult identity(Operation *op);
   LogicalResult whileLoop(stablehlo::WhileOp op);
-  void loopSlice(stablehlo::DeviceLoop &loop, stablehlo::DynamicSliceOp op);
-  void loopUpdate(stablehlo::DeviceLoop &loop, Value state,
-                  stablehlo::DynamicUpdateSliceOp op);
-  Value carried(Value next, loomt::LoopBeginOp begin);
+  LogicalResult caseOf(stablehlo::CaseOp op);
+  LogicalResult ifOf(stablehlo::IfOp op);
+  LogicalResult branches(Operation *op, Value index,
+                         MutableArrayRef<Region> regions);
+  LogicalResult onlyBranch(Operation *op, Region &branch);
+  LogicalResult region(Operation *around, Block &block);
+  std::optional<SmallVector<Value>> given(Block &block);
+  Value indexNumber(Value value, Location loc);
+
+  /// Where a slice begins, in elements of its root: what is known, what the
+  /// loops around move, and what indices do.
+  struct Start {
+    int64_t offset = 0;
+    SmallVector<int64_t> loopSteps; // outermost first; empty: none
+    SmallVector<Value> indices;
+    SmallVector<int64_t> limits, steps;
+  };
+  Start startOf(ValueRange starts, ArrayRef<int64_t> whole,
+                ArrayRef<int64_t> part, ArrayRef<int64_t> strides,
+                Location loc);
+  LogicalResult dynamicSlice(stablehlo::DynamicSliceOp op);
+  LogicalResult staticUpdates(stablehlo::DynamicUpdateSliceOp op);
+  Value freshCopy(Value value, Location loc);
 
   LogicalResult argReduce(stablehlo::ReduceOp op);
   Value argIndex(stablehlo::ReduceOp op, bool largest);
@@ -139,8 +159,10 @@ private:
   func::FuncOp func;
   OpBuilder builder;
   DenseMap<Value, Value> map;
-  Operation *place = nullptr; // the loop whose body is being converted
-  std::string refusal;        // the last of the NPU, if nobody was told
+  Operation *place = nullptr; // the outermost loop or case being converted
+  SmallVector<Operation *> loops; // around; null: has no counter
+  stablehlo::PlaceAnalysis places;
+  std::string refusal; // the last of the NPU, if nobody was told
   bool failedOnce = false;
 };
 

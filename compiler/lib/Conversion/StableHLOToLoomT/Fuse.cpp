@@ -7,7 +7,9 @@
 #include "loom/Conversion/StableHLOToLoomT.h"
 
 #include "Constants.h"
+#include "DropDead.h"
 #include "Epilogue.h"
+#include "loom/Dialect/LoomT/Scopes.h"
 
 #include "loom_isa.h"
 
@@ -15,6 +17,7 @@ using namespace mlir;
 using namespace mlir::loom;
 using loomt::Program;
 using loomt::Ref;
+using loomt::Scopes;
 
 //===----------------------------------------------------------------------===//
 // Scalar programs into each other
@@ -60,24 +63,29 @@ static bool sameRef(const Ref &a, const Ref &b) {
   return a.root == b.root && a.offset == b.offset && a.strides == b.strides;
 }
 
-/// The map behind operand i, if this is its only use.
-static loomt::MapOp soleProducer(Value input) {
+/// The map behind operand i, if this is its only use. What stands before a loop
+/// is not computed again in each iteration.
+static loomt::MapOp soleProducer(Value input, Operation *user,
+                                 const Scopes &scopes) {
   Value root = input;
   if (auto view = input.getDefiningOp<loomt::ViewOp>()) {
     if (!view.getResult().hasOneUse())
       return nullptr;
     root = view.getRoot();
   }
-  if (!root.hasOneUse())
+  auto map = root.getDefiningOp<loomt::MapOp>();
+  if (!map || !root.hasOneUse() ||
+      Scopes::loopOf(scopes.of(map)) != Scopes::loopOf(scopes.of(user)))
     return nullptr;
-  return root.getDefiningOp<loomt::MapOp>();
+  return map;
 }
 
 /// Pulls the producer of operand `at` into the consumer's program. New inputs
 /// and program, or nothing.
-static bool pull(ValueRange inputs, const Program &consumer, size_t at,
-                 SmallVectorImpl<Ref> &refs, Program &merged) {
-  loomt::MapOp producer = soleProducer(inputs[at]);
+static bool pull(Operation *op, ValueRange inputs, const Program &consumer,
+                 size_t at, const Scopes &scopes, SmallVectorImpl<Ref> &refs,
+                 Program &merged) {
+  loomt::MapOp producer = soleProducer(inputs[at], op, scopes);
   if (!producer)
     return false;
   Ref outer = Ref::of(inputs[at]);
@@ -130,12 +138,13 @@ static bool pull(ValueRange inputs, const Program &consumer, size_t at,
   return merged.fits(refs.size());
 }
 
-template <typename OpT> static OpT fuseProducers(OpT op) {
+template <typename OpT>
+static OpT fuseProducers(OpT op, const Scopes &scopes) {
   for (size_t i = 0; i < op.getInputs().size();) {
     SmallVector<Ref> refs;
     Program merged;
-    if (!pull(op.getInputs(), Program(op.getProgram(), op.getImms()), i, refs,
-              merged)) {
+    if (!pull(op, op.getInputs(), Program(op.getProgram(), op.getImms()), i,
+              scopes, refs, merged)) {
       ++i;
       continue;
     }
@@ -209,37 +218,35 @@ static void flattenViews(func::FuncOp func) {
   }
 }
 
-static void dropUnused(func::FuncOp func) {
-  SmallVector<Operation *> ops;
-  for (Operation &op : func.getBody().front().without_terminator())
-    ops.push_back(&op);
-  for (Operation *op : llvm::reverse(ops))
-    if (op->use_empty() &&
-        !isa<loomt::LoopBeginOp, loomt::LoopEndOp, loomt::PutOp>(op))
-      op->erase();
+template <typename OpT> static void fuseAll(func::FuncOp func) {
+  const Scopes scopes(func.getBody().front());
+  for (auto op : llvm::make_early_inc_range(func.getOps<OpT>()))
+    fuseProducers(op, scopes);
+  dropDead(func);
 }
 
-LogicalResult mlir::loom::fuseLoomT(func::FuncOp func) {
-  for (auto map : llvm::make_early_inc_range(func.getOps<loomt::MapOp>()))
-    foldConstantMap(map);
-  dropUnused(func);
-  for (auto map : llvm::make_early_inc_range(func.getOps<loomt::MapOp>()))
-    fuseProducers(map);
-  dropUnused(func);
+/// What leaves with a product, in the stretch that the product stands in.
+static void fuseEpilogues(func::FuncOp func) {
+  const Scopes scopes(func.getBody().front());
   SmallVector<Operation *> products;
   for (Operation &op : func.getBody().front())
     if (isa<loomt::ConvOp, loomt::ContractOp>(op))
       products.push_back(&op);
   for (Operation *product : products)
-    if (loomt::MapOp map = soleMap(product))
+    if (loomt::MapOp map = soleMap(product);
+        map && scopes.of(map) == scopes.of(product))
       fuseEpilogue(product, map);
-  flattenViews(func);
-  dropUnused(func);
+}
+
+LogicalResult mlir::loom::fuseLoomT(func::FuncOp func) {
   for (auto map : llvm::make_early_inc_range(func.getOps<loomt::MapOp>()))
-    fuseProducers(map);
-  dropUnused(func);
-  for (auto reduce : llvm::make_early_inc_range(func.getOps<loomt::ReduceOp>()))
-    fuseProducers(reduce);
-  dropUnused(func);
+    foldConstantMap(map);
+  dropDead(func);
+  fuseAll<loomt::MapOp>(func);
+  fuseEpilogues(func);
+  flattenViews(func);
+  dropDead(func);
+  fuseAll<loomt::MapOp>(func);
+  fuseAll<loomt::ReduceOp>(func);
   return success();
 }

@@ -13,14 +13,114 @@ using loomt::Ref;
 /// Rows whose places are known are copied one by one up to this many.
 static constexpr int64_t kMaxStaticRows = 4096;
 
+Converter::Start Converter::startOf(ValueRange starts, ArrayRef<int64_t> whole,
+                                    ArrayRef<int64_t> part,
+                                    ArrayRef<int64_t> strides, Location loc) {
+  Start result;
+  SmallVector<int64_t> moved(loops.size(), 0);
+  for (auto [d, index] : llvm::enumerate(starts)) {
+    const int64_t room = whole[d] - part[d];
+    std::optional<stablehlo::Affine> at = places.start(index, room);
+    for (auto [loop, scale] : at ? at->scales : decltype(at->scales)())
+      if (!llvm::is_contained(loops, loop))
+        at.reset(); // counted by a number: too many are around
+    if (!at) {
+      result.indices.push_back(indexNumber(map.lookup(index), loc));
+      result.limits.push_back(room);
+      result.steps.push_back(strides[d]);
+      continue;
+    }
+    result.offset += at->offset * strides[d];
+    for (auto [loop, scale] : at->scales)
+      moved[llvm::find(loops, loop) - loops.begin()] += scale * strides[d];
+  }
+  if (llvm::any_of(moved, [](int64_t step) { return step != 0; }))
+    result.loopSteps = moved;
+  return result;
+}
+
+/// A view where counters and constants say the place, a copy where data do.
+LogicalResult Converter::dynamicSlice(stablehlo::DynamicSliceOp op) {
+  Ref ref = Ref::of(map.lookup(op.getOperand()));
+  const Start start = startOf(op.getStartIndices(), ref.shape,
+                              op.getSliceSizes(), ref.strides, op.getLoc());
+  ref.shape.assign(op.getSliceSizes().begin(), op.getSliceSizes().end());
+  ref.offset += start.offset;
+  SmallVector<int64_t> steps = start.loopSteps;
+  if (auto at = ref.root.getDefiningOp<loomt::AtOp>(); at && !steps.empty()) {
+    // Of loops around this one, or of this one.
+    for (auto [i, step] : llvm::enumerate(at.getSteps()))
+      steps[i] += step;
+    ref.root = at.getRoot();
+  }
+  if (llvm::any_of(steps, [](int64_t step) { return step != 0; }))
+    ref.root = loomt::AtOp::create(builder, op.getLoc(), ref.root.getType(),
+                                   ref.root,
+                                   builder.getDenseI64ArrayAttr(steps));
+  if (start.indices.empty()) {
+    set(op, ref);
+    return success();
+  }
+  Value source = ref.materialiseView(builder, op.getLoc());
+  map[op.getResult()] = loomt::TakeOp::create(
+      builder, op.getLoc(), source.getType(), source, start.indices,
+      builder.getDenseI64ArrayAttr(start.limits),
+      builder.getDenseI64ArrayAttr(start.steps));
+  return success();
+}
+
+/// A root of its own with the value's elements.
+Value Converter::freshCopy(Value value, Location loc) {
+  auto type = cast<RankedTensorType>(value.getType());
+  const auto strides =
+      builder.getDenseI64ArrayAttr(loomt::denseStrides(type.getShape()));
+  if (std::optional<uint32_t> bits =
+          splatBits(Ref::of(value), /*storage=*/true))
+    return loomt::CopyOp::create(builder, loc, type, ValueRange(),
+                                 builder.getDenseI64ArrayAttr({}),
+                                 builder.getArrayAttr({}),
+                                 builder.getI32IntegerAttr(int32_t(*bits)));
+  return loomt::CopyOp::create(builder, loc, type, value,
+                               builder.getDenseI64ArrayAttr({0}),
+                               builder.getArrayAttr(strides), nullptr);
+}
+
+static bool isStatic(stablehlo::DynamicUpdateSliceOp op) {
+  return llvm::all_of(op.getStartIndices(), [](Value start) {
+    return stablehlo::integerConstant(start).has_value();
+  });
+}
+
+/// An update of a copy, which is dropped where nothing else needs the operand.
+LogicalResult Converter::updateSlice(stablehlo::DynamicUpdateSliceOp op) {
+  if (isStatic(op) && loops.empty())
+    return staticUpdates(op);
+  auto type = cast<RankedTensorType>(op.getType());
+  Value update = map.lookup(op.getUpdate());
+  auto part = cast<RankedTensorType>(update.getType());
+  const SmallVector<int64_t> strides = loomt::denseStrides(type.getShape());
+  const Start start = startOf(op.getStartIndices(), type.getShape(),
+                              part.getShape(), strides, op.getLoc());
+  Value target = freshCopy(map.lookup(op.getOperand()), op.getLoc());
+  map[op.getResult()] = loomt::PutOp::create(
+      builder, op.getLoc(), type, update, target, start.indices,
+      builder.getI64IntegerAttr(start.offset),
+      builder.getDenseI64ArrayAttr(strides),
+      builder.getDenseI64ArrayAttr(start.loopSteps),
+      builder.getDenseI64ArrayAttr(start.limits),
+      builder.getDenseI64ArrayAttr(start.steps));
+  return success();
+}
+
 /// One copy for a chain of updates: the first operand, then each update over
 /// it. What a loop collects row by row is moved once.
-LogicalResult Converter::updateSlice(stablehlo::DynamicUpdateSliceOp op) {
+LogicalResult Converter::staticUpdates(stablehlo::DynamicUpdateSliceOp op) {
   // The next update of a chain takes this one along.
   if (op.getResult().hasOneUse())
     if (auto next = dyn_cast<stablehlo::DynamicUpdateSliceOp>(
             *op.getResult().user_begin());
-        next && next.getOperand() == op.getResult()) {
+        next && next.getOperand() == op.getResult() && isStatic(next) &&
+        next->getBlock() == op->getBlock()) {
       map[op.getResult()] = map.lookup(op.getOperand());
       return success();
     }
@@ -30,6 +130,9 @@ LogicalResult Converter::updateSlice(stablehlo::DynamicUpdateSliceOp op) {
   for (auto link = op; link;
        link =
            link.getOperand().getDefiningOp<stablehlo::DynamicUpdateSliceOp>()) {
+    if (!chain.empty() &&
+        (!isStatic(link) || link->getBlock() != op->getBlock()))
+      break;
     chain.push_back(link);
     if (!link.getOperand().hasOneUse())
       break;
@@ -65,6 +168,10 @@ LogicalResult Converter::updateSlice(stablehlo::DynamicUpdateSliceOp op) {
 }
 
 LogicalResult Converter::gather(stablehlo::GatherOp op) {
+  // A table that loops move has to stand still.
+  if (Ref moved = Ref::of(map.lookup(op.getOperand()));
+      moved.root.getDefiningOp<loomt::AtOp>())
+    map[op.getOperand()] = dense(moved, op.getLoc());
   if (!stablehlo::isRowGather(op))
     return gatherRows(op);
   auto type = cast<RankedTensorType>(op.getType());

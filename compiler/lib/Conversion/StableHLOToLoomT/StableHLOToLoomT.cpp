@@ -690,6 +690,7 @@ LogicalResult Converter::dispatch(Operation *op) {
       .Case([&](stablehlo::ReverseOp o) { return reverse(o); })
       .Case([&](stablehlo::ConcatenateOp o) { return concatenate(o); })
       .Case([&](stablehlo::PadOp o) { return pad(o); })
+      .Case([&](stablehlo::DynamicSliceOp o) { return dynamicSlice(o); })
       .Case([&](stablehlo::DynamicUpdateSliceOp o) { return updateSlice(o); })
       .Case([&](stablehlo::GatherOp o) { return gather(o); })
       .Case([&](stablehlo::DotGeneralOp o) { return dot(o); })
@@ -700,6 +701,8 @@ LogicalResult Converter::dispatch(Operation *op) {
           [&](stablehlo::SelectAndScatterOp o) { return selectAndScatter(o); })
       .Case([&](stablehlo::ScatterOp o) { return scatter(o); })
       .Case([&](stablehlo::WhileOp o) { return whileLoop(o); })
+      .Case([&](stablehlo::CaseOp o) { return caseOf(o); })
+      .Case([&](stablehlo::IfOp o) { return ifOf(o); })
       .Case([&](stablehlo::OptimizationBarrierOp o) { return identity(o); })
       .Case([&](stablehlo::CustomCallOp o) {
         if (o.getCallTargetName() == "Sharding" && o->getNumOperands() == 1)

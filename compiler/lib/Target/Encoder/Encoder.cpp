@@ -12,6 +12,7 @@
 #include "loom/Target/Program/Container.h"
 
 #include "loom_cpu_ops.h"
+#include "loom_regs.h"
 #include "loom_timing.h"
 
 #include "llvm/ADT/StringSwitch.h"
@@ -62,6 +63,7 @@ private:
     uint64_t cost = 0;   // of CPU operations
     program::Plan plan;  // of records
   };
+  bool hasBranches(const Segment &segment) const;
   std::vector<Segment> segments;
   struct Layer {
     npu::LayerOp op;
@@ -332,6 +334,15 @@ void Encoder::measureSram() {
   }
 }
 
+/// Whether data decide how often its records run.
+bool Encoder::hasBranches(const Segment &segment) const {
+  const auto first = records.begin() + segment.first;
+  return std::any_of(first, first + segment.count,
+                     [](const program::Record &record) {
+                       return record.header().op == LOOM_OP_BR;
+                     });
+}
+
 LogicalResult Encoder::addSegments(loom_prog_entry &entry) {
   if (segments.size() > LOOM_PROG_MAX_SEGMENTS)
     return func.emitError()
@@ -357,6 +368,11 @@ LogicalResult Encoder::addSegments(loom_prog_entry &entry) {
       if (!from.plan.exact)
         row.insn_budget = kBudgetFactor * row.insn_budget + kBudgetSlack;
       row.cycle_budget = kBudgetFactor * from.plan.cycles + kBudgetSlack;
+      if (hasBranches(from)) {
+        out.bounded = false;
+        row.insn_budget = LOOM_MAX_INSN_BUDGET;
+        row.cycle_budget = LOOM_MAX_CYCLE_BUDGET;
+      }
     }
     container.segments.push_back(row);
   }

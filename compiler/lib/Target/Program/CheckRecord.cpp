@@ -8,19 +8,35 @@
 
 using namespace mlir::loom::program;
 
+static bool loadsNumber(const loom_seq &r) {
+  return r.cond == LOOM_SCALAR_I8 || (r.cond == LOOM_SCALAR_I32 && !(r.imm % 4));
+}
+
 static std::string checkSeq(const Record &record) {
   if (record.bytes.size() != sizeof(loom_seq))
     return "a scalar record is one unit";
   const auto &r = record.as<loom_seq>();
-  if (r.h.op == LOOM_OP_LD || r.h.op == LOOM_OP_CLAMP ||
-      r.h.op == LOOM_OP_MUL) {
-    if (!r.rd || r.rd > 15 || r.ra > 15 || r.rb || r.target || r.h.regsel)
-      return "a scalar record names a register that there is not, or a field "
-             "that it does not have";
-    if (r.h.op == LOOM_OP_LD ? r.cond != LOOM_SCALAR_I32 || r.imm % 4 || r.ra
-                             : r.cond)
-      return "a scalar load is of an aligned i32";
-    return "";
+  if (r.rd > 15 || r.ra > 15 || r.rb > 15 || r.h.regsel)
+    return "a scalar record names a register that there is not";
+  switch (r.h.op) {
+  case LOOM_OP_LD:
+    return r.rd && !r.ra && !r.rb && !r.target && loadsNumber(r)
+               ? ""
+               : "a scalar load is of an aligned i32 or an i8, from a constant "
+                 "place";
+  case LOOM_OP_CLAMP:
+  case LOOM_OP_MUL:
+    return r.rd && !r.rb && !r.cond && !r.target
+               ? ""
+               : "CLAMP and MUL take a register and a constant";
+  case LOOM_OP_ADD:
+    return r.rd && !r.cond && !r.target
+               ? ""
+               : "ADD takes two registers and a constant";
+  case LOOM_OP_BR:
+    return !r.rd && !r.rb && r.cond < LOOM_NUM_CONDS
+               ? ""
+               : "a branch compares a register with a constant";
   }
   if (r.h.op == LOOM_OP_LOOP)
     return !r.rd || r.rd > 15 || r.ra || r.rb || r.cond || r.imm < 1 ||
@@ -28,8 +44,8 @@ static std::string checkSeq(const Record &record) {
                ? "a loop counts in a register, to a constant"
                : "";
   if (r.h.op != LOOM_OP_HALT && r.h.op != LOOM_OP_FENCE)
-    return "the compiler emits no scalar records but LD, CLAMP, MUL, LOOP, "
-           "FENCE and HALT";
+    return "the compiler emits no scalar records but LD, CLAMP, MUL, ADD, BR, "
+           "LOOP, FENCE and HALT";
   if (r.rd || r.ra || r.rb || r.cond || r.target || r.imm || r.h.regsel)
     return "HALT and FENCE have no operands";
   return "";

@@ -53,6 +53,7 @@ private:
   std::vector<uint32_t> units;
   std::vector<std::vector<Access>> accesses;
   std::vector<LoopSpan> loops;
+  std::vector<bool> targets; // of branches
 
   struct Token {
     Clock clock;
@@ -183,7 +184,7 @@ void Checker::checkAccess(size_t r, const Access &access, bool open) {
   if (open && (access.space >= slots.size() ||
                slots[access.space].rights & LOOM_RIGHT_WRITE))
     add(r, "names a place known only at run time in " + name +
-               ", which may be written");
+               ", which may be written: nothing clamps it");
   if (access.lo < 0 || access.hi > int64_t(bytes))
     add(r, "touches bytes " + std::to_string(access.lo) + " to " +
                std::to_string(access.hi) + " of " + name + ", which has " +
@@ -211,6 +212,8 @@ void Checker::checkShapes() {
   std::string why;
   if (problems.empty())
     loops = loopsOf(records, why, at);
+  if (problems.empty() && why.empty())
+    targets = branchTargets(records, why, at);
   if (!why.empty())
     add(at, why);
   if (!problems.empty())
@@ -338,23 +341,35 @@ void Checker::checkTokens() {
   }
 }
 
-/// Iterations are apart from each other and from what is around: a fence begins
-/// each, one follows the last, and no token crosses. Then what holds for one
-/// iteration holds for all.
+/// Iterations and branches are apart from each other and from what is around: a
+/// fence begins each, and where control comes together, and no token crosses.
+/// Then what holds for the records in their order holds for every way through
+/// them.
 void Checker::checkLoops() {
-  std::vector<int> loopOf(records.size(), -1);
-  for (size_t i = 0; i < loops.size(); ++i) {
-    const LoopSpan &loop = loops[i];
-    std::fill(loopOf.begin() + loop.first, loopOf.begin() + loop.end, int(i));
+  std::vector<uint32_t> stretch(records.size() + 1);
+  for (const LoopSpan &loop : loops) {
+    stretch[loop.first] = stretch[loop.end] = 1;
     if (records[loop.first].header().op != LOOM_OP_FENCE)
       add(loop.first - 1, "is a loop whose body does not begin with a fence");
     const uint8_t after = records[loop.end].header().op;
     if (after != LOOM_OP_FENCE && after != LOOM_OP_HALT)
       add(loop.first - 1, "is a loop that no fence follows");
   }
+  for (size_t r = 0; r < records.size(); ++r) {
+    const uint8_t op = records[r].header().op;
+    if (op == LOOM_OP_BR)
+      stretch[r + 1] = 1;
+    if (!targets[r])
+      continue;
+    stretch[r] = 1;
+    if (op != LOOM_OP_FENCE && op != LOOM_OP_HALT)
+      add(r, "is where a branch goes, and no fence");
+  }
+  for (size_t r = 1; r < stretch.size(); ++r)
+    stretch[r] += stretch[r - 1];
   for (const auto &list : history)
     for (auto [producer, consumer] : list)
-      if (loopOf[producer] != loopOf[consumer])
+      if (stretch[producer] != stretch[consumer])
         return add(consumer,
                    "waits across the edge of a loop for unit " +
                        std::to_string(units[producer]),

@@ -30,6 +30,9 @@ namespace mlir::loom::npu {
 /// Bytes of a buffer or slot.
 int64_t bytesOf(Type place);
 
+/// Bytes that the sequencer loads: of a number, or of a truth value.
+int64_t scalarBytes(ScalarOp op);
+
 /// True for operations that become a record.
 bool isRecord(Operation *op);
 

@@ -64,10 +64,12 @@ def BufOp : Loom_Op<"buf"> {
 
 def MovedOp : Loom_Op<"moved"> {
   let description = [{
-    A slot whose bytes are named from i * `step` on, where i is the loop's
-    counter: a record that uses it has a base register set to that.
+    A slot whose bytes are named from a place on that moves: by the sum of
+    iteration * `steps` over the loops around, outermost first, or by what
+    register `reg` holds. A record that uses it has a base register set to that.
   }];
-  let arguments = (ins Loom_Mem:$mem, I64Attr:$step);
+  let arguments = (ins Loom_Mem:$mem, DenseI64ArrayAttr:$steps,
+                       OptionalAttr<I64Attr>:$reg);
   let results = (outs Loom_Mem:$result);
 }
 
@@ -163,12 +165,13 @@ def VpuOp : Loom_Op<"vpu"> {
 
 def ScalarOp : Loom_Op<"scalar"> {
   let description = [{
-    A record of the sequencer: LD, CLAMP or MUL (`opcode`) on registers `rd`,
-    `ra`. LD reads the i32 at `imm` of `buf`; a fence stands between it and
-    what wrote it.
+    A record of the sequencer: LD, CLAMP, MUL or ADD (`opcode`) on registers
+    `rd`, `ra`, `rb`. LD reads the i32 or i1 at `imm` of `buf`; a fence stands
+    between it and what wrote it.
   }];
   let arguments = (ins Optional<Loom_Buf>:$buf, I64Attr:$opcode, I64Attr:$rd,
-                       I64Attr:$ra, I64Attr:$imm);
+                       I64Attr:$ra, I64Attr:$imm,
+                       DefaultValuedAttr<I64Attr, "0">:$rb);
   let hasVerifier = 1;
 }
 
@@ -186,6 +189,21 @@ def LoopOp : Loom_Op<"loop"> {
 def EndLoopOp : Loom_Op<"end_loop"> {
   let description = "Where a loop's body ends; no record.";
   let arguments = (ins);
+}
+
+def BranchOp : Loom_Op<"branch"> {
+  let description = [{
+    Goes on at the label if `cond` (enum loom_cond) holds of register `ra` and
+    `imm`. `target`: the label's unit, once places are known.
+  }];
+  let arguments = (ins I64Attr:$label, I64Attr:$cond, I64Attr:$ra, I64Attr:$imm,
+                       OptionalAttr<I64Attr>:$target);
+  let hasVerifier = 1;
+}
+
+def LabelOp : Loom_Op<"label"> {
+  let description = "A place that branches go to; a fence follows. No record.";
+  let arguments = (ins I64Attr:$label);
 }
 
 def FenceOp : Loom_Op<"fence"> {

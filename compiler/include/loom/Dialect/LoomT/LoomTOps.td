@@ -169,49 +169,102 @@ def ScatterRowsOp : LoomT_Op<"scatter_rows"> {
   let hasVerifier = 1;
 }
 
-/// Those of a loop act on places, so that they keep their order.
-class LoomT_LoopOp<string mnemonic> : Op<LoomT_Dialect, mnemonic>;
-
-def LoopBeginOp : LoomT_LoopOp<"loop_begin"> {
+def TakeOp : LoomT_Op<"take"> {
   let description = [{
-    What follows, up to `loop_end`, runs `trip` times. `states` are the carried
-    tensors at an iteration's start; each has one place for the whole loop, where
-    its `inits` stand first. Loops do not nest.
+    The elements of `source` (a view at the first place) moved by sum over k of
+    clamp(indices[k], 0, limits[k]) * steps[k] elements of its root. Indices are
+    one i32 each.
   }];
-  let arguments = (ins Variadic<AnyRankedTensor>:$inits, I64Attr:$trip);
+  let arguments = (ins AnyRankedTensor:$source,
+                       Variadic<AnyRankedTensor>:$indices,
+                       DenseI64ArrayAttr:$limits, DenseI64ArrayAttr:$steps);
+  let results = (outs AnyRankedTensor:$result);
+  let hasVerifier = 1;
+}
+
+def PutOp : LoomT_Op<"put"> {
+  let description = [{
+    `target`, a root that an operation makes, with the elements of `value` at
+    offset + sum over loops around (outermost first) of iteration *
+    loop_steps + sum over k of clamp(indices[k], 0, limits[k]) * steps[k], with
+    `strides`. The result has the target's place: nothing reads the target
+    later.
+  }];
+  let arguments = (ins AnyRankedTensor:$value, AnyRankedTensor:$target,
+                       Variadic<AnyRankedTensor>:$indices, I64Attr:$offset,
+                       DenseI64ArrayAttr:$strides,
+                       DenseI64ArrayAttr:$loop_steps,
+                       DenseI64ArrayAttr:$limits, DenseI64ArrayAttr:$steps);
+  let results = (outs AnyRankedTensor:$result);
+  let hasVerifier = 1;
+}
+
+def AtOp : LoomT_Op<"at"> {
+  let description = [{
+    A root as the iterations of the loops around, outermost first, move it:
+    element e is root[e + sum of iteration * steps]. What is used of it lies
+    inside the root in every iteration.
+  }];
+  let arguments = (ins AnyRankedTensor:$root, DenseI64ArrayAttr:$steps);
+  let results = (outs AnyRankedTensor:$result);
+  let hasVerifier = 1;
+}
+
+/// Those that control what runs keep their order. They mark stretches of one
+/// block, which lie in each other as brackets do.
+class LoomT_ControlOp<string mnemonic> : Op<LoomT_Dialect, mnemonic>;
+
+def LoopBeginOp : LoomT_ControlOp<"loop_begin"> {
+  let description = [{
+    What follows, up to `loop_end`, runs `trip` times, or without `trip` until a
+    `loop_test` ends it. `states` are the carried tensors at an iteration's
+    start; each has one place for the whole loop, where its `inits` stand first.
+  }];
+  let arguments = (ins Variadic<AnyRankedTensor>:$inits,
+                       OptionalAttr<I64Attr>:$trip);
   let results = (outs Variadic<AnyRankedTensor>:$states);
   let hasVerifier = 1;
 }
 
-def LoopEndOp : LoomT_LoopOp<"loop_end"> {
+def LoopTestOp : LoomT_ControlOp<"loop_test"> {
+  let description = [{
+    Ends the loop around, which has no `trip`, if `condition` is false. Its
+    results are then the states of that iteration.
+  }];
+  let arguments = (ins AnyRankedTensor:$condition);
+  let hasVerifier = 1;
+}
+
+def LoopEndOp : LoomT_ControlOp<"loop_end"> {
   let description = [{
     Ends the loop's body: `next` go to the places of the states, all read before
-    any is written. A state that is its own `next` holds what `put` wrote there.
-    `results` are those places after the last iteration.
+    any is written. `results` are those places after the last iteration.
   }];
   let arguments = (ins Variadic<AnyRankedTensor>:$next);
   let results = (outs Variadic<AnyRankedTensor>:$results);
   let hasVerifier = 1;
 }
 
-def AtOp : LoomT_Op<"at"> {
+def CaseBeginOp : LoomT_ControlOp<"case_begin"> {
   let description = [{
-    A root as the loop's counter i moves it: element e is root[e + i * step].
-    What is used of it lies inside the root in every iteration.
+    One of `branches` stretches runs: the one of number `index` (an i32), the
+    last if there is none of that number. `case_next` ends a stretch and begins
+    the next, `case_end` ends the last.
   }];
-  let arguments = (ins AnyRankedTensor:$root, I64Attr:$step);
-  let results = (outs AnyRankedTensor:$result);
+  let arguments = (ins AnyRankedTensor:$index, I64Attr:$branches);
   let hasVerifier = 1;
 }
 
-def PutOp : LoomT_LoopOp<"put"> {
-  let description = [{
-    Writes the elements of `value` to `state` in place: at offset + i * step, with
-    `strides`, where i is the loop's counter.
-  }];
-  let arguments = (ins AnyRankedTensor:$value, AnyRankedTensor:$state,
-                       I64Attr:$offset, I64Attr:$step,
-                       DenseI64ArrayAttr:$strides);
+def CaseNextOp : LoomT_ControlOp<"case_next"> {
+  let description = "What the branch before it gives: the types of the results of `case_end`.";
+  let arguments = (ins Variadic<AnyRankedTensor>:$values);
+  let hasVerifier = 1;
+}
+
+def CaseEndOp : LoomT_ControlOp<"case_end"> {
+  let description = "`values` of the last branch; results are those of the branch that ran.";
+  let arguments = (ins Variadic<AnyRankedTensor>:$values);
+  let results = (outs Variadic<AnyRankedTensor>:$results);
   let hasVerifier = 1;
 }
 

@@ -1,62 +1,57 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Loops whose count is known: the counter, and whether the machine can run the
-// body as a loop of its own.
+// Loops whose count is known, and places that their counters move.
 
 #ifndef LOOM_DIALECT_STABLEHLO_COUNTEDLOOP_H
 #define LOOM_DIALECT_STABLEHLO_COUNTEDLOOP_H
 
 #include "loom/Dialect/StableHLO/StableHLO.h"
 
-#include "llvm/ADT/DenseSet.h"
+#include "llvm/ADT/DenseMap.h"
+
+#include <map>
 
 namespace mlir::loom::stablehlo {
-
-/// On a `while` that stays a loop.
-inline constexpr llvm::StringLiteral kDeviceLoopAttr = "loom.device_loop";
 
 /// A counter: carried value `index`, from `begin` below `end` by one.
 struct Counter {
   unsigned index;
   int64_t begin, end;
+  int64_t trip() const { return end > begin ? end - begin : 0; }
 };
 
 /// Nothing if the loop does not count from one constant to another.
 std::optional<Counter> counterOf(WhileOp loop);
 
-/// offset + i * scale, where i counts iterations from 0.
+/// The carried value goes on as it is.
+bool isInvariant(WhileOp loop, unsigned carried);
+
+/// offset + sum over counted loops of scale * iteration, from 0.
 struct Affine {
-  int64_t scale = 0, offset = 0;
-  int64_t at(int64_t i) const { return offset + i * scale; }
+  int64_t offset = 0;
+  std::map<Operation *, int64_t> scales; // none is 0
 };
 
-/// A loop that can be kept: every slice at the counter is at an affine place,
-/// and what is updated in parts is not read.
-class DeviceLoop {
+/// Index arithmetic over the counters of the loops around. What depends on the
+/// sign of a number, as the wrapping of negative indices does, is decided if it
+/// is the same in all iterations.
+class PlaceAnalysis {
 public:
-  static std::optional<DeviceLoop> of(WhileOp loop);
-
-  WhileOp loop;
-  Counter counter;
-  int64_t trip = 0;
-  /// Carried values that need a place; the others do not change, or count.
-  SmallVector<unsigned> states;
-  /// Operations of the body that matter, in order.
-  SmallVector<Operation *> live;
-
-  Block &body() { return loop.getBody().front(); }
-  /// The carried value goes on as it is.
-  bool isInvariant(unsigned carried);
-  /// Places of a dynamic slice or update in each dimension.
-  std::optional<SmallVector<Affine>> starts(Operation *op);
-  /// The carried value that an update writes to in place, if it does.
-  std::optional<unsigned> updates(DynamicUpdateSliceOp op);
+  /// An integer of one element, if counters and constants alone decide it.
+  std::optional<Affine> evaluate(Value value);
+  /// Lowest and highest value over all iterations.
+  std::pair<int64_t, int64_t> range(const Affine &value);
+  /// Where a slice begins along a dimension that leaves it `room`, clamped; if
+  /// a counter moves it, it never leaves.
+  std::optional<Affine> start(Value index, int64_t room);
 
 private:
-  std::optional<Affine> evaluate(Value value);
+  std::optional<Affine> compute(Value value);
   std::optional<Affine> combine(Operation *op, ArrayRef<Affine> v);
-  bool findLive();
-  bool isSupported(Operation *op);
+  const std::optional<Counter> &counter(WhileOp loop);
+
+  llvm::DenseMap<Value, std::optional<Affine>> known;
+  llvm::DenseMap<Operation *, std::optional<Counter>> counters;
 };
 
 } // namespace mlir::loom::stablehlo

@@ -21,15 +21,20 @@ struct LoopSpan {
 std::vector<LoopSpan> loopsOf(const std::vector<Record> &records,
                               std::string &problem, size_t &at);
 
+/// For each record whether a branch goes to it.
+std::vector<bool> branchTargets(const std::vector<Record> &records,
+                                std::string &problem, size_t &at);
+
 struct Touched {
   std::vector<Access> accesses;
-  /// Of each access: its base register holds what only the run knows, and its
+  /// Of each access: nothing bounds what its base register holds, and its
   /// lowest place is given.
   std::vector<bool> open;
 };
 
 /// For each record, the bytes that it touches over all iterations of the loops
-/// around it. The records must have passed checkRecord() and loopsOf().
+/// around it and all indices that the program lets pass. The records must have
+/// passed checkRecord(), loopsOf() and branchTargets().
 std::vector<Touched> touchedBy(const std::vector<Record> &records);
 
 } // namespace mlir::loom::program

@@ -209,9 +209,10 @@ static void encodeScalar(ScalarOp op, program::Record &record) {
   r.h.op = op.getOpcode();
   r.rd = op.getRd();
   r.ra = op.getRa();
+  r.rb = op.getRb();
   r.imm = op.getImm();
   if (op.getBuf()) {
-    r.cond = LOOM_SCALAR_I32;
+    r.cond = scalarBytes(op) == 1 ? LOOM_SCALAR_I8 : LOOM_SCALAR_I32;
     r.imm += sramOffset(op.getBuf());
   }
 }
@@ -222,6 +223,16 @@ static void encodeLoop(LoopOp op, program::Record &record) {
   r.h.op = LOOM_OP_LOOP;
   r.rd = op.getRd();
   r.imm = op.getCount();
+  r.target = op.getTarget().value_or(0);
+}
+
+static void encodeBranch(BranchOp op, program::Record &record) {
+  record.bytes.resize(sizeof(loom_seq));
+  auto &r = record.as<loom_seq>();
+  r.h.op = LOOM_OP_BR;
+  r.cond = op.getCond();
+  r.ra = op.getRa();
+  r.imm = op.getImm();
   r.target = op.getTarget().value_or(0);
 }
 
@@ -241,6 +252,8 @@ program::Record npu::encodeRecord(Operation *op, uint32_t loc) {
     encodeScalar(scalar, record);
   else if (auto loop = dyn_cast<LoopOp>(op))
     encodeLoop(loop, record);
+  else if (auto branch = dyn_cast<BranchOp>(op))
+    encodeBranch(branch, record);
   else
     record.bytes.resize(sizeof(loom_seq));
   loom_hdr &header = record.header();

@@ -7,6 +7,7 @@
 
 #include "loom/Target/Program/Record.h"
 
+#include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/DialectImplementation.h"
 #include "llvm/ADT/TypeSwitch.h"
 
@@ -41,7 +42,7 @@ int64_t npu::bytesOf(Type place) {
 
 bool npu::isRecord(Operation *op) {
   return isa<DmaOp, GatherOp, ScatterOp, MxuOp, VpuOp, ScalarOp, LoopOp,
-             FenceOp, HaltOp>(op);
+             BranchOp, FenceOp, HaltOp>(op);
 }
 
 LogicalResult SlotOp::verify() {
@@ -74,13 +75,18 @@ static LogicalResult shape(Operation *op) {
   return op->emitOpError(why);
 }
 
+int64_t npu::scalarBytes(ScalarOp op) {
+  return op.getBuf() && bytesOf(op.getBuf().getType()) == 1 ? 1 : 4;
+}
+
 LogicalResult ScalarOp::verify() {
   if (bool(getBuf()) != (getOpcode() == LOOM_OP_LD))
     return emitOpError("a load has a buffer, and nothing else has");
-  if (!inRange({int64_t(getRd()), int64_t(getRa())}, 0, 15))
+  if (!inRange({int64_t(getRd()), int64_t(getRa()), int64_t(getRb())}, 0, 15))
     return emitOpError("a register is 0 to 15");
-  if (getBuf() && (int64_t(getImm()) < 0 ||
-                   int64_t(getImm()) + 4 > bytesOf(getBuf().getType())))
+  if (getBuf() &&
+      (int64_t(getImm()) < 0 ||
+       int64_t(getImm()) + scalarBytes(*this) > bytesOf(getBuf().getType())))
     return emitOpError("reads byte ")
            << getImm() << " of " << bytesOf(getBuf().getType());
   return shape(*this);
@@ -89,13 +95,23 @@ LogicalResult ScalarOp::verify() {
 LogicalResult LoopOp::verify() {
   if (!inRange({int64_t(getRd())}, 1, 15) || int64_t(getCount()) < 1)
     return emitOpError("counts in a register of 1 to 15, from 1 up");
+  int64_t depth = 0;
   for (Operation *op = (*this)->getNextNode(); op; op = op->getNextNode()) {
-    if (isa<LoopOp>(op))
-      return emitOpError("holds another loop");
-    if (isa<EndLoopOp>(op))
+    if (isa<EndLoopOp>(op) && depth-- == 0)
       return success();
+    depth += isa<LoopOp>(op);
   }
   return emitOpError("has no end");
+}
+
+LogicalResult BranchOp::verify() {
+  if (!inRange({int64_t(getRa())}, 0, 15) ||
+      !inRange({int64_t(getCond())}, 0, LOOM_NUM_CONDS - 1))
+    return emitOpError("compares a register of 0 to 15 by an enum loom_cond");
+  for (auto label : (*this)->getParentOfType<func::FuncOp>().getOps<LabelOp>())
+    if (label.getLabel() == getLabel())
+      return success();
+  return emitOpError("goes to no label");
 }
 
 LogicalResult DmaOp::verify() {

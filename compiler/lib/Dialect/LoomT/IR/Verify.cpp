@@ -290,63 +290,180 @@ LogicalResult CpuOp::verify() {
   return success();
 }
 
+//===----------------------------------------------------------------------===//
+// Loops and branches
+//===----------------------------------------------------------------------===//
+
+static bool opens(Operation *op) { return isa<LoopBeginOp, CaseBeginOp>(op); }
+static bool closes(Operation *op) { return isa<LoopEndOp, CaseEndOp>(op); }
+
+/// What ends the stretch that `begin` opens; null if nothing does.
+static Operation *closingOf(Operation *begin) {
+  int64_t depth = 0;
+  for (Operation *op = begin->getNextNode(); op; op = op->getNextNode()) {
+    if (closes(op) && depth-- == 0)
+      return op;
+    depth += opens(op);
+  }
+  return nullptr;
+}
+
+/// What opens the innermost stretch around; null if there is none.
+static Operation *openingAround(Operation *op) {
+  int64_t depth = 0;
+  while ((op = op->getPrevNode())) {
+    if (opens(op) && depth-- == 0)
+      return op;
+    depth += closes(op);
+  }
+  return nullptr;
+}
+
+/// Iterations of the loops around, outermost first; 0 of those that data end.
+static SmallVector<int64_t> tripsAround(Operation *op) {
+  SmallVector<int64_t> trips;
+  while ((op = openingAround(op)))
+    if (auto begin = dyn_cast<LoopBeginOp>(op))
+      trips.insert(trips.begin(), begin.getTrip().value_or(0));
+  return trips;
+}
+
 LogicalResult LoopBeginOp::verify() {
   if (failed(verifyNpuTypes(*this)))
     return failure();
-  if (int64_t(getTrip()) < 1)
-    return emitOpError("runs ") << getTrip() << " times";
+  if (getTrip() && int64_t(*getTrip()) < 1)
+    return emitOpError("runs ") << *getTrip() << " times";
   if (getInits().getTypes() != getStates().getTypes())
     return emitOpError("start and state differ in type");
-  for (Operation *op = (*this)->getNextNode(); op; op = op->getNextNode()) {
-    if (isa<LoopBeginOp>(op))
-      return emitOpError("holds another loop");
-    if (isa<LoopEndOp>(op))
+  Operation *end = closingOf(*this);
+  if (!isa_and_nonnull<LoopEndOp>(end))
+    return emitOpError("has no end");
+  if (getTrip())
+    return success();
+  for (Operation *op = (*this)->getNextNode(); op != end;
+       op = opens(op) ? closingOf(op) : op->getNextNode())
+    if (isa<LoopTestOp>(op))
       return success();
-  }
-  return emitOpError("has no end");
+  return emitOpError("has neither a count nor a test");
 }
 
-/// The loop that an operation stands in.
-static LoopBeginOp loopAround(Operation *op) {
-  while ((op = op->getPrevNode()) && !isa<LoopEndOp>(op))
-    if (auto begin = dyn_cast<LoopBeginOp>(op))
-      return begin;
-  return nullptr;
+LogicalResult LoopTestOp::verify() {
+  auto begin = dyn_cast_or_null<LoopBeginOp>(openingAround(*this));
+  if (!begin || begin.getTrip())
+    return emitOpError("stands in no loop that a test ends");
+  RankedTensorType type = tensor(getCondition());
+  if (type.getNumElements() != 1 || !type.getElementType().isInteger(1))
+    return emitOpError("decides by one i1, not ") << type;
+  return success();
 }
 
 LogicalResult LoopEndOp::verify() {
   if (failed(verifyNpuTypes(*this)))
     return failure();
-  LoopBeginOp begin = loopAround(*this);
+  auto begin = dyn_cast_or_null<LoopBeginOp>(openingAround(*this));
   if (!begin)
     return emitOpError("ends no loop");
   if (getNext().getTypes() != begin.getStates().getTypes() ||
       getResultTypes() != begin.getStates().getTypes())
     return emitOpError("does not carry what its loop does");
-  for (auto [i, next] : llvm::enumerate(getNext()))
-    if (Value root = Ref::of(next).root;
-        root.getDefiningOp() == begin && next != begin.getStates()[i])
-      return emitOpError("carries a state to another, which may be overwritten "
-                         "before it is read");
   return success();
 }
 
-/// The elements that offset, strides and shape name, moved by every i * step.
-static LogicalResult verifyMoved(Operation *op, int64_t trip, int64_t step,
-                                 int64_t lo, int64_t hi, int64_t total) {
-  (step < 0 ? lo : hi) += (trip - 1) * step;
-  if (lo >= 0 && hi < total)
+LogicalResult CaseBeginOp::verify() {
+  RankedTensorType type = tensor(getIndex());
+  if (type.getNumElements() != 1 ||
+      !type.getElementType().isSignlessInteger(32))
+    return emitOpError("chooses by one i32, not ") << type;
+  auto end = dyn_cast_or_null<CaseEndOp>(closingOf(*this));
+  if (!end)
+    return emitOpError("has no end");
+  int64_t branches = 1;
+  for (Operation *op = (*this)->getNextNode(); op != end;
+       op = opens(op) ? closingOf(op) : op->getNextNode()) {
+    auto next = dyn_cast<CaseNextOp>(op);
+    if (!next)
+      continue;
+    ++branches;
+    if (next.getValues().getTypes() != end.getResultTypes())
+      return next.emitOpError("gives other types than its case_end");
+  }
+  if (branches != int64_t(getBranches()))
+    return emitOpError("has ") << branches << " branches, not "
+                               << getBranches();
+  return success();
+}
+
+LogicalResult CaseNextOp::verify() {
+  if (!isa_and_nonnull<CaseBeginOp>(openingAround(*this)))
+    return emitOpError("stands in no case");
+  return verifyNpuTypes(*this);
+}
+
+LogicalResult CaseEndOp::verify() {
+  if (!isa_and_nonnull<CaseBeginOp>(openingAround(*this)))
+    return emitOpError("ends no case");
+  if (getValues().getTypes() != getResultTypes())
+    return emitOpError("gives other types than its results");
+  return verifyNpuTypes(*this);
+}
+
+/// Elements from the lowest to the highest that something names.
+struct Reach {
+  int64_t lo, hi;
+  void move(int64_t step, int64_t last) {
+    (step < 0 ? lo : hi) += step * last;
+  }
+};
+
+/// Moved by the iterations of the loops around.
+static LogicalResult moveByLoops(Operation *op, ArrayRef<int64_t> steps,
+                                 Reach &reach) {
+  const SmallVector<int64_t> trips = tripsAround(op);
+  if (steps.size() > trips.size())
+    return op->emitOpError("moves by ")
+           << steps.size() << " loops and stands in " << trips.size();
+  for (auto [step, trip] : llvm::zip(steps, trips)) {
+    if (step && !trip)
+      return op->emitOpError("moves by the count of a loop that has none");
+    reach.move(step, trip - 1);
+  }
+  return success();
+}
+
+static LogicalResult moveByIndices(Operation *op, ValueRange indices,
+                                   ArrayRef<int64_t> limits,
+                                   ArrayRef<int64_t> steps, Reach &reach) {
+  if (indices.size() != limits.size() || indices.size() != steps.size())
+    return op->emitOpError("needs a limit and a step for each index");
+  for (auto [index, limit, step] : llvm::zip(indices, limits, steps)) {
+    if (tensor(index).getNumElements() != 1 ||
+        !tensor(index).getElementType().isSignlessInteger(32) || limit < 0)
+      return op->emitOpError("moves by one i32 each from 0 up, not ")
+             << index.getType() << " up to " << limit;
+    reach.move(step, limit);
+  }
+  return success();
+}
+
+static LogicalResult verifyInside(Operation *op, const Reach &reach,
+                                  RankedTensorType root) {
+  if (reach.lo >= 0 && reach.hi < root.getNumElements())
     return success();
   return op->emitOpError("names elements ")
-         << lo << " to " << hi << " of " << total << " over the loop";
+         << reach.lo << " to " << reach.hi << " of " << root.getNumElements()
+         << " wherever it moves";
+}
+
+static Reach reachOf(const Ref &ref) {
+  Reach reach{ref.offset, ref.offset};
+  for (auto [n, stride] : llvm::zip(ref.shape, ref.strides))
+    reach.move(stride, n - 1);
+  return reach;
 }
 
 LogicalResult AtOp::verify() {
   if (failed(verifyNpuTypes(*this)))
     return failure();
-  LoopBeginOp begin = loopAround(*this);
-  if (!begin)
-    return emitOpError("stands in no loop");
   RankedTensorType root = tensor(getRoot());
   if (root.getElementType() != getType().getElementType() ||
       root.getNumElements() != getType().getNumElements())
@@ -355,36 +472,53 @@ LogicalResult AtOp::verify() {
     auto view = dyn_cast<ViewOp>(user);
     if (!view)
       return emitOpError("is used whole: a view says which elements");
-    int64_t lo = view.getOffset(), hi = lo;
-    for (auto [n, stride] :
-         llvm::zip(view.getType().getShape(), view.getStrides()))
-      (stride < 0 ? lo : hi) += (n - 1) * stride;
-    if (failed(verifyMoved(*this, begin.getTrip(), getStep(), lo, hi,
-                           root.getNumElements())))
+    Reach reach = reachOf(Ref::of(view));
+    if (failed(moveByLoops(*this, getSteps(), reach)) ||
+        failed(verifyInside(*this, reach, root)))
       return failure();
   }
   return success();
 }
 
+LogicalResult TakeOp::verify() {
+  if (failed(verifyNpuTypes(*this)))
+    return failure();
+  if (getSource().getType() != getType())
+    return emitOpError("takes ") << getSource().getType() << ", not "
+                                 << getType();
+  const Ref ref = Ref::of(getSource());
+  Reach reach = reachOf(ref);
+  if (auto at = ref.root.getDefiningOp<AtOp>())
+    if (failed(moveByLoops(at, at.getSteps(), reach)))
+      return failure();
+  if (failed(moveByIndices(*this, getIndices(), getLimits(), getSteps(),
+                           reach)))
+    return failure();
+  return verifyInside(*this, reach, tensor(ref.root));
+}
+
 LogicalResult PutOp::verify() {
   if (failed(verifyNpuTypes(*this)))
     return failure();
-  LoopBeginOp begin = loopAround(*this);
-  if (!begin || getState().getDefiningOp() != begin)
-    return emitOpError("writes to what is no state of its loop");
-  RankedTensorType value = tensor(getValue()), state = tensor(getState());
-  if (value.getElementType() != state.getElementType() ||
-      int64_t(getStrides().size()) != value.getRank())
-    return emitOpError("needs the state's element type and one stride a "
+  RankedTensorType value = tensor(getValue()), target = tensor(getTarget());
+  Operation *maker = getTarget().getDefiningOp();
+  if (!maker || isa<ConstantOp, ViewOp, AtOp>(maker))
+    return emitOpError("writes to what has no place of its own");
+  if (value.getElementType() != target.getElementType() ||
+      target != getType() || int64_t(getStrides().size()) != value.getRank())
+    return emitOpError("needs the target's element type and one stride a "
                        "dimension");
-  int64_t lo = getOffset(), hi = lo;
-  for (auto [n, stride] : llvm::zip(value.getShape(), getStrides())) {
-    if (stride < 0)
-      return emitOpError("strides are not negative");
-    hi += (n - 1) * stride;
-  }
-  return verifyMoved(*this, begin.getTrip(), getStep(), lo, hi,
-                     state.getNumElements());
+  Ref ref{getTarget(), int64_t(getOffset()),
+          SmallVector<int64_t>(value.getShape()),
+          SmallVector<int64_t>(getStrides())};
+  if (llvm::any_of(ref.strides, [](int64_t stride) { return stride < 0; }))
+    return emitOpError("strides are not negative");
+  Reach reach = reachOf(ref);
+  if (failed(moveByLoops(*this, getLoopSteps(), reach)) ||
+      failed(moveByIndices(*this, getIndices(), getLimits(), getSteps(),
+                           reach)))
+    return failure();
+  return verifyInside(*this, reach, target);
 }
 
 LogicalResult CopyOp::verify() {

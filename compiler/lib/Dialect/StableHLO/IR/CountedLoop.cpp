@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Analysis of counted loops. Index arithmetic is followed as offset + i *
-// scale; what depends on the sign of such a number, as the wrapping of negative
-// indices does, is decided if it is the same in every iteration.
+// Counted loops, and index arithmetic followed as sums over their counters.
 
 #include "loom/Dialect/StableHLO/CountedLoop.h"
 
@@ -52,9 +50,11 @@ std::optional<Counter> stablehlo::counterOf(WhileOp loop) {
   return Counter{i, *begin, *end};
 }
 
-bool DeviceLoop::isInvariant(unsigned carried) {
-  return body().getTerminator()->getOperand(carried) ==
-         body().getArgument(carried);
+bool stablehlo::isInvariant(WhileOp loop, unsigned carried) {
+  Block &body = loop.getBody().front();
+  Value next = body.getTerminator()->getOperand(carried);
+  return next == body.getArgument(carried) ||
+         next == loop.getOperands()[carried];
 }
 
 static bool isOneInteger(Type type) {
@@ -93,25 +93,57 @@ static std::optional<bool> compareAlways(ComparisonDirection direction,
   return std::nullopt;
 }
 
-std::optional<Affine> DeviceLoop::combine(Operation *op, ArrayRef<Affine> v) {
+static Affine constant(int64_t value) { return {value, {}}; }
+
+static Affine sum(const Affine &a, const Affine &b, int64_t sign) {
+  Affine result = a;
+  result.offset += sign * b.offset;
+  for (auto [loop, scale] : b.scales)
+    if (!(result.scales[loop] += sign * scale))
+      result.scales.erase(loop);
+  return result;
+}
+
+const std::optional<Counter> &PlaceAnalysis::counter(WhileOp loop) {
+  auto [it, fresh] = counters.try_emplace(loop);
+  if (fresh)
+    it->second = counterOf(loop);
+  return it->second;
+}
+
+std::pair<int64_t, int64_t> PlaceAnalysis::range(const Affine &value) {
+  int64_t lo = value.offset, hi = value.offset;
+  for (auto [loop, scale] : value.scales)
+    (scale < 0 ? lo : hi) += scale * (counter(cast<WhileOp>(loop))->trip() - 1);
+  return {lo, hi};
+}
+
+std::optional<Affine> PlaceAnalysis::combine(Operation *op,
+                                             ArrayRef<Affine> v) {
   auto order = [&](const Affine &a, const Affine &b, bool smaller) {
-    const int64_t first = a.at(0) - b.at(0),
-                  last = a.at(trip - 1) - b.at(trip - 1);
-    if (first <= 0 && last <= 0)
+    auto [first, last] = range(sum(a, b, -1));
+    if (last <= 0)
       return std::optional(smaller ? a : b);
-    if (first >= 0 && last >= 0)
+    if (first >= 0)
       return std::optional(smaller ? b : a);
     return std::optional<Affine>();
   };
   if (isa<AddOp>(op))
-    return Affine{v[0].scale + v[1].scale, v[0].offset + v[1].offset};
+    return sum(v[0], v[1], 1);
   if (isa<SubtractOp>(op))
-    return Affine{v[0].scale - v[1].scale, v[0].offset - v[1].offset};
+    return sum(v[0], v[1], -1);
   if (isa<MulOp>(op)) {
-    const Affine &x = v[0].scale ? v[0] : v[1], &k = v[0].scale ? v[1] : v[0];
-    if (k.scale)
+    const bool moves = !v[0].scales.empty();
+    const Affine &factor = moves ? v[1] : v[0];
+    Affine result = moves ? v[0] : v[1];
+    if (!factor.scales.empty())
       return std::nullopt;
-    return Affine{x.scale * k.offset, x.offset * k.offset};
+    if (!factor.offset)
+      return constant(0);
+    result.offset *= factor.offset;
+    for (auto &[loop, scale] : result.scales)
+      scale *= factor.offset;
+    return result;
   }
   if (isa<MinOp>(op))
     return order(v[0], v[1], true);
@@ -122,32 +154,38 @@ std::optional<Affine> DeviceLoop::combine(Operation *op, ArrayRef<Affine> v) {
     return least ? order(*least, v[2], true) : least;
   }
   if (auto compare = dyn_cast<CompareOp>(op)) {
+    auto [first, last] = range(sum(v[0], v[1], -1));
     std::optional<bool> holds =
-        compareAlways(compare.getComparisonDirection(), v[0].at(0) - v[1].at(0),
-                      v[0].at(trip - 1) - v[1].at(trip - 1));
-    if (!holds)
-      return std::nullopt;
-    return Affine{0, *holds};
+        compareAlways(compare.getComparisonDirection(), first, last);
+    return holds ? std::optional(constant(*holds)) : std::nullopt;
   }
-  if (isa<SelectOp>(op) && !v[0].scale)
+  if (isa<SelectOp>(op) && v[0].scales.empty())
     return v[0].offset ? v[1] : v[2];
   if (isa<ReshapeOp, BroadcastInDimOp, ConvertOp>(op))
     return v[0];
   return std::nullopt;
 }
 
-std::optional<Affine> DeviceLoop::evaluate(Value value) {
+std::optional<Affine> PlaceAnalysis::compute(Value value) {
   if (!isOneInteger(value.getType()))
     return std::nullopt;
-  if (std::optional<int64_t> constant = invariant(loop, value))
-    return Affine{0, *constant};
-  if (auto argument = dyn_cast<BlockArgument>(value))
-    return argument == body().getArgument(counter.index)
-               ? std::optional(Affine{1, counter.begin})
-               : std::nullopt;
+  if (std::optional<int64_t> number = integerConstant(value))
+    return constant(*number);
+  if (auto argument = dyn_cast<BlockArgument>(value)) {
+    auto loop = dyn_cast<WhileOp>(argument.getOwner()->getParentOp());
+    if (!loop)
+      return std::nullopt;
+    const unsigned i = argument.getArgNumber();
+    if (isInvariant(loop, i))
+      return evaluate(loop.getOperands()[i]);
+    const std::optional<Counter> &count = counter(loop);
+    if (!count || count->index != i || !count->trip() ||
+        argument.getOwner() != &loop.getBody().front())
+      return std::nullopt;
+    return Affine{count->begin, {{loop, 1}}};
+  }
   Operation *op = value.getDefiningOp();
-  if (op->getBlock() != &body() || op->getNumResults() != 1 ||
-      op->getNumRegions())
+  if (op->getNumResults() != 1 || op->getNumRegions() || !op->getNumOperands())
     return std::nullopt;
   SmallVector<Affine> operands;
   for (Value operand : op->getOperands()) {
@@ -157,124 +195,37 @@ std::optional<Affine> DeviceLoop::evaluate(Value value) {
     operands.push_back(*v);
   }
   std::optional<Affine> result = combine(op, operands);
-  // Beyond this the program's own type might wrap.
-  auto fits = [](int64_t v) { return v >= INT32_MIN && v <= INT32_MAX; };
-  if (!result || !fits(result->at(0)) || !fits(result->at(trip - 1)))
+  if (!result)
+    return std::nullopt;
+  // Beyond this the program's own type wraps.
+  auto element = dyn_cast<IntegerType>(
+      cast<RankedTensorType>(value.getType()).getElementType());
+  const unsigned width = element ? std::min(element.getWidth(), 32u) : 32;
+  const bool isSigned = width > 1 && !(element && element.isUnsigned());
+  const int64_t most = (int64_t(1) << (width - (isSigned ? 1 : 0))) - 1;
+  auto [lo, hi] = range(*result);
+  if (lo < (isSigned ? -most - 1 : 0) || hi > most)
     return std::nullopt;
   return result;
 }
 
-std::optional<SmallVector<Affine>> DeviceLoop::starts(Operation *op) {
-  ValueRange indices;
-  RankedTensorType whole, part;
-  if (auto slice = dyn_cast<DynamicSliceOp>(op)) {
-    indices = slice.getStartIndices();
-    whole = cast<RankedTensorType>(slice.getOperand().getType());
-    part = cast<RankedTensorType>(slice.getResult().getType());
-  } else {
-    auto update = cast<DynamicUpdateSliceOp>(op);
-    indices = update.getStartIndices();
-    whole = cast<RankedTensorType>(update.getOperand().getType());
-    part = cast<RankedTensorType>(update.getUpdate().getType());
-  }
-  if (!whole.hasStaticShape() || !part.hasStaticShape())
-    return std::nullopt;
-  SmallVector<Affine> list;
-  for (auto [d, index] : llvm::enumerate(indices)) {
-    std::optional<Affine> at = evaluate(index);
-    if (!at)
-      return std::nullopt;
-    const int64_t room = whole.getDimSize(d) - part.getDimSize(d);
-    auto inside = [&](int64_t v) { return v >= 0 && v <= room; };
-    if (!at->scale)
-      at->offset = std::clamp<int64_t>(at->offset, 0, room);
-    else if (!inside(at->at(0)) || !inside(at->at(trip - 1)))
-      return std::nullopt;
-    list.push_back(*at);
-  }
-  return list;
-}
-
-std::optional<unsigned> DeviceLoop::updates(DynamicUpdateSliceOp op) {
-  auto argument = dyn_cast<BlockArgument>(op.getOperand());
-  if (!argument || argument.getOwner() != &body() || !argument.hasOneUse() ||
-      !op.getResult().hasOneUse() ||
-      *op.getResult().user_begin() != body().getTerminator() ||
-      body().getTerminator()->getOperand(argument.getArgNumber()) !=
-          op.getResult())
-    return std::nullopt;
-  return argument.getArgNumber();
-}
-
-bool DeviceLoop::isSupported(Operation *op) {
-  if (isa<WhileOp, IfOp, CaseOp, GatherOp, CustomCallOp>(op) ||
-      op->getNumResults() != 1)
-    return false;
-  if (isa<DynamicSliceOp>(op))
-    return starts(op).has_value();
-  if (auto update = dyn_cast<DynamicUpdateSliceOp>(op))
-    return updates(update) && starts(op);
-  return true;
-}
-
-/// What the next carried values need, without the arithmetic of places.
-bool DeviceLoop::findLive() {
-  DenseSet<Operation *> needed;
-  SmallVector<Value> open;
-  bool counts = !loop.getResult(counter.index).use_empty();
-  auto carries = [&](unsigned i) {
-    return i == counter.index ? counts : !isInvariant(i);
-  };
-  Operation *yield = body().getTerminator();
-  for (unsigned i = 0; i < body().getNumArguments(); ++i)
-    if (carries(i))
-      open.push_back(yield->getOperand(i));
-  while (!open.empty()) {
-    Value value = open.pop_back_val();
-    if (value == body().getArgument(counter.index) && !counts) {
-      counts = true; // as a number, not as a place alone
-      open.push_back(yield->getOperand(counter.index));
-    }
-    Operation *op = value.getDefiningOp();
-    if (!op || op->getBlock() != &body() || !needed.insert(op).second)
-      continue;
-    if (!isSupported(op))
-      return false;
-    ValueRange operands = op->getOperands();
-    if (isa<DynamicSliceOp>(op))
-      operands = operands.take_front(1);
-    if (isa<DynamicUpdateSliceOp>(op))
-      operands = operands.take_front(2);
-    llvm::append_range(open, operands);
-    WalkResult closed = op->walk([&](Operation *inner) {
-      for (Value operand : inner->getOperands())
-        if (inner != op &&
-            operand.getParentRegion() != inner->getParentRegion())
-          return WalkResult::interrupt();
-      return WalkResult::advance();
-    });
-    if (closed.wasInterrupted())
-      return false; // a region that looks outside
-  }
-  for (unsigned i = 0; i < body().getNumArguments(); ++i)
-    if (carries(i))
-      states.push_back(i);
-  for (Operation &op : body())
-    if (needed.contains(&op))
-      live.push_back(&op);
-  return true;
-}
-
-std::optional<DeviceLoop> DeviceLoop::of(WhileOp op) {
-  std::optional<Counter> counter = counterOf(op);
-  if (!counter || counter->end - counter->begin < 2 ||
-      counter->end - counter->begin > INT32_MAX)
-    return std::nullopt;
-  DeviceLoop result;
-  result.loop = op;
-  result.counter = *counter;
-  result.trip = counter->end - counter->begin;
-  if (!result.findLive())
-    return std::nullopt;
+std::optional<Affine> PlaceAnalysis::evaluate(Value value) {
+  auto [it, fresh] = known.try_emplace(value, std::nullopt);
+  if (!fresh)
+    return it->second;
+  std::optional<Affine> result = compute(value);
+  known[value] = result;
   return result;
+}
+
+std::optional<Affine> PlaceAnalysis::start(Value index, int64_t room) {
+  if (!room)
+    return constant(0);
+  std::optional<Affine> at = evaluate(index);
+  if (!at)
+    return std::nullopt;
+  if (at->scales.empty())
+    return constant(std::clamp<int64_t>(at->offset, 0, room));
+  auto [lo, hi] = range(*at);
+  return lo >= 0 && hi <= room ? at : std::nullopt;
 }

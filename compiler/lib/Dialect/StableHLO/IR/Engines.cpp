@@ -205,18 +205,6 @@ std::optional<Refusal> checkDot(Operation *op) {
   return checkProduct(op);
 }
 
-/// Slices move by strides, so where they begin has to be known.
-std::optional<Refusal> checkStaticStart(Operation *op) {
-  auto slice = dyn_cast<DynamicSliceOp>(op);
-  for (Value start : slice ? slice.getStartIndices()
-                           : cast<DynamicUpdateSliceOp>(op).getStartIndices())
-    if (!start.getDefiningOp<ConstantOp>())
-      return Refusal{slice ? "slices at run-time offsets are not compiled"
-                           : "updates at run-time offsets are not compiled",
-                     "use static slices"};
-  return std::nullopt;
-}
-
 /// Rows by index: embeddings, labels, neighbours.
 std::optional<Refusal> checkGather(Operation *op) {
   if (rowAccessOf(cast<GatherOp>(op)))
@@ -328,6 +316,8 @@ struct SupportRow {
 constexpr unsigned kKnown = kCpuAny;
 
 constexpr uint64_t kTrans = 1ull << LOOM_FEAT_TRANS;
+constexpr uint64_t kRegisters = 1ull << LOOM_FEAT_REG;
+constexpr uint64_t kControl = 1ull << LOOM_FEAT_LOOP | kRegisters;
 
 const SupportRow kSupported[] = {
     {"stablehlo.abs", kNumber, kNumber, nullptr, 0, kCpuNumber},
@@ -336,6 +326,7 @@ const SupportRow kSupported[] = {
     {"stablehlo.atan2", kFloat, kFloat, nullptr, kTrans, kCpuFloat},
     {"stablehlo.bitcast_convert", kAny, kAny, checkBitcast, 0, kCpuNumber},
     {"stablehlo.broadcast_in_dim", kAny, kAny, nullptr, 0, kCpuAny},
+    {"stablehlo.case", kAny, kAny, nullptr, kControl},
     {"stablehlo.cbrt", kFloat, kFloat, nullptr, kTrans, kCpuFloat},
     {"stablehlo.ceil", kFloat, kFloat, nullptr, 0, kCpuFloat},
     {"stablehlo.cholesky", 0, 0, nullptr, 0, kF32 | kF64},
@@ -353,14 +344,14 @@ const SupportRow kSupported[] = {
     {"stablehlo.divide", kNumber, kNumber, nullptr, 0, kCpuNumber},
     {"stablehlo.dot_general", kAny, kAny, checkDot, 0, kCpuNumber,
      checkCpuProduct},
-    {"stablehlo.dynamic_slice", kAny, kAny, checkStaticStart, 0, kCpuAny},
-    {"stablehlo.dynamic_update_slice", kAny, kAny, checkStaticStart, 0,
-     kCpuAny},
+    {"stablehlo.dynamic_slice", kAny, kAny, nullptr, 0, kCpuAny},
+    {"stablehlo.dynamic_update_slice", kAny, kAny, nullptr, 0, kCpuAny},
     {"stablehlo.exponential", kFloat, kFloat, nullptr, kTrans, kCpuFloat},
     {"stablehlo.exponential_minus_one", kFloat, kFloat, nullptr, kTrans,
      kCpuFloat},
     {"stablehlo.floor", kFloat, kFloat, nullptr, 0, kCpuFloat},
     {"stablehlo.gather", kAny, kAny, checkGather, 0, kCpuAny},
+    {"stablehlo.if", kAny, kAny, nullptr, kControl},
     {"stablehlo.iota", 0, kNumber, nullptr, 0, kCpuNumber},
     {"stablehlo.is_finite", kFloat, kI1, nullptr, 0, kCpuFloat | kI1},
     {"stablehlo.log", kFloat, kFloat, nullptr, kTrans, kCpuFloat},
@@ -406,6 +397,7 @@ const SupportRow kSupported[] = {
     {"stablehlo.tanh", kFloat, kFloat, nullptr, kTrans, kCpuFloat},
     {"stablehlo.transpose", kAny, kAny, nullptr, 0, kCpuAny},
     {"stablehlo.triangular_solve", 0, 0, nullptr, 0, kF32 | kF64},
+    {"stablehlo.while", kAny, kAny, nullptr, kControl},
     {"stablehlo.xor", kBits, kBits, nullptr, 0, kCpuBits},
 };
 
@@ -464,12 +456,6 @@ const RefusalRow kRefused[] = {
      "count them outside the model"},
     {"stablehlo.bitcast_convert", "the NPU does not take bits for another type",
      "cast outside the model"},
-    {"stablehlo.while", "a loop whose count is not a constant is not compiled",
-     "use lax.fori_loop or lax.scan with constant bounds"},
-    {"stablehlo.case", "branches are not compiled",
-     "use jnp.where on both results"},
-    {"stablehlo.if", "branches are not compiled",
-     "use jnp.where on both results"},
     {"stablehlo.custom_call", "it calls code outside the program",
      "remove the callback or the platform-specific routine"},
     {"stablehlo.fft", "Fourier transforms are not compiled",
@@ -493,6 +479,18 @@ Refusal refusalOf(StringRef name) {
       return {row.reason.str(), row.remedy.str()};
   return {"the operation is not compiled",
           "express it by other operations, or compute it on the host"};
+}
+
+/// A slice or an update whose place is no constant.
+bool movesByData(Operation *op) {
+  ValueRange starts;
+  if (auto slice = dyn_cast<DynamicSliceOp>(op))
+    starts = slice.getStartIndices();
+  else if (auto update = dyn_cast<DynamicUpdateSliceOp>(op))
+    starts = update.getStartIndices();
+  return llvm::any_of(starts, [](Value start) {
+    return !start.getDefiningOp<ConstantOp>();
+  });
 }
 
 const SupportRow *supportOf(StringRef name) {
@@ -563,7 +561,14 @@ std::optional<Refusal> stablehlo::npuRefusal(Operation *op, uint64_t features) {
   const SupportRow *row = supportOf(op->getName().getStringRef());
   if (!row || !row->results)
     return refusalByName(op);
-  if (row->features & ~features)
+  const uint64_t missing =
+      (row->features | (movesByData(op) ? kRegisters : 0)) & ~features;
+  if (missing & kControl)
+    return Refusal{"the target's sequencer has no loops, branches and places "
+                   "known at run time (features LOOP, REG)",
+                   "choose a target with them, or use constant bounds and "
+                   "places"};
+  if (missing)
     return Refusal{"the target's vector unit has no transcendental functions "
                    "(feature TRANS)",
                    "choose a target with them, or compute it outside the "

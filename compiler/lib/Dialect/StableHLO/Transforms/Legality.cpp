@@ -2,7 +2,6 @@
 //
 // The list of everything in a program that no engine runs.
 
-#include "loom/Dialect/StableHLO/CountedLoop.h"
 #include "loom/Dialect/StableHLO/Engines.h"
 #include "loom/Dialect/StableHLO/Passes.h"
 #include "loom/Dialect/StableHLO/StableHLO.h"
@@ -35,7 +34,6 @@ public:
 
 private:
   void checkOp(Operation *op);
-  bool checkDeviceLoop(Operation *op);
   void add(Location loc, StringRef operation, const Refusal &why);
 
   const uint64_t features;
@@ -56,33 +54,15 @@ void LegalityChecker::add(Location loc, StringRef operation,
     ++at->second.count;
 }
 
-/// A loop that the machine runs: its body counts. Slices and updates in it are
-/// at places of the counter.
-bool LegalityChecker::checkDeviceLoop(Operation *op) {
-  auto loop = dyn_cast<WhileOp>(op);
-  if (!loop || !loop->hasAttr(kDeviceLoopAttr))
-    return false;
-  std::optional<DeviceLoop> found = DeviceLoop::of(loop);
-  if (!found)
-    return false;
-  for (unsigned i : found->states)
-    if (auto found = typeRefusal(loop.getOperands()[i].getType(),
-                                 "carried value " + std::to_string(i),
-                                 /*npuOnly=*/true)) {
-      add(op->getLoc(), op->getName().getStringRef(), *found);
-      return true;
-    }
-  for (Operation *inner : found->live)
-    if (!isa<DynamicSliceOp, DynamicUpdateSliceOp>(inner))
-      if (auto why = npuRefusal(inner, features))
-        add(inner->getLoc(), inner->getName().getStringRef(), *why);
-  return true;
+/// What stands in a loop or a branch runs on the NPU, or it does not run: one
+/// job holds all of it.
+static bool isControlled(Operation *op) {
+  return isa<WhileOp, CaseOp, IfOp>(op->getParentOp());
 }
 
 void LegalityChecker::checkOp(Operation *op) {
-  if (checkDeviceLoop(op))
-    return;
-  if (auto found = refusal(op, features, requireNpu && !isFree(op)))
+  const bool npuOnly = isControlled(op) || requireNpu;
+  if (auto found = refusal(op, features, npuOnly && !isFree(op)))
     add(op->getLoc(), op->getName().getStringRef(), *found);
 }
 
@@ -103,12 +83,15 @@ void LegalityChecker::check(func::FuncOp func) {
       add(argument.getLoc(), func.getName(), *found);
   }
   // Bodies of reductions and the like are judged with the operation they are
-  // in.
+  // in; those of loops and branches are programs like any other.
   func.walk<WalkOrder::PreOrder>([&](Operation *op) {
-    if (op == func.getOperation() || isa<func::ReturnOp>(op))
+    if (op == func.getOperation() ||
+        isa<func::ReturnOp, stablehlo::ReturnOp>(op))
       return WalkResult::advance();
     checkOp(op);
-    return op->getNumRegions() ? WalkResult::skip() : WalkResult::advance();
+    return op->getNumRegions() && !isa<WhileOp, CaseOp, IfOp>(op)
+               ? WalkResult::skip()
+               : WalkResult::advance();
   });
 }
 

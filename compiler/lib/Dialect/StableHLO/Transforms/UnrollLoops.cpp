@@ -147,8 +147,9 @@ static bool unroll(WhileOp loop, uint64_t limit) {
   if (!counter)
     return false;
   Block &body = loop.getBody().front();
-  const uint64_t size = body.getOperations().size(),
-                 count = std::max<int64_t>(0, counter->end - counter->begin);
+  uint64_t size = 0;
+  body.walk([&](Operation *) { ++size; });
+  const uint64_t count = counter->trip();
   if (count > limit / std::max<uint64_t>(1, size))
     return false;
   OpBuilder builder(loop);
@@ -163,18 +164,24 @@ static bool unroll(WhileOp loop, uint64_t limit) {
 /// Below this many iterations a straight line is short enough.
 static constexpr int64_t kMinTrip = 4;
 
+/// Operations that a loop may become where the machine could run it as one.
+static constexpr uint64_t kMaxWritten = 20000;
+
 /// Moves what is the same in every iteration before the loop, and takes the
 /// places of carried values that do not change.
 static void hoist(WhileOp loop) {
-  Block &body = loop.getBody().front();
-  for (auto [argument, next, start] :
-       llvm::zip(body.getArguments(), body.getTerminator()->getOperands(),
-                 loop.getOperands()))
-    if (next == argument)
-      argument.replaceUsesWithIf(start, [&](OpOperand &use) {
-        return use.getOwner() != body.getTerminator();
-      });
+  Block &body = loop.getBody().front(), &cond = loop.getCond().front();
+  for (auto [i, start] : llvm::enumerate(loop.getOperands())) {
+    if (!isInvariant(loop, i))
+      continue;
+    cond.getArgument(i).replaceAllUsesWith(start);
+    body.getArgument(i).replaceUsesWithIf(start, [&](OpOperand &use) {
+      return use.getOwner() != body.getTerminator();
+    });
+  }
   for (Operation &op : llvm::make_early_inc_range(body.without_terminator())) {
+    if (isa<WhileOp, CaseOp, IfOp>(op))
+      continue; // runs only if it is reached
     WalkResult inside = op.walk([&](Operation *nested) {
       for (Value operand : nested->getOperands())
         if (loop.getBody().isAncestor(operand.getParentRegion()) &&
@@ -191,17 +198,15 @@ static void hoist(WhileOp loop) {
 /// Products are what a loop is worth its fences for; chains of scalar
 /// operations become fewer records when written out.
 static bool keep(WhileOp loop) {
-  if (loop->getParentOfType<WhileOp>())
+  std::optional<Counter> counter = counterOf(loop);
+  if (!counter || counter->trip() < kMinTrip)
     return false;
-  std::optional<DeviceLoop> found = DeviceLoop::of(loop);
-  if (!found || found->trip < kMinTrip ||
-      llvm::none_of(found->live, [](Operation *op) {
-        return isa<DotGeneralOp, ConvolutionOp>(op);
-      }))
-    return false;
-  hoist(loop);
-  loop->setAttr(kDeviceLoopAttr, UnitAttr::get(loop.getContext()));
-  return true;
+  return loop
+      .walk([](Operation *op) {
+        return isa<DotGeneralOp, ConvolutionOp>(op) ? WalkResult::interrupt()
+                                                    : WalkResult::advance();
+      })
+      .wasInterrupted();
 }
 
 namespace {
@@ -211,8 +216,10 @@ struct UnrollLoopsPass : stablehlo::impl::UnrollLoopsBase<UnrollLoopsPass> {
   void runOnOperation() override {
     // Inner loops first: their bodies are then straight lines.
     getOperation().walk<WalkOrder::PostOrder>([&](WhileOp loop) {
-      if (!keepLoops || !keep(loop))
-        unroll(loop, maxOperations);
+      if (keepLoops && keep(loop))
+        hoist(loop);
+      else if (!unroll(loop, keepLoops ? kMaxWritten : maxOperations))
+        hoist(loop);
       return WalkResult::advance();
     });
     // Index arithmetic outside of loops, in the order of the program.
