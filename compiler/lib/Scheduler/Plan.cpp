@@ -68,63 +68,65 @@ Plan mlir::loom::program::planRecords(const std::vector<Record> &records,
   return plan;
 }
 
+namespace {
+/// A loop around the layer at hand; `own` is the layer that begins it.
+struct OpenLoop {
+  const LoopSpan *loop;
+  size_t own;
+  uint64_t began; // when that layer did, in its last run
+  uint64_t times; // that the loop is begun
+};
+} // namespace
+
+/// What a loop's layer takes is what the layers in it leave.
+static void closeLoop(const OpenLoop &open, uint64_t end,
+                      std::vector<uint64_t> &cycles) {
+  uint64_t body = 0;
+  for (size_t i = open.own + 1; i < cycles.size(); ++i)
+    body += cycles[i];
+  const uint64_t all = end > open.began ? (end - open.began) * open.times : 0;
+  if (open.own < cycles.size())
+    cycles[open.own] = all - std::min(all, body);
+}
+
 std::vector<uint64_t> mlir::loom::program::layerCycles(
     const std::vector<Record> &records, const Plan &plan,
     const std::vector<std::pair<size_t, size_t>> &layers) {
   std::string problem;
   size_t at = 0;
   const std::vector<LoopSpan> loops = loopsOf(records, problem, at);
-  auto innermost = [&](size_t record) {
-    const LoopSpan *found = nullptr;
-    for (const LoopSpan &loop : loops)
-      if (loop.first <= record && record < loop.end)
-        found = &loop;
-    return found;
-  };
-  auto outermost = [&](size_t record) -> const LoopSpan * {
-    for (const LoopSpan &loop : loops)
-      if (loop.first <= record && record < loop.end)
-        return &loop;
-    return nullptr;
-  };
-  auto times = [&](size_t record) {
-    uint64_t product = 1;
-    for (const LoopSpan &loop : loops)
-      if (loop.first <= record && record < loop.end)
-        product *= loop.count;
-    return product;
-  };
   std::vector<uint64_t> cycles;
-  uint64_t before = 0, began = 0, body = 0, reached = 0;
-  size_t own = 0; // the layer that begins the outermost loop
-  const LoopSpan *current = nullptr, *around = nullptr;
+  std::vector<OpenLoop> open;
+  uint64_t before = 0, began = 0; // of the layer, of the one before
   for (auto [first, last] : layers) {
-    const LoopSpan *loop = innermost(first), *outer = outermost(first);
-    if (outer && outer != around) {
-      own = cycles.empty() ? 0 : cycles.size() - 1;
-      began = cycles.empty() ? 0 : before - cycles[own];
-      body = 0;
+    while (!open.empty() && open.back().loop->end <= first) {
+      closeLoop(open.back(), before, cycles);
+      before = std::max(before, plan.records[open.back().loop->end].end);
+      open.pop_back();
     }
-    if (!loop)
-      before = reached;
-    else if (loop != current) // from the fence, in its last run
-      before = current && loop->first < current->first &&
-                       current->end < loop->end
-                   ? plan.records[current->end].end
-                   : plan.records[loop->first].end;
-    current = loop;
-    around = outer;
+    uint64_t times = 1;
+    for (const LoopSpan &loop : loops) {
+      if (first < loop.first || first >= loop.end)
+        continue;
+      const bool isOpen =
+          std::any_of(open.begin(), open.end(), [&](const OpenLoop &other) {
+            return other.loop == &loop;
+          });
+      if (!isOpen) {
+        open.push_back(
+            {&loop, cycles.empty() ? 0 : cycles.size() - 1, began, times});
+        before = plan.records[loop.first].end; // the fence, in its last run
+      }
+      times *= loop.count;
+    }
+    began = before;
     uint64_t end = before;
     for (size_t r = first; r < last; ++r)
       end = std::max(end, plan.records[r].end);
-    cycles.push_back((end - before) * times(first));
+    cycles.push_back((end - before) * times);
     before = end;
-    reached = std::max(reached, end);
-    if (!loop || own + 1 == cycles.size())
-      continue;
-    body += cycles.back();
-    if (end > began)
-      cycles[own] = end - began - std::min(end - began, body);
   }
+  for (; !open.empty(); open.pop_back())
+    closeLoop(open.back(), before, cycles);
   return cycles;
 }

@@ -62,9 +62,10 @@ std::string reportTable(const CompiledProgram &program,
            (unsigned long long)program.scratchBytes);
   text += total;
   if (!program.bounded)
-    text += "data decide how often a loop or which branch runs: cycles are those "
-            "of the shortest way, and the job's budgets are the largest that "
-            "there are\n";
+    text +=
+        "data decide how often a loop or which branch runs: cycles are those "
+        "of the shortest way, and the job's budgets are the largest that "
+        "there are\n";
   return text;
 }
 

@@ -268,8 +268,8 @@ size_t countOf(const CompiledProgram &compiled, uint8_t opcode) {
 } // namespace
 
 TEST_F(ControlFlow, LoopsInLoops) {
-  std::vector<float> x = values(240, 9), w = values(320, 10),
-                     h = values(8, 11), y(240);
+  std::vector<float> x = values(240, 9), w = values(320, 10), h = values(8, 11),
+                     y(240);
   for (float &v : w)
     v /= 8;
   loom_target target;

@@ -409,8 +409,7 @@ TEST(Verifier, JudgesBranchesAndClampedPlaces) {
   EXPECT_NE(problemsOf(open).find("nothing clamps it"), std::string::npos);
   std::vector<Record> lost = guarded(3, 64);
   lost[1].as<loom_seq>().target = 7;
-  EXPECT_NE(problemsOf(lost).find("where no record begins"),
-            std::string::npos);
+  EXPECT_NE(problemsOf(lost).find("where no record begins"), std::string::npos);
   std::vector<Record> bare = guarded(3, 64);
   bare[1].as<loom_seq>().target = 4;
   bare[5].header().regsel = 0;

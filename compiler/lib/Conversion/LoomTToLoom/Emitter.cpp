@@ -311,8 +311,7 @@ Value Emitter::moved(Location loc, Value mem, ArrayRef<int64_t> loopSteps,
     for (auto [i, step] : llvm::enumerate(whole.getSteps()))
       steps[i] += step;
   }
-  const bool loop =
-      llvm::any_of(steps, [](int64_t step) { return step != 0; });
+  const bool loop = llvm::any_of(steps, [](int64_t step) { return step != 0; });
   if (!loop && indices.empty())
     return mem;
   IntegerAttr reg;

@@ -188,8 +188,7 @@ void Lowering::placeScratch(const Places &places) {
   for (const auto &[root, range] : places.ranges()) {
     if (placed.contains(root) || residents.offsets.contains(root))
       continue;
-    llvm::erase_if(live,
-                   [&](const Live &l) { return l.last < range.first; });
+    llvm::erase_if(live, [&](const Live &l) { return l.last < range.first; });
     const int64_t bytes = llvm::alignTo(bytesOfTensor(root.getType()), kAlign);
     int64_t at = 0;
     auto *next = live.begin(); // by offset

@@ -27,11 +27,9 @@ static SmallVector<int64_t> inBytes(ArrayRef<int64_t> steps, int64_t elem) {
   return result;
 }
 
-static SmallVector<Emitter::Index> indicesOf(const Memory &memory,
-                                             ValueRange values,
-                                             ArrayRef<int64_t> limits,
-                                             ArrayRef<int64_t> steps,
-                                             int64_t elem) {
+static SmallVector<Emitter::Index>
+indicesOf(const Memory &memory, ValueRange values, ArrayRef<int64_t> limits,
+          ArrayRef<int64_t> steps, int64_t elem) {
   SmallVector<Emitter::Index> list;
   for (auto [value, limit, step] : llvm::zip(values, limits, steps))
     list.push_back({memory.box(value), limit, step * elem});
@@ -40,10 +38,9 @@ static SmallVector<Emitter::Index> indicesOf(const Memory &memory,
 
 static void lowerAt(Emitter &e, Memory &memory, loomt::AtOp op) {
   const Box box = memory.box(op.getRoot());
-  memory.set(op.getResult(),
-             {e.moved(op.getLoc(), box.mem, inBytes(op.getSteps(), box.elem),
-                      {}, 0),
-              box.offset});
+  memory.set(op.getResult(), {e.moved(op.getLoc(), box.mem,
+                                      inBytes(op.getSteps(), box.elem), {}, 0),
+                              box.offset});
 }
 
 static void lowerTake(Emitter &e, Memory &memory, loomt::TakeOp op) {
@@ -60,11 +57,11 @@ static void lowerPut(Emitter &e, Memory &memory, loomt::PutOp op) {
   layerOf(e, op, "put", op.getValue());
   const Box value = memory.box(op.getValue());
   Box place = memory.box(op.getTarget());
-  place.mem = e.moved(op.getLoc(), place.mem,
-                      inBytes(op.getLoopSteps(), place.elem),
-                      indicesOf(memory, op.getIndices(), op.getLimits(),
-                                op.getSteps(), place.elem),
-                      1);
+  place.mem =
+      e.moved(op.getLoc(), place.mem, inBytes(op.getLoopSteps(), place.elem),
+              indicesOf(memory, op.getIndices(), op.getLimits(), op.getSteps(),
+                        place.elem),
+              1);
   place.offset += op.getOffset() * place.elem;
   place.n = value.n;
   place.stride = inBytes(op.getStrides(), place.elem);

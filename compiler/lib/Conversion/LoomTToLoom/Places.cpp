@@ -144,8 +144,7 @@ void Places::loop(loomt::LoopEndOp end) {
 void Places::branch(Operation *end) {
   auto last = dyn_cast<loomt::CaseEndOp>(end);
   if (!last)
-    last =
-        cast<loomt::CaseEndOp>(stretches.endOf(stretches.beginOf(end)));
+    last = cast<loomt::CaseEndOp>(stretches.endOf(stretches.beginOf(end)));
   Scope *scope = stretches.ofUse(end);
   for (auto [value, result] :
        llvm::zip(end->getOperands(), last.getResults())) {
@@ -175,8 +174,7 @@ bool Places::takesOver(Operation *op, Value root, Value old) const {
       same &= placeOf(begin.getStates()[i]) == placeOf(root);
     else if (auto copy = dyn_cast<loomt::CopyOp>(op))
       same &= copy.getInputs().size() == 1 && !copy.getFill() &&
-              operand.getType() == copy.getType() &&
-              copy.getOffsets()[0] == 0;
+              operand.getType() == copy.getType() && copy.getOffsets()[0] == 0;
     else
       same &= isa<loomt::MapOp>(op);
     takes &= same;
@@ -260,8 +258,8 @@ static Value repeated(loomt::CopyOp copy) {
 
 /// Whether nothing needs the root after the copy, in the loop that both are in.
 static bool diesAt(Value root, Operation *copy, const Scopes &scopes) {
-  if (!isOwned(root) || Scopes::loopOf(scopes.ofValue(root)) !=
-                            Scopes::loopOf(scopes.of(copy)))
+  if (!isOwned(root) ||
+      Scopes::loopOf(scopes.ofValue(root)) != Scopes::loopOf(scopes.of(copy)))
     return false;
   bool dies = true;
   loomt::forEachUse(root, [&](Operation *user, Value) {
@@ -276,23 +274,20 @@ static bool separate(func::FuncOp func) {
   const Places places(func);
   SmallVector<OpOperand *> found;
   for (auto end : func.getOps<loomt::LoopEndOp>()) {
-    auto begin =
-        cast<loomt::LoopBeginOp>(places.scopes().beginOf(end));
+    auto begin = cast<loomt::LoopBeginOp>(places.scopes().beginOf(end));
     auto isAt = [&](Value next, Value state) {
       return places.placeOf(loomt::rootOf(next)) == places.placeOf(state);
     };
     auto stays = [&](Value next, Value state) {
       const Ref ref = Ref::of(next);
-      return places.placeOf(ref.root) == places.placeOf(state) &&
-             ref.isWhole();
+      return places.placeOf(ref.root) == places.placeOf(state) && ref.isWhole();
     };
     for (OpOperand &operand : end->getOpOperands())
-      if (llvm::any_of(llvm::zip(begin.getStates(), end.getNext()),
-                       [&](auto pair) {
-                         auto [state, next] = pair;
-                         return isAt(operand.get(), state) &&
-                                !stays(next, state);
-                       }))
+      if (llvm::any_of(
+              llvm::zip(begin.getStates(), end.getNext()), [&](auto pair) {
+                auto [state, next] = pair;
+                return isAt(operand.get(), state) && !stays(next, state);
+              }))
         found.push_back(&operand);
   }
   for (OpOperand *operand : found) {

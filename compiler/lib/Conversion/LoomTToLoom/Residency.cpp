@@ -110,8 +110,7 @@ void Chooser::collect(func::FuncOp func, const DenseSet<Value> &fixed) {
       ++range.readers;
       layer.reads.push_back(root);
       // Nothing is known of the reader, or it reads again in each iteration.
-      if (!isProducer(&op) || scopes.endFor(&op, root) ||
-          range.first < barrier)
+      if (!isProducer(&op) || scopes.endFor(&op, root) || range.first < barrier)
         ranges.erase(root);
     }
     // Moved by a register, which records in place are not; tables may be large.
@@ -207,8 +206,9 @@ uint64_t Chooser::scalarCost(const Layer &layer, const Room &room) {
   std::vector<int64_t> tiles;
   int64_t bytes = 0, inner = 1;
   uint64_t passes = 0, elements = 0;
-  const bool dma = isa<loomt::CopyOp, loomt::RowsOp, loomt::ScatterRowsOp,
-                       loomt::TakeOp>(layer.op);
+  const bool dma =
+      isa<loomt::CopyOp, loomt::RowsOp, loomt::ScatterRowsOp, loomt::TakeOp>(
+          layer.op);
   if (auto reduce = dyn_cast<loomt::ReduceOp>(layer.op))
     for (int64_t n : cast<RankedTensorType>(reduce.getOperand(0).getType())
                          .getShape()

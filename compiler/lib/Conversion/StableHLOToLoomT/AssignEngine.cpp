@@ -287,10 +287,11 @@ LogicalResult mlir::loom::assignEngines(func::FuncOp func, uint64_t features,
     if (why.empty())
       continue;
     if (member || !canMoveToCpu(&op))
-      return op.emitError() << why << ", and "
-                            << (member ? "a loop or a branch on the NPU needs it"
-                                       : "the CPU engine has no form of it")
-                            << ": choose a target that has it";
+      return op.emitError()
+             << why << ", and "
+             << (member ? "a loop or a branch on the NPU needs it"
+                        : "the CPU engine has no form of it")
+             << ": choose a target that has it";
     moveToCpu(&op, why);
     any = true;
   }

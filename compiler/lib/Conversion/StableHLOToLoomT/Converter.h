@@ -159,7 +159,7 @@ private:
   func::FuncOp func;
   OpBuilder builder;
   DenseMap<Value, Value> map;
-  Operation *place = nullptr; // the outermost loop or case being converted
+  Operation *place = nullptr;     // the outermost loop or case being converted
   SmallVector<Operation *> loops; // around; null: has no counter
   stablehlo::PlaceAnalysis places;
   std::string refusal; // the last of the NPU, if nobody was told

@@ -62,9 +62,8 @@ void Marker::follow(Value value) {
   Operation *maker = value.getDefiningOp();
   if (!maker)
     return;
-  const unsigned i = isa<OpResult>(value)
-                         ? cast<OpResult>(value).getResultNumber()
-                         : 0;
+  const unsigned i =
+      isa<OpResult>(value) ? cast<OpResult>(value).getResultNumber() : 0;
   enter(scopes.of(maker));
   if (auto begin = dyn_cast<LoopBeginOp>(maker)) {
     auto end = cast<LoopEndOp>(scopes.endOf(begin));
@@ -173,8 +172,7 @@ void Marker::run() {
     follow(open.pop_back_val());
   SmallVector<Operation *> dead;
   for (Operation &op : block.without_terminator())
-    if (op.getNumResults() &&
-        !isa<LoopBeginOp, LoopEndOp, CaseEndOp>(op) &&
+    if (op.getNumResults() && !isa<LoopBeginOp, LoopEndOp, CaseEndOp>(op) &&
         llvm::none_of(op.getResults(),
                       [&](Value result) { return live.contains(result); }))
       dead.push_back(&op);

@@ -138,8 +138,7 @@ static bool pull(Operation *op, ValueRange inputs, const Program &consumer,
   return merged.fits(refs.size());
 }
 
-template <typename OpT>
-static OpT fuseProducers(OpT op, const Scopes &scopes) {
+template <typename OpT> static OpT fuseProducers(OpT op, const Scopes &scopes) {
   for (size_t i = 0; i < op.getInputs().size();) {
     SmallVector<Ref> refs;
     Program merged;

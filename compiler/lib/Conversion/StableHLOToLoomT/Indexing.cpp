@@ -54,9 +54,9 @@ LogicalResult Converter::dynamicSlice(stablehlo::DynamicSliceOp op) {
     ref.root = at.getRoot();
   }
   if (llvm::any_of(steps, [](int64_t step) { return step != 0; }))
-    ref.root = loomt::AtOp::create(builder, op.getLoc(), ref.root.getType(),
-                                   ref.root,
-                                   builder.getDenseI64ArrayAttr(steps));
+    ref.root =
+        loomt::AtOp::create(builder, op.getLoc(), ref.root.getType(), ref.root,
+                            builder.getDenseI64ArrayAttr(steps));
   if (start.indices.empty()) {
     set(op, ref);
     return success();
@@ -76,10 +76,9 @@ Value Converter::freshCopy(Value value, Location loc) {
       builder.getDenseI64ArrayAttr(loomt::denseStrides(type.getShape()));
   if (std::optional<uint32_t> bits =
           splatBits(Ref::of(value), /*storage=*/true))
-    return loomt::CopyOp::create(builder, loc, type, ValueRange(),
-                                 builder.getDenseI64ArrayAttr({}),
-                                 builder.getArrayAttr({}),
-                                 builder.getI32IntegerAttr(int32_t(*bits)));
+    return loomt::CopyOp::create(
+        builder, loc, type, ValueRange(), builder.getDenseI64ArrayAttr({}),
+        builder.getArrayAttr({}), builder.getI32IntegerAttr(int32_t(*bits)));
   return loomt::CopyOp::create(builder, loc, type, value,
                                builder.getDenseI64ArrayAttr({0}),
                                builder.getArrayAttr(strides), nullptr);

@@ -97,8 +97,7 @@ Value Converter::indexNumber(Value value, Location loc) {
   const int32_t loaded = program.load(0);
   if (type.getElementType().isUnsignedInteger(32)) // beyond any limit anyway
     program.emit(LOOM_UOP_UMIN, loaded, program.imm(INT32_MAX));
-  auto number =
-      RankedTensorType::get(type.getShape(), builder.getI32Type());
+  auto number = RankedTensorType::get(type.getShape(), builder.getI32Type());
   return loomt::MapOp::create(builder, loc, number, value,
                               builder.getDenseI32ArrayAttr(program.words()),
                               builder.getDenseI32ArrayAttr(program.imms));
@@ -159,9 +158,9 @@ LogicalResult Converter::ifOf(stablehlo::IfOp op) {
   program.emit(LOOM_UOP_IEQ, program.load(0), program.imm(0));
   auto number = RankedTensorType::get(
       cast<RankedTensorType>(pred.getType()).getShape(), builder.getI32Type());
-  Value index = loomt::MapOp::create(
-      builder, op.getLoc(), number, pred,
-      builder.getDenseI32ArrayAttr(program.words()),
-      builder.getDenseI32ArrayAttr(program.imms));
+  Value index =
+      loomt::MapOp::create(builder, op.getLoc(), number, pred,
+                           builder.getDenseI32ArrayAttr(program.words()),
+                           builder.getDenseI32ArrayAttr(program.imms));
   return branches(op, index, op->getRegions());
 }

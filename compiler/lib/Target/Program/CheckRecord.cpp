@@ -9,7 +9,8 @@
 using namespace mlir::loom::program;
 
 static bool loadsNumber(const loom_seq &r) {
-  return r.cond == LOOM_SCALAR_I8 || (r.cond == LOOM_SCALAR_I32 && !(r.imm % 4));
+  return r.cond == LOOM_SCALAR_I8 ||
+         (r.cond == LOOM_SCALAR_I32 && !(r.imm % 4));
 }
 
 static std::string checkSeq(const Record &record) {

@@ -88,11 +88,11 @@ struct Sum {
   void add(const Sum &other) {
     offset += other.offset;
     for (auto [loop, term] : other.counters)
-      counters.try_emplace(loop, Term{term.count, 0})
-          .first->second.scale += term.scale;
+      counters.try_emplace(loop, Term{term.count, 0}).first->second.scale +=
+          term.scale;
     for (auto [record, term] : other.numbers)
-      numbers.try_emplace(record, Term{term.count, 0})
-          .first->second.scale += term.scale;
+      numbers.try_emplace(record, Term{term.count, 0}).first->second.scale +=
+          term.scale;
   }
   void scale(int64_t by) {
     offset *= by;

@@ -388,8 +388,8 @@ LogicalResult CaseBeginOp::verify() {
       return next.emitOpError("gives other types than its case_end");
   }
   if (branches != int64_t(getBranches()))
-    return emitOpError("has ") << branches << " branches, not "
-                               << getBranches();
+    return emitOpError("has ")
+           << branches << " branches, not " << getBranches();
   return success();
 }
 
@@ -410,9 +410,7 @@ LogicalResult CaseEndOp::verify() {
 /// Elements from the lowest to the highest that something names.
 struct Reach {
   int64_t lo, hi;
-  void move(int64_t step, int64_t last) {
-    (step < 0 ? lo : hi) += step * last;
-  }
+  void move(int64_t step, int64_t last) { (step < 0 ? lo : hi) += step * last; }
 };
 
 /// Moved by the iterations of the loops around.
@@ -484,15 +482,15 @@ LogicalResult TakeOp::verify() {
   if (failed(verifyNpuTypes(*this)))
     return failure();
   if (getSource().getType() != getType())
-    return emitOpError("takes ") << getSource().getType() << ", not "
-                                 << getType();
+    return emitOpError("takes ")
+           << getSource().getType() << ", not " << getType();
   const Ref ref = Ref::of(getSource());
   Reach reach = reachOf(ref);
   if (auto at = ref.root.getDefiningOp<AtOp>())
     if (failed(moveByLoops(at, at.getSteps(), reach)))
       return failure();
-  if (failed(moveByIndices(*this, getIndices(), getLimits(), getSteps(),
-                           reach)))
+  if (failed(
+          moveByIndices(*this, getIndices(), getLimits(), getSteps(), reach)))
     return failure();
   return verifyInside(*this, reach, tensor(ref.root));
 }
@@ -515,8 +513,8 @@ LogicalResult PutOp::verify() {
     return emitOpError("strides are not negative");
   Reach reach = reachOf(ref);
   if (failed(moveByLoops(*this, getLoopSteps(), reach)) ||
-      failed(moveByIndices(*this, getIndices(), getLimits(), getSteps(),
-                           reach)))
+      failed(
+          moveByIndices(*this, getIndices(), getLimits(), getSteps(), reach)))
     return failure();
   return verifyInside(*this, reach, target);
 }

@@ -488,9 +488,8 @@ bool movesByData(Operation *op) {
     starts = slice.getStartIndices();
   else if (auto update = dyn_cast<DynamicUpdateSliceOp>(op))
     starts = update.getStartIndices();
-  return llvm::any_of(starts, [](Value start) {
-    return !start.getDefiningOp<ConstantOp>();
-  });
+  return llvm::any_of(
+      starts, [](Value start) { return !start.getDefiningOp<ConstantOp>(); });
 }
 
 const SupportRow *supportOf(StringRef name) {
