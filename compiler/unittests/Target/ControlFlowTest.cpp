@@ -345,3 +345,27 @@ func.func @main(%v0: tensor<1x4xf32>, %c0: tensor<8x4xf32>, %p0: tensor<i32>, %e
   for (const LayerPlan &layer : compiled.layers)
     EXPECT_NE(layer.kind, "copy") << layer.shape;
 }
+
+TEST_F(ControlFlow, CarriedTensorsChangePlaces) {
+  const std::string text = R"mlir(
+func.func @main(%n: tensor<i32>, %a: tensor<5xf32>, %b: tensor<5xf32>) -> (tensor<5xf32>, tensor<5xf32>) {
+  %one = "stablehlo.constant"() <{value = dense<1> : tensor<i32>}> : () -> tensor<i32>
+  %0:3 = "stablehlo.while"(%n, %a, %b) ({
+  ^bb0(%i: tensor<i32>, %p: tensor<5xf32>, %q: tensor<5xf32>):
+    %go = "stablehlo.compare"(%i, %one) <{comparison_direction = #stablehlo<comparison_direction GE>}> : (tensor<i32>, tensor<i32>) -> tensor<i1>
+    "stablehlo.return"(%go) : (tensor<i1>) -> ()
+  }, {
+  ^bb0(%i: tensor<i32>, %p: tensor<5xf32>, %q: tensor<5xf32>):
+    %j = "stablehlo.subtract"(%i, %one) : (tensor<i32>, tensor<i32>) -> tensor<i32>
+    "stablehlo.return"(%j, %q, %p) : (tensor<i32>, tensor<5xf32>, tensor<5xf32>) -> ()
+  }) : (tensor<i32>, tensor<5xf32>, tensor<5xf32>) -> (tensor<i32>, tensor<5xf32>, tensor<5xf32>)
+  return %0#1, %0#2 : tensor<5xf32>, tensor<5xf32>
+})mlir";
+  const std::vector<float> a = values(5, 14), b = values(5, 15);
+  for (const int n : {2, 3}) {
+    auto out = runKept(text, {number(n), bytes(a), bytes(b)});
+    ASSERT_EQ(out.size(), 2u);
+    expectBits(as<float>(out[0]), n % 2 ? b : a);
+    expectBits(as<float>(out[1]), n % 2 ? a : b);
+  }
+}
