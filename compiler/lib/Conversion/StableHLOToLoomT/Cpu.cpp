@@ -272,9 +272,8 @@ LogicalResult Converter::dispatchCpu(Operation *op) {
       .Case([&](stablehlo::DotGeneralOp o) { return cpuDot(o); })
       .Case([&](stablehlo::ConvolutionOp o) { return cpuConvolution(o); })
       .Case([&](stablehlo::CholeskyOp o) { return cpuCholesky(o); })
-      .Case([&](stablehlo::TriangularSolveOp o) {
-        return cpuTriangularSolve(o);
-      })
+      .Case(
+          [&](stablehlo::TriangularSolveOp o) { return cpuTriangularSolve(o); })
       .Default([&](Operation *o) {
         return refuseCpu(o, "the engine has no form of it");
       });
