@@ -128,10 +128,10 @@ static void loom_show_insts(struct seq_file *m, struct loom_file *lfile)
 	}
 }
 
+typedef void (*loom_file_show_t)(struct seq_file *m, struct loom_file *lfile);
+
 /* The list's lock keeps the files open, and so their tables. */
-static void loom_for_each_file(struct seq_file *m,
-			       void (*show)(struct seq_file *m,
-					    struct loom_file *lfile))
+static void loom_for_each_file(struct seq_file *m, loom_file_show_t show)
 {
 	struct drm_debugfs_entry *entry = m->private;
 	struct drm_device *drm = entry->dev;

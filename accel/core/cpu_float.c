@@ -138,13 +138,13 @@ bool loom_cpu_fold(__u32 op, __u32 *acc, const __u8 *x, __u64 n)
 
 	memcpy(part, acc, sizeof(part));
 	switch (op) {
+	default:
+		return false;
 		FOLD_IN_ORDER(FADD, sum[i] + row[i])
 		FOLD_IN_ORDER(FMUL, sum[i] * row[i])
 		FOLD_ANY_ORDER(FMIN, loom_num_min)
 		FOLD_ANY_ORDER(FMAX, loom_num_max)
 		FOLD_ANY_ORDER(IADD, SUM)
-	default:
-		return false;
 	}
 	memcpy(acc, part, sizeof(part));
 	return true;
