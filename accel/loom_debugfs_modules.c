@@ -128,10 +128,10 @@ static void loom_show_insts(struct seq_file *m, struct loom_file *lfile)
 	}
 }
 
-typedef void (*loom_file_show_t)(struct seq_file *m, struct loom_file *lfile);
-
 /* The list's lock keeps the files open, and so their tables. */
-static void loom_for_each_file(struct seq_file *m, loom_file_show_t show)
+static void loom_show_files(struct seq_file *m,
+			    void (*show)(struct seq_file *m,
+					 struct loom_file *lfile))
 {
 	struct drm_debugfs_entry *entry = m->private;
 	struct drm_device *drm = entry->dev;
@@ -145,12 +145,12 @@ static void loom_for_each_file(struct seq_file *m, loom_file_show_t show)
 
 int loom_programs_show(struct seq_file *m, void *unused)
 {
-	loom_for_each_file(m, loom_show_progs);
+	loom_show_files(m, loom_show_progs);
 	return 0;
 }
 
 int loom_instances_show(struct seq_file *m, void *unused)
 {
-	loom_for_each_file(m, loom_show_insts);
+	loom_show_files(m, loom_show_insts);
 	return 0;
 }
