@@ -18,7 +18,8 @@
  * operation, and ends before the next call would take it past
  * LOOM_CPU_SECTION_NS. Quanta of one operation take about the same time each,
  * so a call's quanta follow from the last call's time; a new operation begins
- * with one quantum, in a section of its own.
+ * with one quantum, in a section of its own. Where an operation has phases that
+ * differ, a call has one quantum.
  *
  * Between sections: accounting, cancellation, the deadline, cond_resched().
  *
@@ -96,21 +97,40 @@ struct loom_cpu_task {
 	struct loom_cpu_cursor cursor;
 	u32 op; /* that quanta is for */
 	u32 quanta; /* of the next call of the step */
+	u32 most; /* that one call may have */
 	u64 left; /* quanta that the operation has */
 	u64 quantum_ns; /* of the last call, rounded up */
 	u64 limit_ns;
 	u64 ns; /* computed */
 };
 
+/* Those of these differ: some phases copy, others compute. */
+static bool loom_cpu_even_quanta(const struct loom_cpu_op *op)
+{
+	switch (op->structure) {
+	case LOOM_CPU_SELECT_SCATTER:
+	case LOOM_CPU_SORT:
+	case LOOM_CPU_FFT:
+	case LOOM_CPU_CHOLESKY:
+	case LOOM_CPU_TRIANGULAR_SOLVE:
+		return false;
+	default:
+		return true;
+	}
+}
+
 /* What the next call runs. Within an operation: the next may be far heavier. */
 static u32 loom_cpu_take(struct loom_cpu_task *t)
 {
+	const struct loom_cpu_op *op;
 	u32 n;
 
 	if (t->cursor.op != t->op) {
+		op = loom_cpu_op_at(&t->code, &t->cursor);
 		t->op = t->cursor.op;
-		t->left = loom_cpu_quanta(loom_cpu_op_at(&t->code, &t->cursor));
+		t->left = loom_cpu_quanta(op);
 		t->quanta = 1;
+		t->most = loom_cpu_even_quanta(op) ? LOOM_CPU_MAX_QUANTA : 1;
 	}
 	n = min_t(u64, t->quanta, t->left);
 	t->left -= n;
@@ -123,7 +143,7 @@ static void loom_cpu_adapt(struct loom_cpu_task *t, u32 n, u64 ns)
 	if (ns > LOOM_CPU_STEP_NS)
 		t->quanta = max(t->quanta / 2, 1u);
 	else if (ns < LOOM_CPU_STEP_NS / 2)
-		t->quanta = min(t->quanta * 2, LOOM_CPU_MAX_QUANTA);
+		t->quanta = min(t->quanta * 2, t->most);
 }
 
 /* No sleeping, no allocation and no printing inside. Is there more to do? */
