@@ -13,7 +13,7 @@
 /* Outputs of a REDUCE from which on lanes are outputs; with fewer they are elements of one. */
 #define LOOM_CPU_BY_LANES 16u
 /* Products of each output that DOT and CONV take in a quantum. */
-#define LOOM_CPU_PRODUCTS 16u
+#define LOOM_CPU_PRODUCTS 4u
 
 /* The parts of an operation whose header is sound. */
 static inline const struct loom_cpu_operand *loom_cpu_operands(const struct loom_cpu_op *op)

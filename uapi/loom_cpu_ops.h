@@ -70,14 +70,14 @@ enum loom_cpu_structure {
  *   SELECT_SCATTER         c(elements of the output) + c(elements of the source) x (elements of a window + 1)
  *   SCAN                   c(lines) x length of a line
  *   SORT                   lines x c(n) x (1 + 2 + ... + l + 1), n the length of a line, l = log2(n) rounded up
- *   DOT                    c(outputs) x (products of an output / 16, rounded up)
- *   CONV                   c(outputs) x elements of a window x (channels / 16, rounded up)
+ *   DOT                    c(outputs) x (products of an output / 4, rounded up)
+ *   CONV                   c(outputs) x elements of a window x (channels / 4, rounded up)
  *   FFT                    with m as struct loom_cpu_fft has it, l = log2(m), g = max(1, 128 / m): c((m + 1) / 2), and
  *                          groups of g lines x (c(g m) + l c(g m / 2) + c(g elements of an output's line)); if the
  *                          length is no power of two also c(length) + 2 c(m) + l c(m / 2), and groups x (c(g m) + l
  *                          c(g m / 2))
  *   CHOLESKY               c(rows of all matrices) x (2n + t(n)), n the order of a matrix, t(n) = 0/16 + 1/16 + ... +
- *                          (n - 1)/16, each rounded down: with q = n / 16 that is 8q(q - 1) + q(n mod 16)
+ *                          (n - 1)/4, each rounded down: with q = n / 4 that is 2q(q - 1) + q(n mod 4)
  *   TRIANGULAR_SOLVE       c(columns of all B) x (n + t(n))
  * An operation states a cost that is not below this; those of a segment add up to at most its budget.
  */
