@@ -76,7 +76,7 @@ enum loom_cpu_structure {
  *                          groups of g lines x (c(g m) + l c(g m / 2) + c(g elements of an output's line)); if the
  *                          length is no power of two also c(length) + 2 c(m) + l c(m / 2), and groups x (c(g m) + l
  *                          c(g m / 2))
- *   CHOLESKY               c(rows of all matrices) x (2n + t(n)), n the order of a matrix, t(n) = 0/16 + 1/16 + ... +
+ *   CHOLESKY               c(rows of all matrices) x (2n + t(n)), n the order of a matrix, t(n) = 0/4 + 1/4 + ... +
  *                          (n - 1)/4, each rounded down: with q = n / 4 that is 2q(q - 1) + q(n mod 4)
  *   TRIANGULAR_SOLVE       c(columns of all B) x (n + t(n))
  * An operation states a cost that is not below this; those of a segment add up to at most its budget.
