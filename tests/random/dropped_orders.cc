@@ -128,7 +128,7 @@ public:
     job.seqno = 1;
     job.first_unit = s.first;
     job.n_units = s.count;
-    job.insn_budget = std::min(s.insn_budget, most_insns);
+    job.insn_budget = std::min<uint64_t>(s.insn_budget, most_insns);
     job.cycle_budget = s.cycle_budget * 100; // slower memory takes longer
     job.n_slots = uint32_t(m.bound.size());
     job.slots = m.bound.data();
