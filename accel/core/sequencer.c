@@ -12,10 +12,11 @@ void loom_sequencer_begin(struct loom_sequencer *s, const struct loom_prog_view 
 	const struct loom_prog_entry *e = &v->entries[entry];
 
 	memset(s, 0, sizeof(*s));
-	s->steps = &v->steps[e->first_step];
 	s->n_steps = e->n_steps;
-	if (e->n_steps)
+	if (e->n_steps) {
+		s->steps = &v->steps[e->first_step];
 		return;
+	}
 	s->chain.kind = LOOM_STEP_RUN;
 	s->chain.count = e->n_segments;
 	s->n_steps = 1;
