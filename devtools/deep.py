@@ -64,14 +64,23 @@ def kasan_kills(seed: int) -> tuple[Report, dict[str, Any]]:
     return report, {"kernel": kernel.kasan().release, "kills": KILLS}
 
 
-@suite("training", *MODEL, "compiler", "umd", "tests/e2e")
+@suite("training", *MODEL, "compiler", "umd", "accel/core", "tests/e2e")
 def training_runs(seed: int) -> tuple[Report, dict[str, Any]]:
     """A hundred train steps of each program against JAX, each from its state
-    and all on end."""
+    and all on end; the digits CNN made, trained and evaluated on the device."""
     host.build(host.HOST)
-    steps = training.DEEP_STEPS
-    return training.in_process("--steps", str(steps),
-                               work=util.BUILD / "training-deep"), {"steps": steps}
+    return training.deep_in_process()
+
+
+@suite("training-guest", *DRIVER, "compiler", "umd", "qemu-device",
+       "tests/e2e")
+def training_guest(seed: int) -> tuple[Report, dict[str, Any]]:
+    """What the suite training ran, in a guest: the same bits."""
+    qemu.build()
+    kernel.build_module(kernel.debian())
+    host.build(host.HOST)
+    names = training.left_in(training.DEEP_WORK)
+    return training.in_guest(training.DEEP_WORK, names), {"programs": names}
 
 
 @suite("random", *MODEL, "umd/libloom", "tests/random", "accel", "qemu-device")

@@ -3,7 +3,8 @@
 
 PROGRAMS maps names to Program. A train step is train(state, *batch) -> (state, results): results
 has "loss", and under "exact" what has to be equal bit for bit to JAX's (dropout masks, random
-bits). Sizes are those that a check can afford.
+bits). evaluate(state, ...) takes the first parts of a batch. Sizes are those that a check can
+afford.
 """
 
 from __future__ import annotations
@@ -24,13 +25,17 @@ Batch = tuple[np.ndarray, ...]
 
 @dataclass(frozen=True)
 class Program:
-    """model: for its name. init: seed words -> state. batches: endless, the same each time."""
+    """model: for its name. init: seed words -> state. batches: endless, the same each time.
+
+    evaluate takes the state and the first `eval_inputs` parts of a batch.
+    """
 
     model: nn.Module
     init: Callable[[jax.Array], State]
     train: Callable[..., tuple[State, dict[str, Any]]]
     batches: Callable[[], Iterator[Batch]]
-    evaluate: Callable[[State, jax.Array], jax.Array] | None = None
+    evaluate: Callable[..., Any]
+    eval_inputs: int = 1
 
 
 def seed_words(seed: int) -> np.ndarray:
@@ -52,6 +57,15 @@ def cross_entropy(logits: jax.Array, labels: jax.Array) -> jax.Array:
     """Mean over the batch, by one-hot products."""
     chosen = jax.nn.one_hot(labels, logits.shape[-1])
     return -(chosen * jax.nn.log_softmax(logits)).sum(-1).mean()
+
+
+def apply_all(model: nn.Module) -> Callable[..., Any]:
+    """Inference by the collections that the state has."""
+
+    def evaluate(state: State, *inputs: jax.Array) -> Any:
+        return model.apply({k: state[k] for k in ("params", "batch_stats") if k in state}, *inputs)
+
+    return evaluate
 
 
 # --- state that moves about: what may and what may not be computed in place ------------------------
@@ -92,7 +106,10 @@ def moves() -> Program:
         while True:
             yield (rng.standard_normal((8, 3)).astype(np.float32),)
 
-    return Program(Moves(), init, train, batches)
+    def evaluate(state: State, x: jax.Array) -> Any:
+        return {key: state[key].T for key in ("turned", "left", "count")}, x.sum()
+
+    return Program(Moves(), init, train, batches, evaluate)
 
 
 # --- multi-layer perceptron: the smallest ---------------------------------------------------------
@@ -121,7 +138,7 @@ def mlp() -> Program:
         init,
         train,
         lambda: ((x.reshape(len(x), -1), y) for x, y in digits_batches(32)),
-        lambda state, x: model.apply({"params": state["params"]}, x),
+        apply_all(model),
     )
 
 
@@ -185,10 +202,7 @@ def digits_cnn() -> Program:
         state = {**state, "batch_stats": new["batch_stats"], "rng": jax.random.key_data(rng)}
         return state, {"loss": value, "exact": {"mask": new["intermediates"]["mask"][0]}}
 
-    def evaluate(state: State, x: jax.Array) -> jax.Array:
-        return model.apply({k: state[k] for k in ("params", "batch_stats")}, x)
-
-    return Program(model, init, train, lambda: digits_batches(64), evaluate)
+    return Program(model, init, train, lambda: digits_batches(64), apply_all(model))
 
 
 # --- ResNet-18 on small images --------------------------------------------------------------------
@@ -237,7 +251,7 @@ def resnet18() -> Program:
         state, value, stats = descend(tx, state, loss)
         return {**state, "batch_stats": stats}, {"loss": value}
 
-    return Program(model, init, train, lambda: image_batches(8, 16))
+    return Program(model, init, train, lambda: image_batches(8, 16), apply_all(model))
 
 
 def image_batches(batch: int, size: int) -> Iterator[Batch]:
@@ -258,7 +272,8 @@ class SequenceModel(nn.Module):
     @nn.compact
     def __call__(self, tokens: jax.Array) -> jax.Array:
         x = nn.Embed(self.vocabulary, self.width)(tokens)
-        x = nn.RNN(nn.LSTMCell(self.width))(x)
+        cell = nn.LSTMCell(self.width, recurrent_kernel_init=nn.initializers.lecun_normal())
+        x = nn.RNN(cell)(x)
         return nn.Dense(self.vocabulary)(x)
 
 
@@ -277,19 +292,21 @@ def next_token_program(
     """A model that predicts token t + 1 from those up to t."""
 
     def init(seed: jax.Array) -> State:
-        tokens = jnp.zeros((1, length), jnp.int32)
+        tokens = jnp.zeros((1, length + 1), jnp.int32)
         params = model.init(jax.random.wrap_key_data(seed), tokens)["params"]
         return {"params": params, "opt_state": tx.init(params)}
 
     def train(state: State, tokens: jax.Array) -> tuple[State, dict[str, Any]]:
         def loss(params: Any) -> tuple[jax.Array, None]:
-            logits = model.apply({"params": params}, tokens[:, :-1])
-            return cross_entropy(logits, tokens[:, 1:]), None
+            logits = model.apply({"params": params}, tokens)
+            return cross_entropy(logits[:, :-1], tokens[:, 1:]), None
 
         state, value, _ = descend(tx, state, loss)
         return state, {"loss": value}
 
-    return Program(model, init, train, lambda: token_batches(batch, length, vocabulary))
+    return Program(
+        model, init, train, lambda: token_batches(batch, length, vocabulary), apply_all(model)
+    )
 
 
 def lstm() -> Program:
@@ -324,20 +341,33 @@ class Transformer(nn.Module):
 
 
 def transformer() -> Program:
-    return next_token_program(Transformer(), optax.adamw(3e-3), 8, 16, 24)
+    return next_token_program(Transformer(), optax.adamw(3e-3), 8, 15, 24)
 
 
 # --- variational autoencoder ----------------------------------------------------------------------
 class VAE(nn.Module):
     latent: int = 4
+    pixels: int = 64
 
-    @nn.compact
+    def setup(self) -> None:
+        self.hidden, self.back = nn.Dense(64), nn.Dense(64)
+        self.mean, self.spread = nn.Dense(self.latent), nn.Dense(self.latent)
+        self.out = nn.Dense(self.pixels)
+
+    def encode(self, x: jax.Array) -> tuple[jax.Array, jax.Array]:
+        h = nn.relu(self.hidden(x))
+        return self.mean(h), self.spread(h)
+
+    def decode(self, z: jax.Array) -> jax.Array:
+        return self.out(nn.relu(self.back(z)))
+
+    def reconstruct(self, x: jax.Array) -> jax.Array:
+        return self.decode(self.encode(x)[0])
+
     def __call__(self, x: jax.Array, key: jax.Array) -> tuple[jax.Array, ...]:
-        h = nn.relu(nn.Dense(64)(x))
-        mean, spread = nn.Dense(self.latent)(h), nn.Dense(self.latent)(h)
+        mean, spread = self.encode(x)
         noise = jax.random.normal(key, mean.shape)
-        z = mean + jnp.exp(0.5 * spread) * noise
-        return nn.Dense(x.shape[-1])(nn.relu(nn.Dense(64)(z))), mean, spread
+        return self.decode(mean + jnp.exp(0.5 * spread) * noise), mean, spread
 
 
 def vae() -> Program:
@@ -362,9 +392,13 @@ def vae() -> Program:
         state = {**state, "rng": jax.random.key_data(rng)}
         return state, {"loss": value, "exact": {"bits": bits}}
 
-    return Program(
-        model, init, train, lambda: ((x.reshape(len(x), -1),) for x, _ in digits_batches(32))
-    )
+    def evaluate(state: State, x: jax.Array) -> jax.Array:
+        return model.apply({"params": state["params"]}, x, method="reconstruct")
+
+    def batches() -> Iterator[Batch]:
+        return ((x.reshape(len(x), -1),) for x, _ in digits_batches(32))
+
+    return Program(model, init, train, batches, evaluate)
 
 
 # --- graph network --------------------------------------------------------------------------------
@@ -414,7 +448,7 @@ def gnn() -> Program:
         state, value, _ = descend(tx, state, loss)
         return state, {"loss": value}
 
-    return Program(model, init, train, lambda: graph_batches(24, 64, 8))
+    return Program(model, init, train, lambda: graph_batches(24, 64, 8), apply_all(model), 3)
 
 
 PROGRAMS: dict[str, Callable[[], Program]] = {
