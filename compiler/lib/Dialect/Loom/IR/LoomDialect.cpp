@@ -146,36 +146,30 @@ LogicalResult DmaOp::verify() {
                 dst);
 }
 
-LogicalResult GatherOp::verify() {
-  if (!inRange(
-          {int64_t(getRows()), int64_t(getCount()), int64_t(getRowBytes())}, 1,
-          UINT32_MAX) ||
-      !inRange({int64_t(getRowStride())}, INT32_MIN, INT32_MAX))
-    return emitOpError("a number does not fit its field of the record");
-  if (failed(shape(*this)) ||
-      failed(inside(*this, "table", getTable(), getTableOffset(), getRowBytes(),
-                    {{int64_t(getRows()), int64_t(getRowStride())}})) ||
-      failed(inside(*this, "list", getList(), getListOffset(), 4,
-                    {{int64_t(getCount()), 4}})))
+/// A table of rows, a list of their numbers, and the rows side by side.
+template <typename IndexedOp>
+static LogicalResult verifyRows(IndexedOp op, StringRef name, Value dense,
+                                int64_t denseOffset) {
+  const int64_t rows = op.getRows(), count = op.getCount(),
+                bytes = op.getRowBytes(), stride = op.getRowStride();
+  if (!inRange({rows, count, bytes}, 1, UINT32_MAX) ||
+      !inRange({stride}, INT32_MIN, INT32_MAX))
+    return op.emitOpError("a number does not fit its field of the record");
+  if (failed(shape(op)) ||
+      failed(inside(op, "table", op.getTable(), op.getTableOffset(), bytes,
+                    {{rows, stride}})) ||
+      failed(inside(op, "list", op.getList(), op.getListOffset(), 4,
+                    {{count, 4}})))
     return failure();
-  return inside(*this, "destination", getDst(), getDstOffset(), getRowBytes(),
-                {{int64_t(getCount()), int64_t(getRowBytes())}});
+  return inside(op, name, dense, denseOffset, bytes, {{count, bytes}});
+}
+
+LogicalResult GatherOp::verify() {
+  return verifyRows(*this, "destination", getDst(), getDstOffset());
 }
 
 LogicalResult ScatterOp::verify() {
-  if (!inRange(
-          {int64_t(getRows()), int64_t(getCount()), int64_t(getRowBytes())}, 1,
-          UINT32_MAX) ||
-      !inRange({int64_t(getRowStride())}, INT32_MIN, INT32_MAX))
-    return emitOpError("a number does not fit its field of the record");
-  if (failed(shape(*this)) ||
-      failed(inside(*this, "source", getSrc(), getSrcOffset(), getRowBytes(),
-                    {{int64_t(getCount()), int64_t(getRowBytes())}})) ||
-      failed(inside(*this, "list", getList(), getListOffset(), 4,
-                    {{int64_t(getCount()), 4}})))
-    return failure();
-  return inside(*this, "table", getTable(), getTableOffset(), getRowBytes(),
-                {{int64_t(getRows()), int64_t(getRowStride())}});
+  return verifyRows(*this, "source", getSrc(), getSrcOffset());
 }
 
 LogicalResult MxuOp::verify() {
