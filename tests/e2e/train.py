@@ -30,11 +30,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+from flax import nnx
 from paths import output_file, save_tensor, tensor_file, use_checkout
 
 use_checkout()
 
 import loom
+import zoo
 from loom.paths import join
 
 SEED = 20260211
@@ -120,31 +122,17 @@ class Transformer(nn.Module):
         return embed.attend(nn.LayerNorm()(x))
 
 
-class VAE(nn.Module):
-    latent: int = 6
+class Graph:
+    """An nnx module as what a step asks of a linen one."""
 
-    @nn.compact
-    def __call__(self, x: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
-        h = nn.relu(nn.Dense(48)(x))
-        mean, logvar = nn.Dense(self.latent)(h), nn.Dense(self.latent)(h)
-        noise = jax.random.normal(self.make_rng("dropout"), mean.shape)
-        z = nn.relu(nn.Dense(48)(mean + jnp.exp(0.5 * logvar) * noise))
-        return nn.Dense(x.shape[-1])(z), mean, logvar
+    def __init__(self, module: nnx.Module):
+        self.graph, self.params = nnx.split(module)
 
+    def init(self, _: Any, *inputs: jax.Array) -> dict[str, Any]:
+        return {"params": self.params}
 
-class GNN(nn.Module):
-    hidden: int = 16
-    rounds: int = 2
-
-    @nn.compact
-    def __call__(self, nodes: jax.Array, src: jax.Array, dst: jax.Array) -> jax.Array:
-        h = nn.Dense(self.hidden)(nodes)
-        for _ in range(self.rounds):
-            pair = jnp.concatenate([h[src], h[dst]], -1)
-            message = nn.relu(nn.Dense(self.hidden)(pair))
-            total = jax.ops.segment_sum(message, dst, nodes.shape[0])
-            h = nn.LayerNorm()(h + nn.Dense(self.hidden)(total))
-        return nn.Dense(3)(h)
+    def apply(self, variables: Any, *inputs: jax.Array, mutable: Any, rngs: Any) -> Any:
+        return nnx.merge(self.graph, variables["params"])(*inputs), {}
 
 
 # --- steps ----------------------------------------------------------------------------------------
@@ -152,7 +140,7 @@ class GNN(nn.Module):
 class Case:
     """loss(outputs, *inputs) of module(*inputs); what the optimiser is."""
 
-    module: nn.Module
+    module: nn.Module | Graph
     inputs: tuple[np.ndarray, ...]
     loss: Callable[..., jax.Array]
     optimiser: optax.GradientTransformation
@@ -164,6 +152,12 @@ def cross_entropy(logits: jax.Array, labels: jax.Array) -> jax.Array:
 
 def _labels(rng: np.random.Generator, *shape: int, classes: int = 10) -> np.ndarray:
     return rng.integers(0, classes, shape, np.int32)
+
+
+def mlp(rng: np.random.Generator) -> Case:
+    module = nn.Sequential([nn.Dense(48), nn.relu, nn.Dense(48), nn.relu, nn.Dense(10)])
+    images = rng.standard_normal((16, 64), np.float32)
+    return _classifier(module, images, rng, optax.adam(1e-3))
 
 
 def _classifier(
@@ -188,7 +182,46 @@ def resnet18(rng: np.random.Generator) -> Case:
     return _classifier(ResNet((2, 2, 2, 2), 16), images, rng, optax.adam(1e-3))
 
 
-def _next_token(module: nn.Module, ids: np.ndarray, tx: Any) -> Case:
+def mobilenet(rng: np.random.Generator) -> Case:
+    images = rng.standard_normal((4, 16, 16, 3), np.float32)
+    module = zoo.MobileNet(((1, 8, 1, 1), (4, 16, 2, 2)), 8, 32, 10, train=True)
+    # No momentum: what linear layers shift by has no gradient but for rounding.
+    return _classifier(module, images, rng, optax.sgd(1e-2))
+
+
+def unet(rng: np.random.Generator) -> Case:
+    """Pixels to pixels. Two channels a group: of one alone a norm takes the bias away."""
+    images = rng.standard_normal((2, 16, 16, 3), np.float32)
+    mask = (rng.random((2, 16, 16, 1)) < 0.3).astype(np.float32)
+
+    def loss(logits: jax.Array, _: jax.Array) -> jax.Array:
+        return optax.sigmoid_binary_cross_entropy(logits, mask).mean()
+
+    return Case(zoo.UNet((16, 32), 1), (images,), loss, optax.adam(1e-3))
+
+
+def vit(rng: np.random.Generator) -> Case:
+    images = rng.standard_normal((2, 32, 32, 3), np.float32)
+    module = zoo.ViT(32, 2, 2, 8, 10, bias=False)
+    return _classifier(module, images, rng, optax.adamw(1e-3, weight_decay=1e-2))
+
+
+def bert(rng: np.random.Generator) -> Case:
+    """A class for each token and one for the sentence."""
+    ids, types = _labels(rng, 2, 12, classes=60), np.zeros((2, 12), np.int32)
+    mask = np.ones((2, 12), np.float32)
+    types[:, 7:] = 1
+    mask[:, 10:] = 0
+    tokens, sentence = _labels(rng, 2, 12, classes=32), _labels(rng, 2, classes=32)
+
+    def loss(out: Any, *_: jax.Array) -> jax.Array:
+        return cross_entropy(out[0], tokens) + cross_entropy(out[1], sentence)
+
+    module = zoo.Bert(60, 32, 2, 2, 16, bias=False)
+    return Case(module, (ids, types, mask), loss, optax.adamw(1e-3, weight_decay=1e-2))
+
+
+def _next_token(module: nn.Module | Graph, ids: np.ndarray, tx: Any) -> Case:
     def loss(logits: jax.Array, given: jax.Array) -> jax.Array:
         return cross_entropy(logits[:, :-1], given[:, 1:])
 
@@ -204,14 +237,30 @@ def transformer(rng: np.random.Generator) -> Case:
     return _next_token(Transformer(), ids, optax.adamw(1e-3, weight_decay=1e-2))
 
 
+def nnx_transformer(rng: np.random.Generator) -> Case:
+    rngs = nnx.Rngs(int(rng.integers(1 << 30)))
+    module = zoo.NnxTransformer(40, 32, 2, 1, jnp.float32, rngs, bias=False)
+    return _next_token(Graph(module), _labels(rng, 2, 12, classes=40), optax.adam(1e-3))
+
+
+def seq2seq(rng: np.random.Generator) -> Case:
+    source, target = _labels(rng, 3, 7, classes=20), _labels(rng, 3, 6, classes=20)
+
+    def loss(logits: jax.Array, _: jax.Array, given: jax.Array) -> jax.Array:
+        return cross_entropy(logits[:, :-1], given[:, 1:])
+
+    return Case(zoo.Seq2Seq(20, 16), (source, target), loss, optax.adam(1e-3))
+
+
 def vae(rng: np.random.Generator) -> Case:
-    def loss(out: Any, x: jax.Array) -> jax.Array:
+    def loss(out: Any, x: jax.Array, _: jax.Array) -> jax.Array:
         logits, mean, logvar = out
         bits = optax.sigmoid_binary_cross_entropy(logits, x).sum(-1)
         kl = -0.5 * (1 + logvar - mean**2 - jnp.exp(logvar)).sum(-1)
         return (bits + kl).mean()
 
-    return Case(VAE(), (rng.random((8, 64), np.float32),), loss, optax.adam(1e-3))
+    images, key = rng.random((8, 64), np.float32), rng.integers(0, 1 << 32, 2, np.uint32)
+    return Case(zoo.VAE(6, 48), (images, key), loss, optax.adam(1e-3))
 
 
 def gnn(rng: np.random.Generator) -> Case:
@@ -219,15 +268,22 @@ def gnn(rng: np.random.Generator) -> Case:
     src, dst = _labels(rng, 30, classes=12), _labels(rng, 30, classes=12)
     labels = _labels(rng, 12, classes=3)
     loss = lambda out, *_: cross_entropy(out, labels)  # noqa: E731
-    return Case(GNN(), (nodes, src, dst), loss, optax.adam(1e-3))
+    return Case(zoo.GNN(16, 2), (nodes, src, dst), loss, optax.adam(1e-3))
 
 
 CASES: dict[str, Callable[[np.random.Generator], Case]] = {
+    "mlp": mlp,
     "digits": digits,
     "resnet": resnet,
     "resnet18": resnet18,
+    "mobilenet": mobilenet,
+    "unet": unet,
+    "vit": vit,
+    "bert": bert,
     "lstm": lstm,
+    "seq2seq": seq2seq,
     "transformer": transformer,
+    "nnx_transformer": nnx_transformer,
     "vae": vae,
     "gnn": gnn,
 }
@@ -252,12 +308,11 @@ def step_of(case: Case) -> Callable[..., Any]:
     return step
 
 
-def begin(case: Case) -> Any:
+def begin(case: Case, step: Callable[..., Any]) -> Any:
     keys = {"params": jax.random.key(SEED), "dropout": jax.random.key(SEED + 1)}
     variables = dict(case.module.init(keys, *case.inputs))
     params = variables.pop("params")
     train = {"params": params, "opt": case.optimiser.init(params), "state": variables}
-    step = jax.jit(step_of(case))
     for i in range(WARM_STEPS):
         train, _ = step(train, jax.random.key(i), *case.inputs)
     return train
@@ -311,15 +366,16 @@ def prepare(name: str, folder: Path) -> None:
         return
     folder.mkdir(parents=True, exist_ok=True)
     case = CASES[name](np.random.default_rng(SEED))
-    train, key = begin(case), jax.random.key(SEED + 2)
     step = step_of(case)
+    compiled = jax.jit(step)
+    train, key = begin(case, compiled), jax.random.key(SEED + 2)
     given = (train, key, *case.inputs)
     bundle = loom.export(step, given, path=folder / "bundle")
     entry = bundle.entry_points[0]
     leaves = [leaf for i, x in enumerate(given) for leaf in flat(x, str(i)).values()]
     for tensor, value in zip(entry.inputs, leaves, strict=True):
         save_tensor(folder / "inputs", tensor.path, value)
-    after, loss = jax.jit(step)(*given)
+    after, loss = compiled(*given)
     outputs = [*flat(after, "0").values(), np.asarray(loss)]
     paths = [tensor.path for tensor in entry.outputs]
     np.savez(folder / "before.npz", **dict(zip(paths, flat(train, "0").values(), strict=False)))
@@ -363,7 +419,7 @@ def main() -> int:
     parser.add_argument("--model", action="append", choices=CASES, help="only this one; repeatable")
     parser.add_argument("--target", action="append", help="repeatable; default npu16")
     options = parser.parse_args()
-    failed = 0
+    passed, failed = 0, 0
     with tempfile.TemporaryDirectory(prefix="loom-train.") as scratch:
         work = options.work or Path(scratch)
         work.mkdir(parents=True, exist_ok=True)
@@ -371,11 +427,13 @@ def main() -> int:
             for target in options.target or ["npu16"]:
                 try:
                     text = check(name, options.bin, work, target)
-                    print(f"ok     {name:12} {target:6} {text}", flush=True)
+                    passed += 1
+                    print(f"ok     {name:15} {target:6} {text}", flush=True)
                 except Failed as e:
                     failed += 1
-                    print(f"FAILED {name:12} {target:6} {e}", flush=True)
-    return 1 if failed else 0
+                    print(f"FAILED {name:15} {target:6} {e}", flush=True)
+    print(f"{passed} passed, {failed} failed, 0 skipped")
+    return 1 if failed or not passed else 0
 
 
 if __name__ == "__main__":

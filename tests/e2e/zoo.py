@@ -74,12 +74,20 @@ class MobileNet(nn.Module):
     stem: int = 32
     head: int = 1280
     classes: int = 1000
+    train: bool = False
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
+        # Shifts of zero would make each mean behind a linear layer rounding alone.
+        norm = partial(
+            nn.BatchNorm,
+            use_running_average=not self.train,
+            momentum=0.9,
+            bias_init=nn.initializers.normal(0.1),
+        )
+
         def conv(y: jax.Array, channels: int, size: int, **kwargs: Any) -> jax.Array:
-            y = nn.Conv(channels, (size, size), use_bias=False, **kwargs)(y)
-            return nn.BatchNorm(use_running_average=True)(y)
+            return norm()(nn.Conv(channels, (size, size), use_bias=False, **kwargs)(y))
 
         x = nn.relu6(conv(x, self.stem, 3, strides=2))
         for expansion, channels, blocks, stride in self.stages:
@@ -125,13 +133,14 @@ class Block(nn.Module):
     heads: int
     first: bool = True
     exact: bool = True
+    bias: bool = True  # of the attention's projections
     dtype: Any = None
 
     @nn.compact
     def __call__(self, x: jax.Array, mask: jax.Array | None = None) -> jax.Array:
         dense, norm = partial(nn.Dense, dtype=self.dtype), partial(nn.LayerNorm, dtype=self.dtype)
         attention = nn.MultiHeadDotProductAttention(
-            self.heads, deterministic=True, dtype=self.dtype
+            self.heads, deterministic=True, use_bias=self.bias, dtype=self.dtype
         )
 
         def mlp(y: jax.Array) -> jax.Array:
@@ -151,6 +160,7 @@ class ViT(nn.Module):
     heads: int = 12
     patch: int = 16
     classes: int = 1000
+    bias: bool = True
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
@@ -160,7 +170,7 @@ class ViT(nn.Module):
         x = jnp.concatenate([jnp.broadcast_to(token, (x.shape[0], 1, self.width)), x], 1)
         x = x + self.param("places", nn.initializers.normal(0.02), (1, x.shape[1], self.width))
         for _ in range(self.layers):
-            x = Block(self.heads)(x)
+            x = Block(self.heads, bias=self.bias)(x)
         return nn.Dense(self.classes)(nn.LayerNorm()(x)[:, 0])
 
 
@@ -170,6 +180,7 @@ class Bert(nn.Module):
     layers: int = 12
     heads: int = 12
     context: int = 512
+    bias: bool = True
     dtype: Any = None
 
     @nn.compact
@@ -179,7 +190,7 @@ class Bert(nn.Module):
         x = embed(self.vocabulary)(ids) + embed(2)(types)
         x = nn.LayerNorm(dtype=self.dtype)(x + places)
         for _ in range(self.layers):
-            block = Block(self.heads, first=False, dtype=self.dtype)
+            block = Block(self.heads, first=False, bias=self.bias, dtype=self.dtype)
             x = block(x, nn.make_attention_mask(mask, mask))
         return x, jnp.tanh(nn.Dense(self.width, dtype=self.dtype)(x[:, 0]))
 
@@ -203,12 +214,12 @@ class GPT(nn.Module):
 
 
 class NnxBlock(nnx.Module):
-    def __init__(self, width: int, heads: int, dtype: Any, rngs: nnx.Rngs):
+    def __init__(self, width: int, heads: int, dtype: Any, bias: bool, rngs: nnx.Rngs):
         linear = partial(nnx.Linear, dtype=dtype, rngs=rngs)
         self.norm1 = nnx.LayerNorm(width, dtype=dtype, rngs=rngs)
         self.norm2 = nnx.LayerNorm(width, dtype=dtype, rngs=rngs)
         self.attention = nnx.MultiHeadAttention(
-            heads, width, decode=False, dtype=dtype, rngs=rngs
+            heads, width, decode=False, use_bias=bias, dtype=dtype, rngs=rngs
         )
         self.up = linear(width, 4 * width)
         self.down = linear(4 * width, width)
@@ -220,10 +231,18 @@ class NnxBlock(nnx.Module):
 
 class NnxTransformer(nnx.Module):
     def __init__(
-        self, vocabulary: int, width: int, heads: int, layers: int, dtype: Any, rngs: nnx.Rngs
+        self,
+        vocabulary: int,
+        width: int,
+        heads: int,
+        layers: int,
+        dtype: Any,
+        rngs: nnx.Rngs,
+        bias: bool = True,
     ):
         self.embed = nnx.Embed(vocabulary, width, dtype=dtype, rngs=rngs)
-        self.blocks = nnx.List([NnxBlock(width, heads, dtype, rngs) for _ in range(layers)])
+        blocks = [NnxBlock(width, heads, dtype, bias, rngs) for _ in range(layers)]
+        self.blocks = nnx.List(blocks)
         self.out = nnx.Linear(width, vocabulary, dtype=dtype, rngs=rngs)
 
     def __call__(self, ids: jax.Array) -> jax.Array:
@@ -233,7 +252,7 @@ class NnxTransformer(nnx.Module):
         return self.out(x)
 
 
-# --- recurrent, generative ------------------------------------------------------------------------
+# --- recurrent, generative, of graphs -------------------------------------------------------------
 class LSTM(nn.Module):
     """Characters to the next one's logits."""
 
@@ -246,6 +265,54 @@ class LSTM(nn.Module):
         x = nn.Embed(self.vocabulary, self.width, dtype=self.dtype)(ids)
         cell = nn.LSTMCell(self.width, dtype=self.dtype, param_dtype=self.dtype)
         return nn.Dense(self.vocabulary, dtype=self.dtype)(nn.RNN(cell)(x))
+
+
+class Seq2Seq(nn.Module):
+    """One sentence read, the next one's logits: the carry of one LSTM begins the other."""
+
+    vocabulary: int = 100
+    width: int = 64
+
+    @nn.compact
+    def __call__(self, source: jax.Array, target: jax.Array) -> jax.Array:
+        embed = nn.Embed(self.vocabulary, self.width)
+        encoder = nn.RNN(nn.LSTMCell(self.width), return_carry=True)
+        carry, _ = encoder(embed(source))
+        y = nn.RNN(nn.LSTMCell(self.width))(embed(target), initial_carry=carry)
+        return nn.Dense(self.vocabulary)(y)
+
+
+class VAE(nn.Module):
+    """Logits of the pixels, mean and logarithm of the variance; `key`: the noise's, as raw data."""
+
+    latent: int = 20
+    width: int = 400
+
+    @nn.compact
+    def __call__(self, x: jax.Array, key: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
+        h = nn.relu(nn.Dense(self.width)(x))
+        mean, logvar = nn.Dense(self.latent)(h), nn.Dense(self.latent)(h)
+        noise = jax.random.normal(jax.random.wrap_key_data(key), mean.shape)
+        z = mean + jnp.exp(0.5 * logvar) * noise.astype(mean.dtype)
+        return nn.Dense(x.shape[-1])(nn.relu(nn.Dense(self.width)(z))), mean, logvar
+
+
+class GNN(nn.Module):
+    """Messages along edges, summed by their receiver."""
+
+    hidden: int = 64
+    rounds: int = 3
+    classes: int = 3
+
+    @nn.compact
+    def __call__(self, nodes: jax.Array, src: jax.Array, dst: jax.Array) -> jax.Array:
+        h = nn.Dense(self.hidden)(nodes)
+        for _ in range(self.rounds):
+            pair = jnp.concatenate([h[src], h[dst]], -1)
+            message = nn.relu(nn.Dense(self.hidden)(pair))
+            total = jax.ops.segment_sum(message, dst, nodes.shape[0])
+            h = nn.LayerNorm()(h + nn.Dense(self.hidden)(total))
+        return nn.Dense(self.classes)(h)
 
 
 class Decoder(nn.Module):
@@ -269,6 +336,10 @@ def _image(rng: np.random.Generator, batch: int, side: int) -> np.ndarray:
 
 def _ids(rng: np.random.Generator, batch: int, length: int, vocabulary: int) -> np.ndarray:
     return rng.integers(0, vocabulary, (batch, length), np.int32)
+
+
+def _key(rng: np.random.Generator) -> np.ndarray:
+    return rng.integers(0, 1 << 32, 2, np.uint32)
 
 
 def resnet(rng: np.random.Generator, dtype: Any = jnp.float32) -> tuple[Any, Inputs]:
@@ -312,6 +383,19 @@ def vae_decoder(rng: np.random.Generator) -> tuple[Any, Inputs]:
     return Decoder(16, 4), (rng.standard_normal((2, 8), np.float32),)
 
 
+def seq2seq(rng: np.random.Generator) -> tuple[Any, Inputs]:
+    return Seq2Seq(40, 24), (_ids(rng, 2, 6, 40), _ids(rng, 2, 5, 40))
+
+
+def vae(rng: np.random.Generator) -> tuple[Any, Inputs]:
+    return VAE(6, 48), (rng.random((4, 64), np.float32), _key(rng))
+
+
+def gnn(rng: np.random.Generator) -> tuple[Any, Inputs]:
+    nodes = rng.standard_normal((12, 5), np.float32)
+    return GNN(16, 2), (nodes, _ids(rng, 1, 30, 12)[0], _ids(rng, 1, 30, 12)[0])
+
+
 SMALL: dict[str, Callable[[np.random.Generator], tuple[Any, Inputs]]] = {
     "resnet": resnet,
     "resnet_bf16": partial(resnet, dtype=jnp.bfloat16),
@@ -322,7 +406,10 @@ SMALL: dict[str, Callable[[np.random.Generator], tuple[Any, Inputs]]] = {
     "gpt": gpt,
     "nnx_transformer": nnx_transformer,
     "lstm": lstm,
+    "seq2seq": seq2seq,
+    "vae": vae,
     "vae_decoder": vae_decoder,
+    "gnn": gnn,
 }
 
 
