@@ -131,6 +131,19 @@ public:
     s.cycle_budget = cycle_budget;
     segments.push_back(s);
   }
+  // One slot to another through SRAM, as a segment of the NPU.
+  void copy_segment(uint32_t from, uint32_t to, uint32_t bytes) {
+    auto load = copy(LOOM_OP_LD_COPY, LOOM_ADDR(from, 0),
+                     LOOM_ADDR(LOOM_SLOT_SRAM, 0), bytes);
+    load.h.signal[0] = {3, 1};
+    add(load);
+    auto store = copy(LOOM_OP_ST_COPY, LOOM_ADDR(LOOM_SLOT_SRAM, 0),
+                      LOOM_ADDR(to, 0), bytes);
+    store.h.wait[0] = {3, 1};
+    add(store);
+    add(halt());
+    segment();
+  }
   void cpu_segment(const std::vector<uint64_t> &rows,
                    uint64_t budget = 1ull << 40) {
     loom_prog_segment s{};

@@ -18,6 +18,7 @@
 #include "cpu_runner.h"
 #include "host_event.h"
 #include "loom_npu.h"
+#include "loop_limit.h"
 #include "objects.h"
 #include "sequencer.h"
 #include "thread_pool.h"
@@ -158,6 +159,7 @@ private:
 	std::vector<loom_npu_slot> slots;
 	std::vector<loom_cpu_slot> cpu_slots;
 	cpu_runner cpu;
+	loop_limit limit;
 };
 
 class sim_device : public device, public std::enable_shared_from_this<sim_device> {
@@ -301,12 +303,18 @@ void sim_engine::serve()
 void sim_engine::run(queued &item)
 {
 	auto &result = item.done->result;
+	std::string why;
 
 	bind(item);
-	result.status = run_entry(item);
+	try {
+		result.status = run_entry(item);
+		if (result.status)
+			why = describe_fault(*item.inst->program, item.work.entry, result.segment, result.end);
+	} catch (const failure &f) {
+		result.status = f.code;
+		why = f.what();
+	}
 	if (result.status) {
-		const std::string why =
-			describe_fault(*item.inst->program, item.work.entry, result.segment, result.end);
 		fmt::format_to_n(result.message, sizeof(result.message) - 1, "{}", why);
 		std::lock_guard lock(mutex);
 		item.inst->lost = true;
@@ -318,10 +326,12 @@ void sim_engine::run(queued &item)
 int sim_engine::run_entry(queued &item)
 {
 	const auto &v = item.inst->program->view;
+	const auto begin = loop_limit::clock::now();
 	loom_sequencer seq;
 	loom_sequencer_begin(&seq, &v, item.work.entry);
 	bool answer = false;
 	while (const auto want = loom_sequencer_next(&seq, answer)) {
+		limit.check(begin);
 		if (want == LOOM_WANT_CONDITION)
 			answer = condition(v, seq.cond, view.memory.slots[v.tensors[seq.cond].slot]);
 		else if (const int status = run_chain(item, seq.first, seq.count))

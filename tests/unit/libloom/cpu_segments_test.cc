@@ -32,19 +32,6 @@ std::vector<uint64_t> placed(const cpu::operation &m, uint32_t loc) {
   return rows;
 }
 
-void npu_copy(program_builder &b, uint32_t from, uint32_t to) {
-  auto load = copy(LOOM_OP_LD_COPY, LOOM_ADDR(from, 0),
-                   LOOM_ADDR(LOOM_SLOT_SRAM, 0), bytes);
-  load.h.signal[0] = {3, 1};
-  b.add(load);
-  auto store = copy(LOOM_OP_ST_COPY, LOOM_ADDR(LOOM_SLOT_SRAM, 0),
-                    LOOM_ADDR(to, 0), bytes);
-  store.h.wait[0] = {3, 1};
-  b.add(store);
-  b.add(halt());
-  b.segment();
-}
-
 // middle = x (NPU); middle += middle, then squared (CPU); y = middle (NPU);
 // y += y (CPU): y = 8 x x.
 struct chain {
@@ -54,12 +41,12 @@ struct chain {
     b.slot("middle", LOOM_SLOT_SCRATCH, bytes);
     const auto place =
         b.loc(b.scope("Dense_0", b.scope("mlp")), "model.py", 12, "multiply");
-    npu_copy(b, X, MIDDLE);
+    b.copy_segment(X, MIDDLE, bytes);
     auto rows = placed(map_f32(MIDDLE, MIDDLE, LOOM_UOP_FADD), 0);
     for (uint64_t row : placed(map_f32(MIDDLE, MIDDLE, LOOM_UOP_FMUL), place))
       rows.push_back(row);
     b.cpu_segment(rows);
-    npu_copy(b, MIDDLE, Y);
+    b.copy_segment(MIDDLE, Y, bytes);
     b.cpu_segment(placed(map_f32(Y, Y, LOOM_UOP_FADD), place));
   }
   program_builder b;
@@ -80,7 +67,10 @@ protected:
     for (uint32_t i = 0; i < n; i++)
       in()[i] = 0.1f * static_cast<float>(i);
   }
-  ~CpuSegments() override { unsetenv("LOOM_CPU_FAIL"); }
+  ~CpuSegments() override {
+    unsetenv("LOOM_CPU_FAIL");
+    unsetenv("LOOM_LOOP_SECONDS");
+  }
   loom_job_desc desc() const {
     loom_job_desc d{};
     d.n_bindings = 2;
@@ -183,12 +173,12 @@ TEST_F(CpuSegments, BadInjectionIsNamed) {
   }
 }
 
-// count (I32, in state) += 1; more = count < 7.
-void counting(program_builder &b, uint32_t state, uint32_t more) {
+// count (I32, in state) += 1; more = count < end.
+void counting(program_builder &b, uint32_t state, uint32_t more, uint64_t end) {
   cpu::operation m;
   m.in = {cpu::dense(state, LOOM_I32, {})};
   m.out = {cpu::dense(state, LOOM_I32, {}), cpu::dense(more, LOOM_I1, {})};
-  m.imms = {1, 7};
+  m.imms = {1, end};
   m.ops = {cpu::load(0, 0), cpu::uop(LOOM_UOP_IADD, 1, 0, LOOM_CPU_IMM(0)),
            cpu::uop(LOOM_UOP_ILT, 2, 1, LOOM_CPU_IMM(1)), cpu::store(0, 1),
            cpu::store(1, 2)};
@@ -197,15 +187,15 @@ void counting(program_builder &b, uint32_t state, uint32_t more) {
 
 // Counts, then, while more, doubles y and counts again.
 struct loop {
-  explicit loop(uint8_t flags) {
+  explicit loop(uint8_t flags, uint64_t end = 7) {
     b.slot("x", LOOM_SLOT_ARG, bytes, LOOM_RIGHT_READ);
     b.slot("y", LOOM_SLOT_ARG, bytes, LOOM_RIGHT_READ | LOOM_RIGHT_WRITE);
     b.slot("count", LOOM_SLOT_STATE, 4);
     b.slot("more", LOOM_SLOT_ARG, 64, LOOM_RIGHT_READ | LOOM_RIGHT_WRITE, 0,
            flags);
     const auto cond = b.scalar("more", 3, LOOM_I1, LOOM_ROLE_STATE);
-    npu_copy(b, X, Y);
-    counting(b, 2, 3);
+    b.copy_segment(X, Y, bytes);
+    counting(b, 2, 3, end);
     b.cpu_segment(map_f32(Y, Y, LOOM_UOP_FADD).encode());
     b.run(0, 2);
     b.loop_while(cond, 2);
@@ -256,6 +246,36 @@ TEST_F(CpuSegments, ConditionInTheCallersMemory) {
   d.bindings = more;
   EXPECT_EQ(instance->submit(d).wait().segments, 14u);
   EXPECT_EQ(*static_cast<uint8_t *>(mine.data()), 0);
+}
+
+// A condition that does not become false: the job ends, the instance is LOST.
+TEST_F(CpuSegments, EndlessLoopIsEnded) {
+  loop l(LOOM_SLOT_HIDDEN, 1u << 30);
+  setenv("LOOM_LOOP_SECONDS", "0.05", 1);
+  open(l.b);
+  const auto r = instance->submit(desc()).wait();
+  EXPECT_EQ(r.status, -ETIME);
+  EXPECT_GT(r.segments, 14u);
+  EXPECT_THAT(r.message, HasSubstr("have not ended within 0.05 seconds"));
+  EXPECT_THAT(r.message, HasSubstr("LOOM_LOOP_SECONDS"));
+  try {
+    instance->submit(desc());
+    FAIL() << "a LOST instance took a job";
+  } catch (const loom_cpp::error &e) {
+    EXPECT_THAT(e.what(), HasSubstr("have not ended"));
+  }
+  instance->reset();
+  EXPECT_EQ(instance->submit(desc()).wait().status, -ETIME);
+}
+
+TEST_F(CpuSegments, BadLoopLimitIsNamed) {
+  for (const char *text : {"0", "-1", "x", "1x", "nan", "inf"}) {
+    setenv("LOOM_LOOP_SECONDS", text, 1);
+    loom_device *d = nullptr;
+    loom_error e{};
+    EXPECT_EQ(loom_device_open("sim:npu16", &d, &e), -EINVAL) << text;
+    EXPECT_THAT(e.message, HasSubstr("a number of seconds above 0"));
+  }
 }
 
 TEST_F(CpuSegments, FailureInALoopEndsIt) {

@@ -32,11 +32,11 @@ protected:
     b.slot("weights", LOOM_SLOT_CONST, bytes, LOOM_RIGHT_READ);
     b.tensor("x", IN, LOOM_U8, LOOM_ROLE_INPUT, bytes, bytes);
     b.tensor("w", W, LOOM_U8, LOOM_ROLE_STATE, bytes, bytes);
-    move(b, IN, W);
+    b.copy_segment(IN, W, bytes);
     b.entry("set");
     b.tensor("w", W, LOOM_U8, LOOM_ROLE_STATE, bytes, bytes);
     b.tensor("y", OUT, LOOM_U8, LOOM_ROLE_OUTPUT, bytes, bytes);
-    move(b, W, OUT);
+    b.copy_segment(W, OUT, bytes);
     b.entry("get");
     b.add(seq(LOOM_OP_TRAP, 0, 0, 0, 9));
     b.add(halt());
@@ -53,18 +53,6 @@ protected:
     const auto file = b.build(device.target());
     program = std::make_unique<loom_cpp::program>(device.get(), file.data(),
                                                   file.size());
-  }
-  static void move(program_builder &b, uint32_t from, uint32_t to) {
-    auto load = copy(LOOM_OP_LD_COPY, LOOM_ADDR(from, 0),
-                     LOOM_ADDR(LOOM_SLOT_SRAM, 0), bytes);
-    load.h.signal[0] = {3, 1};
-    b.add(load);
-    auto store = copy(LOOM_OP_ST_COPY, LOOM_ADDR(LOOM_SLOT_SRAM, 0),
-                      LOOM_ADDR(to, 0), bytes);
-    store.h.wait[0] = {3, 1};
-    b.add(store);
-    b.add(halt());
-    b.segment();
   }
   loom_result run(const loom_cpp::instance &on, const char *entry) {
     loom_job_desc d{};
