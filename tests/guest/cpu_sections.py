@@ -1,13 +1,16 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-"""How long the CPU engine keeps a CPU to itself, in the guest's virtual time.
+"""How long the CPU engine keeps a CPU to itself, and what share of it a client
+gets, in the guest's virtual time.
 
     python3 tests/guest/cpu_sections.py --programs DIR
 
 Under -icount an instruction takes a nanosecond of the guest's clock, so the
 host's load does not count. Runs loom_uapi_test's CPU segments and reads
-debugfs: 99.9 % of the sections have to be shorter than 100 us. Ends with
-`N passed, N failed`."""
+debugfs: 99.9 % of the sections have to be shorter than 100 us. Then a client
+that always has a segment waiting has to get its quota, 20 % and 50 % of a CPU:
+at least QUOTA_LEAST percent of it, at most 5 % more. Ends with `N passed, N
+failed`."""
 
 from __future__ import annotations
 
@@ -23,6 +26,9 @@ PROGRAM = "loom_uapi_test"
 TESTS = "CpuSections.*:CpuBits.*:CpuChain.*"
 LIMIT_US = 100
 SHARE = 0.999
+QUOTA = "CpuQuota.SaturatingClientGetsItAndNoMore"
+QUOTA_LEAST = 95
+QUOTA_SECONDS = 1
 FEWEST = 1000  # sections, below which a percentile says nothing
 
 
@@ -52,6 +58,9 @@ def run(programs: Path) -> str:
         guest.check_run(f"{PROGRAM} --gtest_brief=1 --gtest_filter='{TESTS}'",
                         300.0)
         counts = sections(guest)
+        guest.check_run(f"LOOM_QUOTA_LEAST={QUOTA_LEAST} "
+                        f"LOOM_QUOTA_SECONDS={QUOTA_SECONDS} {PROGRAM} "
+                        f"--gtest_brief=1 --gtest_filter='{QUOTA}'", 300.0)
         guest.check()
     total = sum(counts.values())
     at = percentile(counts, SHARE)

@@ -3,7 +3,11 @@
 // bits in all of their memory.
 #include <sys/mman.h>
 
+#include <sstream>
+
+#include "cpu_hashes.h"
 #include "cpu_programs.h"
+#include "hash_lines.h"
 #include "structures.h"
 
 using namespace loom_test;
@@ -80,6 +84,32 @@ TEST(CpuBits, EachStructure) {
     make(w);
     expect_equal_bits(dev, w, name);
   }
+}
+
+// Each operation and type: the hashes of every other build, in the order of
+// tests/golden/cpu_hashes.txt.
+TEST(KernelHashes, EachOperationAndType) {
+  const Patience patience;
+  Device dev;
+  std::istringstream golden(kCpuHashes);
+  unsigned lines = 0;
+  const auto run = [&dev](world &w, std::uint32_t) {
+    Kernel k(dev, w);
+    w.all() = k.run(w);
+  };
+  const auto line = [&](const std::string &name, std::uint64_t hash) {
+    char text[32];
+    std::snprintf(text, sizeof(text), " %016llx",
+                  static_cast<unsigned long long>(hash));
+    std::string wanted;
+    std::getline(golden, wanted);
+    EXPECT_EQ(name + text, wanted);
+    lines++;
+  };
+  loom::test::hash_lines(run, line, {}).all();
+  EXPECT_GT(lines, 900u);
+  std::string rest;
+  EXPECT_FALSE(std::getline(golden, rest)) << rest << " is not computed";
 }
 
 // --- larger ones: sections in mid-operation, one operation after another ---

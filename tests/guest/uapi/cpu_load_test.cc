@@ -72,13 +72,15 @@ TEST(CpuQuota, SaturatingClientGetsItAndNoMore) {
   const Patience patience;
   const std::uint32_t quanta = quanta_of(5);
   const double seconds = number("LOOM_QUOTA_SECONDS", 3);
+  // Far less than a CPU is what a busy host may give the guest; in virtual time
+  // there is no such host, and cpu_sections.py asks for more.
+  const int least = number("LOOM_QUOTA_LEAST", 25);
   for (const int pct : {20, 50}) {
     Parameter quota("cpu_quota_pct", std::to_string(pct));
     const double got = share(seconds, quanta);
     RecordProperty("quota_" + std::to_string(pct), std::to_string(got));
     EXPECT_LE(got, 1.05 * pct);
-    // Far less than a CPU is what a busy host may give the guest.
-    EXPECT_GE(got, 0.25 * pct);
+    EXPECT_GE(got, 0.01 * least * pct);
   }
 }
 
