@@ -170,6 +170,19 @@ static bool allOnNpu(llvm::ArrayRef<CompiledProgram> compiled) {
   return !count;
 }
 
+/// Says that the CPU engine is used where the reports do not.
+static void noteCpu(const Options &options,
+                    llvm::ArrayRef<CompiledProgram> compiled) {
+  size_t count = 0;
+  for (const CompiledProgram &entry : compiled)
+    count += entry.placement.size();
+  if (count && options.placement.empty() && options.engine != "cpu")
+    llvm::errs() << "loomc: note: " << count
+                 << (count == 1 ? " operation runs" : " operations run")
+                 << " on the CPU engine; --placement tells which and why, "
+                    "--require-npu refuses them\n";
+}
+
 static void printReports(const Options &options, const CompiledProgram &entry,
                          bool several, uint64_t fileBytes) {
   const bool tables = options.report || options.placement == "text";
@@ -238,6 +251,7 @@ static int compile(const Options &options) {
     sayError(error + "; choose a writable place with -o");
     return 1;
   }
+  noteCpu(options, compiled);
   for (const CompiledProgram &entry : compiled)
     printReports(options, entry, compiled.size() > 1, file.size());
   return 0;

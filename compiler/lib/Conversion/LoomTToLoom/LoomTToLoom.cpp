@@ -131,8 +131,10 @@ void Lowering::placeResults(const Places &places) {
     tensors.push_back({slots, type, role, name, isComplex(attributes)});
     // What a loop carries is read from where it is written; so are rows that
     // updates are combined with.
+    unsigned uses = 0; // this one, and others through the same view, too
+    loomt::forEachUse(root, [&](Operation *, Value) { ++uses; });
     const bool read =
-        state || !root.hasOneUse() || places.isShared(root) ||
+        state || uses > 1 || places.isShared(root) ||
         isa<loomt::CpuOp, loomt::ScatterRowsOp>(root.getDefiningOp());
     Value mem = slot(root.getLoc(), boundBytes(type),
                      state ? LOOM_SLOT_STATE : LOOM_SLOT_ARG,

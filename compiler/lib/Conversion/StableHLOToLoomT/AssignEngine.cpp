@@ -55,6 +55,19 @@ static bool isElementary(ArrayRef<int32_t> program) {
   return false;
 }
 
+/// Whether nothing can write to a tensor while the program runs: addresses made
+/// at run time may then lead into it, as the program itself clamps them.
+static bool isReadOnly(Value root) {
+  auto argument = dyn_cast<BlockArgument>(root);
+  if (!argument)
+    return isa_and_nonnull<loomt::ConstantOp>(root.getDefiningOp());
+  auto func = dyn_cast<func::FuncOp>(argument.getOwner()->getParentOp());
+  auto role = func ? func.getArgAttrOfType<StringAttr>(argument.getArgNumber(),
+                                                       "loom.role")
+                   : StringAttr();
+  return !role || role != "state";
+}
+
 /// The first feature that an operation needs and a target lacks, as a reason.
 static std::string lackOf(Operation *op, uint64_t features) {
   auto lacks = [&](unsigned feature) { return !(features >> feature & 1); };
@@ -70,8 +83,14 @@ static std::string lackOf(Operation *op, uint64_t features) {
     return program(map.getProgram());
   if (auto reduce = dyn_cast<loomt::ReduceOp>(op))
     return program(reduce.getProgram());
-  if (isa<loomt::RowsOp>(op) && lacks(LOOM_FEAT_GATHER) && lacks(LOOM_FEAT_REG))
-    return "the target gathers no rows (features GATHER, REG)";
+  if (auto rows = dyn_cast<loomt::RowsOp>(op);
+      rows && lacks(LOOM_FEAT_GATHER)) {
+    if (lacks(LOOM_FEAT_REG))
+      return "the target gathers no rows (features GATHER, REG)";
+    if (!isReadOnly(Ref::of(rows.getTable()).root))
+      return "the target gathers no rows of a table that is written (feature "
+             "GATHER)";
+  }
   if (!isa<loomt::ContractOp, loomt::ConvOp>(op))
     return "";
   Type type = elementOf(op->getOperand(0));

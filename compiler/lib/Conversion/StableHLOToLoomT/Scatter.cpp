@@ -327,10 +327,6 @@ LogicalResult Converter::scatter(stablehlo::ScatterOp op) {
       rowsOf(*access, Ref::of(map.lookup(op.getScatterIndices())),
              op.getIndexVectorDim(),
              cast<RankedTensorType>(op.getInputs()[0].getType()));
-  int64_t batches = 1;
-  for (size_t k = 0; k < access->batching; ++k)
-    batches *= rows.sizes[k];
-  const bool fits = access->rowDims.size() - access->batching <= 1;
-  return rows.count == batches && fits ? oneUpdate(op, rows)
-                                       : scatterRows(op, rows);
+  return stablehlo::isOneUpdate(op) ? oneUpdate(op, rows)
+                                    : scatterRows(op, rows);
 }

@@ -30,6 +30,10 @@ struct RowAccess {
 std::optional<RowAccess> rowAccessOf(GatherOp op);
 std::optional<RowAccess> rowAccessOf(ScatterOp op);
 
+/// Whether rows are updated once a batch (a label's gradient), or not at all:
+/// a map, in which each element asks whether it is meant.
+bool isOneUpdate(ScatterOp op);
+
 /// The value of an integer or boolean constant of one element, sign-extended
 /// where its type is signless; nothing for anything else.
 std::optional<int64_t> integerConstant(Value value);

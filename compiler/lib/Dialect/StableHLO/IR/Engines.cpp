@@ -318,6 +318,8 @@ constexpr unsigned kKnown = kCpuAny;
 constexpr uint64_t kTrans = 1ull << LOOM_FEAT_TRANS;
 constexpr uint64_t kRegisters = 1ull << LOOM_FEAT_REG;
 constexpr uint64_t kControl = 1ull << LOOM_FEAT_LOOP | kRegisters;
+constexpr uint64_t kRows = 1ull << LOOM_FEAT_GATHER |
+                           1ull << LOOM_FEAT_SCATTER | 1ull << LOOM_FEAT_VPU;
 
 const SupportRow kSupported[] = {
     {"stablehlo.abs", kNumber, kNumber, nullptr, 0, kCpuNumber},
@@ -492,6 +494,15 @@ bool movesByData(Operation *op) {
       starts, [](Value start) { return !start.getDefiningOp<ConstantOp>(); });
 }
 
+/// An update of rows by a list of them.
+bool writesRows(Operation *op) {
+  auto scatter = dyn_cast<ScatterOp>(op);
+  if (!scatter || !rowAccessOf(scatter) || isOneUpdate(scatter))
+    return false;
+  auto updates = cast<RankedTensorType>(scatter.getUpdates()[0].getType());
+  return updates.getNumElements() > 0;
+}
+
 const SupportRow *supportOf(StringRef name) {
   for (const SupportRow &row : kSupported)
     if (row.op == name)
@@ -560,13 +571,18 @@ std::optional<Refusal> stablehlo::npuRefusal(Operation *op, uint64_t features) {
   const SupportRow *row = supportOf(op->getName().getStringRef());
   if (!row || !row->results)
     return refusalByName(op);
-  const uint64_t missing =
-      (row->features | (movesByData(op) ? kRegisters : 0)) & ~features;
+  const uint64_t missing = (row->features | (movesByData(op) ? kRegisters : 0) |
+                            (writesRows(op) ? kRows : 0)) &
+                           ~features;
   if (missing & kControl)
     return Refusal{"the target's sequencer has no loops, branches and places "
                    "known at run time (features LOOP, REG)",
                    "choose a target with them, or use constant bounds and "
                    "places"};
+  if (missing & kRows)
+    return Refusal{"the target updates no rows by a list of them (features "
+                   "GATHER, SCATTER, VPU)",
+                   "choose a target with them, or use constant places"};
   if (missing)
     return Refusal{"the target's vector unit has no transcendental functions "
                    "(feature TRANS)",

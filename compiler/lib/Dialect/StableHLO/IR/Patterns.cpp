@@ -105,6 +105,19 @@ std::optional<RowAccess> mlir::loom::stablehlo::rowAccessOf(ScatterOp op) {
   });
 }
 
+bool mlir::loom::stablehlo::isOneUpdate(ScatterOp op) {
+  const std::optional<RowAccess> access = rowAccessOf(op);
+  if (!access || access->rowDims.size() - access->batching > 1)
+    return false;
+  int64_t updates = 1, batches = 1;
+  for (int64_t size : access->batchShape)
+    updates *= size;
+  auto operand = cast<RankedTensorType>(op.getInputs()[0].getType());
+  for (size_t k = 0; k < access->batching; ++k)
+    batches *= operand.getDimSize(access->rowDims[k]);
+  return updates == batches;
+}
+
 std::optional<int64_t> mlir::loom::stablehlo::integerConstant(Value value) {
   auto constant = value.getDefiningOp<ConstantOp>();
   if (!constant)
