@@ -86,6 +86,48 @@ def run_sim(zoo: Zoo = EACH_RUN) -> Report:
         env={**setup.python_env(), "LOOM_HAZARDS": "1"}, timeout=3600)
 
 
+STEPS = util.BUILD / "e2e" / "steps"
+PLACEMENT = ROOT / "docs" / "results" / "placement"
+
+
+def train_steps() -> Report:
+    """JAX's answers are made again when their makers change."""
+    link_tools()
+    stamp = STEPS / "inputs"
+    key = demo.inputs_digest("tests/e2e/train.py", "tests/e2e/zoo.py",
+                             "umd/python/loom")
+    if not stamp.is_file() or stamp.read_text() != key:
+        shutil.rmtree(STEPS, ignore_errors=True)
+    report = runners.counted(
+        [setup.venv_python(), FOLDER / "train.py", "--bin", BIN, "--work",
+         STEPS], "test-train-steps", env=setup.python_env(), timeout=3600)
+    stamp.write_text(key)
+    return report
+
+
+def of_zoo_and_steps(tool: str, *options: str | Path) -> Report:
+    """A check of what models-sim and train-steps exported."""
+    export(EACH_RUN)
+    link_tools()
+    if not (STEPS / "inputs").is_file():
+        raise DevError("no train step was exported; ./dev test train-steps "
+                       "does it")
+    return runners.counted(
+        [setup.venv_python(), FOLDER / f"{tool}.py", "--bin", BIN, "--models",
+         EACH_RUN.models, "--steps", STEPS, *options], f"test-{tool}",
+        env={**setup.python_env(), "LOOM_HAZARDS": "1"}, timeout=3600)
+
+
+def placement() -> Report:
+    return of_zoo_and_steps("placement", "--json",
+                            PLACEMENT.with_suffix(".json"), "--page",
+                            PLACEMENT.with_suffix(".md"))
+
+
+def features() -> Report:
+    return of_zoo_and_steps("features")
+
+
 def dropped_orders() -> Report:
     """In the programs that the in-process check compiled, a wait or a signal
     less, one at a time."""

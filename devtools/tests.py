@@ -7,8 +7,8 @@ import re
 import subprocess
 from pathlib import Path
 
-from . import (checks, conformance, demo, e2e, fmt, guest, host, kernel, qemu,
-               runners, setup, training, trouble, uapi_doc, util)
+from . import (checks, conformance, demo, e2e, fmt, guest, host, kernel,
+               objects, qemu, runners, setup, training, trouble, uapi_doc, util)
 from .checks import Report, check
 from .util import DevError, ROOT, say
 
@@ -188,6 +188,13 @@ def sparse() -> None:
         raise DevError("sparse says:\n" + "\n".join(lines[:20]))
 
 
+@check("kmod-objects", "style")
+def kmod_objects() -> Report:
+    """The core in loom.ko imports mem* alone; floats stay in its float units."""
+    driver_exists()
+    return objects.check(kernel.build_module(kernel.debian()).parent)
+
+
 def our_lines(log: Path, pattern: str) -> list[str]:
     return [line for line in log.read_text().splitlines()
             if re.search(pattern, line) and re.search(r"accel/|uapi/", line)]
@@ -280,7 +287,8 @@ def kasan_suite(args: str, env: str = "") -> Report:
 
 @check("guest-cpu-sections", "T2")
 def guest_cpu_sections() -> Report:
-    """CPU segments keep a CPU to themselves for less than 100 us at a time."""
+    """CPU segments keep a CPU for less than 100 us at a time; a client gets its
+    quota and not more than 5 % over."""
     driver_exists()
     return runners.counted(
         ["/usr/bin/python3", ROOT / "tests" / "guest" / "cpu_sections.py",
@@ -353,6 +361,29 @@ def training_guest() -> Report:
     work = training.WORK
     names = [*training.IN_GUEST, *training.left_in(work, "state")]
     return training.in_guest(work, names)
+
+
+@check("train-steps", "T2")
+def train_steps() -> Report:
+    """One train step of each family of networks in-process, against JAX."""
+    host.build(host.HOST)
+    return e2e.train_steps()
+
+
+@check("placement", "T2")
+def placement() -> Report:
+    """What of the zoo the NPU runs alone is what docs/results/placement.md
+    says, 22 of 25 at least."""
+    host.build(host.HOST)
+    return e2e.placement()
+
+
+@check("features", "T2")
+def features() -> Report:
+    """Targets that lack a unit: the CPU engine runs what is missing, with the
+    same bits."""
+    host.build(host.HOST)
+    return e2e.features()
 
 
 @check("dropped-orders", "T2")
