@@ -8,7 +8,8 @@ import subprocess
 from pathlib import Path
 
 from . import (checks, conformance, demo, e2e, fmt, guest, host, kernel,
-               objects, qemu, runners, setup, training, trouble, uapi_doc, util)
+               loomrun, objects, qemu, runners, setup, training, trouble,
+               uapi_doc, util)
 from .checks import Report, check
 from .util import DevError, ROOT, say
 
@@ -255,6 +256,20 @@ def guest_uapi() -> Report:
 # Suites of CPU segments: memory shared between kernel, device and user space,
 # and objects whose users end in any order.
 KASAN_TESTS = "Cpu*:Chain*:Close*"
+
+
+@check("guest-user-cpu", "T2")
+def guest_user_cpu() -> Report:
+    """CPU segments by the kernel, by libloom, and in-process: equal bits; what
+    fails or does not end is told, and RESET revives the instance."""
+    driver_exists()
+    binary = prepared("loom_cpu_where")
+    with guest.Guest(guest.Config(programs={f"/bin/{binary.name}": binary})) as g:
+        g.load_driver()
+        told = loomrun.last_json(g.check_run(
+            f"{binary.name} {loomrun.NODE} 1", 300.0))
+        g.check()
+    return Report(passed=len(told["cases"]) + told["failures"])
 
 
 @check("guest-kasan", "T2")

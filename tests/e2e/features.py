@@ -7,7 +7,8 @@
 --models is what models.py exported, --steps what train.py left. Each network is compiled for npu16
 and for npu16 without each unit of LACKING, and run in-process: outputs have to be equal bit for
 bit, and something has to have moved where MOVES says so. Networks that loop on the device need the
-vector unit inside of their loops: those are refused by name. Ends with `N passed, N failed, N
+vector unit inside of their loops: those are refused by name. `loom report` has to tell of the same
+operations and cycles as loomc. Ends with `N passed, N failed, N
 skipped`.
 """
 
@@ -77,12 +78,20 @@ def folder_of(name: str, options: argparse.Namespace) -> Path:
 
 
 def build(name: str, target: str, program: Path, options: argparse.Namespace) -> int:
-    """Compiles; the number of operations on the CPU engine."""
+    """Compiles; the number of operations on the CPU engine, of which `loom report` tells, too."""
     bundle = folder_of(name, options) / "bundle"
     if not bundle.is_dir():
         raise Failed(f"{bundle} is not there; models.py or train.py makes it")
     command = [options.bin / "loomc", bundle, "--target", target, "-o", program]
-    return len(json.loads(call([*command, "--placement=json"]))["cpu"])
+    told = json.loads(call([*command, "--placement=json"]))
+    planned = json.loads(call([options.bin / "loom", "report", program, "--json"]))
+    on_cpu = [layer for layer in planned["layers"] if layer["bound"] == "CPU"]
+    if len(on_cpu) != len(told["cpu"]) or planned["cycles"] != told["cycles"]:
+        raise Failed(
+            f"loom report: {len(on_cpu)} operations on the CPU engine, {planned['cycles']} cycles; "
+            f"loomc: {len(told['cpu'])}, {told['cycles']}"
+        )
+    return len(on_cpu)
 
 
 def execute(name: str, program: Path, out: Path, options: argparse.Namespace) -> dict[str, bytes]:

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-// Layers as the compiler planned them. The stream goes through the machine's own engine with nothing computed, so that
-// no input is needed and planned cycles are a run's, unless the program loads scalars that time depends on.
+// Layers as the compiler planned them. Each segment's stream goes through the machine's own engine with nothing
+// computed, so that no input is needed and planned cycles are a run's, unless the program loads scalars that time
+// depends on, or goes through a schedule: a segment counts once. Operations of the CPU engine have the cycles of their
+// cost.
 #include <algorithm>
 #include <array>
 #include <cstdio>
@@ -14,6 +16,7 @@
 #include "loom/Scheduler/Plan.h"
 #include "loom/Target/Program/Verifier.h"
 #include "loom/loom.hpp"
+#include "loom_cpu_ops.h"
 #include "prog_check.h"
 
 namespace loom_tool {
@@ -27,8 +30,8 @@ struct options {
 	bool as_json = false;
 };
 
-enum resource { MXU, MEMORY, VPU, NUM_RESOURCES };
-constexpr const char *resource_names[NUM_RESOURCES] = {"MXU", "memory", "VPU"};
+enum resource { MXU, MEMORY, VPU, CPU, NUM_RESOURCES };
+constexpr const char *resource_names[NUM_RESOURCES] = {"MXU", "memory", "VPU", "CPU"};
 
 // What a layer's records take of one resource, each alone.
 struct use {
@@ -38,6 +41,7 @@ struct use {
 struct layer {
 	std::string path, source, op, shape;
 	resource bound = MXU;
+	uint32_t segment = 0, first_unit = 0, n_units = 0;
 	uint64_t cycles = 0, ideal = 0, macs = 0, moved = 0, bus = 0, records = 0, vector = 0;
 	// Of the bound resource, in cycles; with ideal they add up to cycles.
 	int64_t traffic = 0, edge = 0, fill = 0, wait = 0, stall = 0, overlap = 0;
@@ -57,36 +61,100 @@ public:
 		for (const auto &record : records)
 			if (const std::string why = planner::checkRecord(record); !why.empty())
 				throw std::runtime_error("an instruction " + why);
-		if (!v.n_layers)
-			throw std::runtime_error("has no table of layers; compile it with loomc");
-		plan = planner::planRecords(records, {v.slots, v.slots + v.n_slots}, *v.target);
-		if (plan.end.fault != LOOM_FAULT_NONE)
-			throw std::runtime_error(fmt::format("ends with fault {} at unit {} when it is planned",
-							     plan.end.fault, plan.end.unit));
-		std::vector<uint32_t> starts(1);
+		starts.push_back(0);
 		for (const auto &record : records)
 			starts.push_back(starts.back() + record.header().units);
-		const auto at = [&](uint32_t unit) -> size_t {
-			return std::lower_bound(starts.begin(), starts.end(), unit) - starts.begin();
-		};
-		std::vector<std::pair<size_t, size_t>> spans;
-		for (uint32_t i = 0; i < v.n_layers; i++)
-			spans.push_back({at(v.layers[i].first_unit), at(v.layers[i].first_unit + v.layers[i].n_units)});
-		const std::vector<uint64_t> cycles = planner::layerCycles(records, plan, spans);
-		for (uint32_t i = 0; i < v.n_layers; i++)
-			add(v.layers[i], spans[i], cycles[i]);
+		for (uint32_t i = 0; i < v.n_segments; i++) {
+			if (v.segments[i].engine == LOOM_ENGINE_CPU)
+				add_cpu(i);
+			else
+				add_npu(i);
+		}
+		if (layers.empty())
+			throw std::runtime_error("has no table of layers; compile it with loomc");
 	}
 	std::vector<layer> layers;
-	planner::Plan plan;
+	uint64_t cycles = 0; // with the start and the end of each segment
+	bool exact = true;
 
 private:
-	void add(const loom_prog_layer &row, const std::pair<size_t, size_t> &span_of, uint64_t cycles)
+	// A segment of the NPU as a program of its own.
+	struct stream {
+		std::vector<planner::Record> records;
+		planner::Plan plan;
+	};
+
+	size_t record_at(uint32_t unit) const
+	{
+		return std::lower_bound(starts.begin(), starts.end(), unit) - starts.begin();
+	}
+	void add_npu(uint32_t index)
+	{
+		const loom_prog_segment &segment = v.segments[index];
+		const uint32_t end_unit = segment.first + segment.count;
+		const size_t first = record_at(segment.first);
+		stream own{{records.begin() + static_cast<ptrdiff_t>(first),
+			    records.begin() + static_cast<ptrdiff_t>(record_at(end_unit))},
+			   {}};
+		for (auto &record : own.records)
+			planner::rebase(record, segment.first);
+		own.plan = planner::planRecords(own.records, {v.slots, v.slots + v.n_slots}, *v.target);
+		if (own.plan.end.fault != LOOM_FAULT_NONE)
+			throw std::runtime_error(fmt::format("ends with fault {} at unit {} when it is planned",
+							     own.plan.end.fault, segment.first + own.plan.end.unit));
+		std::vector<std::pair<size_t, size_t>> spans;
+		std::vector<const loom_prog_layer *> rows;
+		for (const auto *row = v.layers; row != v.layers + v.n_layers; row++) {
+			if (row->first_unit < segment.first || row->first_unit >= end_unit)
+				continue;
+			spans.push_back({record_at(row->first_unit) - first,
+					 record_at(row->first_unit + row->n_units) - first});
+			rows.push_back(row);
+		}
+		const std::vector<uint64_t> taken = planner::layerCycles(own.records, own.plan, spans);
+		for (size_t i = 0; i < rows.size(); i++)
+			add(*rows[i], own, spans[i], taken[i], index);
+		cycles += own.plan.cycles;
+		exact &= own.plan.exact;
+	}
+	void add_cpu(uint32_t index)
+	{
+		const loom_prog_segment &segment = v.segments[index];
+		const uint8_t *at = v.cpu_code + size_t{segment.first} * 8, *end = at + size_t{segment.count} * 8;
+		uint64_t cost = 0, before = 0;
+		for (loom_cpu_op op; at < end; at += op.bytes) {
+			std::memcpy(&op, at, sizeof(op));
+			layer l;
+			l.bound = CPU;
+			l.segment = index;
+			cost += op.cost;
+			l.cycles = l.ideal = loom_ceil_div(cost, LOOM_CPU_COST_PER_CYCLE) - before;
+			before += l.cycles;
+			for (uint32_t i = 0; i < op.n_operands; i++)
+				l.moved += bytes_of(at + sizeof(op), i);
+			l.records = 1;
+			name(op.loc, l);
+			layers.push_back(std::move(l));
+		}
+		cycles += before;
+	}
+	static uint64_t bytes_of(const uint8_t *operands, uint32_t index)
+	{
+		loom_cpu_operand o;
+		std::memcpy(&o, operands + index * sizeof(o), sizeof(o));
+		uint64_t bytes = loom_dtype_bytes(o.dtype);
+		for (uint32_t d = 0; d < o.rank; d++)
+			bytes *= o.dims[d];
+		return bytes;
+	}
+	void add(const loom_prog_layer &row, const stream &own, const std::pair<size_t, size_t> &span_of,
+		 uint64_t taken, uint32_t segment)
 	{
 		layer l;
 		std::array<use, NUM_RESOURCES> uses;
 		for (size_t record = span_of.first; record < span_of.second; record++) {
-			const auto &span = plan.records[record];
-			const unsigned queue = planner::queueOf(records[record].header().op);
+			const auto &span = own.plan.records[record];
+			const unsigned queue = planner::queueOf(own.records[record].header().op);
 			if (queue == LOOM_Q_SEQ)
 				continue;
 			use &u = uses[resource_of(queue)];
@@ -99,7 +167,10 @@ private:
 			l.moved += span.moved;
 			l.records++;
 		}
-		l.cycles = cycles;
+		l.segment = segment;
+		l.first_unit = row.first_unit;
+		l.n_units = row.n_units;
+		l.cycles = taken;
 		l.ideal = row.ideal;
 		l.macs = row.macs;
 		for (int r = 0; r < NUM_RESOURCES; r++)
@@ -117,12 +188,12 @@ private:
 		l.wait = std::clamp<int64_t>(left, 0, static_cast<int64_t>(u.wait));
 		left -= l.wait;
 		(left < 0 ? l.overlap : l.stall) = left;
-		name(row, l);
+		name(row.loc, l);
 		layers.push_back(std::move(l));
 	}
-	void name(const loom_prog_layer &row, layer &l) const
+	void name(uint32_t index, layer &l) const
 	{
-		const loom_prog_loc &loc = v.locs[row.loc];
+		const loom_prog_loc &loc = v.locs[index];
 		const std::string what = v.strings + loc.op;
 		const size_t space = std::min(what.find(' '), what.size());
 		l.op = what.substr(0, space);
@@ -140,6 +211,7 @@ private:
 
 	const loom_prog_view &v;
 	std::vector<planner::Record> records;
+	std::vector<uint32_t> starts; // units of the records, and the end
 };
 
 json losses_of(const layer &l)
@@ -157,6 +229,7 @@ json json_of(const reporter &r, const std::string &path)
 				{"source", l.source},
 				{"op", l.op},
 				{"shape", l.shape},
+				{"segment", l.segment},
 				{"bound", resource_names[l.bound]},
 				{"cycles", l.cycles},
 				{"ideal", l.ideal},
@@ -168,11 +241,7 @@ json json_of(const reporter &r, const std::string &path)
 				{"records", l.records}});
 		ideal += l.ideal;
 	}
-	return {{"program", path},
-		{"cycles", r.plan.cycles},
-		{"exact", r.plan.exact},
-		{"ideal", ideal},
-		{"layers", list}};
+	return {{"program", path}, {"cycles", r.cycles}, {"exact", r.exact}, {"ideal", ideal}, {"layers", list}};
 }
 
 void print(const reporter &r)
@@ -211,7 +280,7 @@ void print(const reporter &r)
 		   "{}; "
 		   "{} bytes moved; {} cycles with start and end\n",
 		   r.layers.size(), sum.cycles, sum.ideal, sum.ideal ? double(sum.cycles) / double(sum.ideal) : 0.0,
-		   sum.traffic, sum.edge, sum.fill, sum.wait, sum.stall, sum.overlap, sum.moved, r.plan.cycles);
+		   sum.traffic, sum.edge, sum.fill, sum.wait, sum.stall, sum.overlap, sum.moved, r.cycles);
 }
 
 int run(const options &o)
@@ -236,11 +305,10 @@ std::vector<planned_layer> planned_layers(const loom_prog_view &view)
 {
 	const reporter r(view);
 	std::vector<planned_layer> all;
-	for (size_t i = 0; i < r.layers.size(); i++) {
-		const layer &l = r.layers[i];
-		all.push_back({l.path.empty() ? l.source : l.path, l.op, l.shape, resource_names[l.bound], l.cycles,
-			       l.ideal, view.layers[i].first_unit, view.layers[i].n_units});
-	}
+	for (const layer &l : r.layers)
+		if (l.bound != CPU)
+			all.push_back({l.path.empty() ? l.source : l.path, l.op, l.shape, resource_names[l.bound],
+				       l.cycles, l.ideal, l.first_unit, l.n_units});
 	return all;
 }
 

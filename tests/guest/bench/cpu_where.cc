@@ -2,12 +2,16 @@
 // Who should run CPU segments: the kernel, in the chain, or libloom between
 // SUBMITs (LOOM_CPU=user)? Chains of NPU and CPU segments over arrays of
 // several sizes, and a loop with its condition in memory, both ways and
-// in-process: equal bits, or status 1. Prints a line of JSON.
+// in-process: equal bits, or status 1. So has what fails: a refusal, an
+// injected fault, a loop that does not end. Prints a line of JSON.
 //
 //   loom_cpu_where DEVICE PAIRS
+#include <cerrno>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
+#include <functional>
 
 #include "loom/loom.hpp"
 #include "program_builder.h"
@@ -23,6 +27,7 @@ enum slot : uint32_t { X, Y, MIDDLE, COUNT, MORE };
 struct kind {
   uint32_t elements, links; // links: an NPU and a CPU segment each
   bool loop;
+  uint64_t rounds = 5; // of the loop
   uint32_t bytes() const { return elements * 4; }
 };
 
@@ -41,12 +46,12 @@ cpu::operation sigmoid_of(uint32_t from, uint32_t to, uint32_t n) {
   return m;
 }
 
-// count += 1; more = count % 5 != 0.
-void counting(program_builder &b) {
+// count += 1; more = count % rounds != 0.
+void counting(program_builder &b, uint64_t rounds) {
   cpu::operation m;
   m.in = {cpu::dense(COUNT, LOOM_I32, {})};
   m.out = {cpu::dense(COUNT, LOOM_I32, {}), cpu::dense(MORE, LOOM_I1, {})};
-  m.imms = {1, 5};
+  m.imms = {1, rounds};
   m.ops = {cpu::load(0, 0), cpu::uop(LOOM_UOP_IADD, 1, 0, LOOM_CPU_IMM(0)),
            cpu::uop(LOOM_UOP_IREM, 2, 1, LOOM_CPU_IMM(1)), cpu::store(0, 1),
            cpu::store(1, 2)};
@@ -69,7 +74,7 @@ std::vector<uint8_t> program_of(const loom_target &target, const kind &k) {
     b.cpu_segment(sigmoid_of(MIDDLE, Y, k.elements).encode());
     npu_copy(b, Y, MIDDLE, k.bytes());
   }
-  counting(b);
+  counting(b, k.rounds);
   if (k.loop) {
     b.run(0, 1);
     b.run(2 * k.links + 1, 1);
@@ -94,14 +99,17 @@ struct runner {
     setenv("LOOM_CPU", who, 1);
     return loom_cpp::program(on.get(), file.data(), file.size());
   }
-  // Seconds of a job.
-  double once() {
+  void run() {
     loom_binding bindings[] = {{X, 0, x.get(), 0}, {Y, 0, y.get(), 0}};
     loom_job_desc d{};
     d.n_bindings = 2;
     d.bindings = bindings;
-    const auto begin = std::chrono::steady_clock::now();
     result = instance.submit(d).wait();
+  }
+  // Seconds of a job.
+  double once() {
+    const auto begin = std::chrono::steady_clock::now();
+    run();
     const std::chrono::duration<double> took =
         std::chrono::steady_clock::now() - begin;
     if (result.status) {
@@ -172,6 +180,49 @@ void require_refusal(const loom_cpp::device &on) {
   std::exit(1);
 }
 
+[[noreturn]] void fail(const char *what) {
+  std::fprintf(stderr, "loom_cpu_where: %s\n", what);
+  std::exit(1);
+}
+
+// A CPU operation that fails here is named, makes the instance LOST, and stops
+// the loop; RESET revives it, state and all.
+void require_failure(const loom_cpp::device &on) {
+  const kind k{64, 2, true};
+  setenv("LOOM_CPU_FAIL", "3.0", 1);
+  runner user(on, program_of(on.target(), k), k, "user");
+  unsetenv("LOOM_CPU_FAIL");
+  user.run();
+  const std::string why = user.result.message;
+  if (user.result.status != -EIO || user.result.segment != 3 ||
+      why.find("CPU operation 0 (MAP)") == std::string::npos)
+    fail("an injected failure is not reported");
+  try {
+    user.run();
+    fail("a LOST instance takes a job");
+  } catch (const loom_cpp::error &e) {
+    if (e.code != -EIO || std::string(e.what()).find(why) == std::string::npos)
+      fail("a LOST instance does not say why");
+  }
+  user.instance.reset();
+  user.once();
+  if (user.result.segments != 2 + 4 * 5)
+    fail("RESET does not give state its first value");
+}
+
+// Nobody's condition has to become false; whoever runs CPU segments, libloom
+// walks through the loop.
+void require_deadline(const loom_cpp::device &on, const char *who) {
+  const kind k{64, 1, true, 1u << 30};
+  setenv("LOOM_LOOP_SECONDS", "0.2", 1);
+  runner endless(on, program_of(on.target(), k), k, who);
+  unsetenv("LOOM_LOOP_SECONDS");
+  endless.run();
+  if (endless.result.status != -ETIME ||
+      !std::strstr(endless.result.message, "LOOM_LOOP_SECONDS"))
+    fail("a loop without an end is not ended");
+}
+
 } // namespace
 
 int main(int argc, char **argv) {
@@ -181,8 +232,17 @@ int main(int argc, char **argv) {
   }
   try {
     const loom_cpp::device on(argv[1]);
-    require_refusal(on);
-    std::printf("{\"cases\": [");
+    int failures = 0;
+    for (const auto &require :
+         {std::function(require_refusal), std::function(require_failure)}) {
+      require(on);
+      failures++;
+    }
+    for (const char *who : {"kernel", "user"}) {
+      require_deadline(on, who);
+      failures++;
+    }
+    std::printf("{\"failures\": %d, \"cases\": [", failures);
     bool first = true;
     for (const kind &k :
          {kind{64, 1, false}, kind{64, 8, false}, kind{4096, 8, false},
