@@ -15,13 +15,6 @@ using loomt::Ref;
 
 static constexpr int64_t kMaxNumbers = 1 << 22;
 
-static int64_t product(ArrayRef<int64_t> values) {
-  int64_t result = 1;
-  for (int64_t v : values)
-    result *= v;
-  return result;
-}
-
 namespace {
 /// Answers of a region (x, i, y, j) -> (value, number) of comparisons.
 class Picker {

@@ -13,6 +13,21 @@
 
 namespace mlir::loom {
 
+inline Type elementOf(Value value) {
+  return cast<RankedTensorType>(value.getType()).getElementType();
+}
+
+inline bool isEmpty(Type type) {
+  return !cast<RankedTensorType>(type).getNumElements();
+}
+
+inline int64_t product(ArrayRef<int64_t> values) {
+  int64_t result = 1;
+  for (int64_t v : values)
+    result *= v;
+  return result;
+}
+
 /// Whether the array does this dot_general or convolution: operands and result
 /// of its types, if integers of a product of floats are converted first.
 bool arrayMultiplies(Operation *op);
@@ -48,6 +63,8 @@ private:
   LogicalResult updateSlice(stablehlo::DynamicUpdateSliceOp op);
   LogicalResult gather(stablehlo::GatherOp op);
   LogicalResult dot(stablehlo::DotGeneralOp op);
+  struct ImageProduct;
+  ImageProduct imageProduct(stablehlo::ConvolutionOp op);
   LogicalResult convolution(stablehlo::ConvolutionOp op);
   LogicalResult reduce(stablehlo::ReduceOp op);
   LogicalResult reduceWindow(stablehlo::ReduceWindowOp op);

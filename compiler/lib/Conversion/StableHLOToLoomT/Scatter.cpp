@@ -26,13 +26,6 @@ struct IndexedRows {
 };
 } // namespace mlir::loom
 
-static int64_t product(ArrayRef<int64_t> values) {
-  int64_t result = 1;
-  for (int64_t v : values)
-    result *= v;
-  return result;
-}
-
 static IndexedRows rowsOf(const RowAccess &access, Ref indices, int64_t vector,
                           RankedTensorType operand) {
   IndexedRows rows;
