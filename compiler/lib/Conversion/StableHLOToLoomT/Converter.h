@@ -108,6 +108,7 @@ private:
   // What the CPU engine runs (Cpu*.cpp).
   LogicalResult refuseCpu(Operation *op, const Twine &reason);
   LogicalResult finishCpu(Operation *op, CpuForm &form);
+  SmallVector<Value> cpuStep(Operation *op, CpuForm &form);
   LogicalResult dispatchCpu(Operation *op);
   LogicalResult cpuElementwise(Operation *op);
   LogicalResult cpuMap(stablehlo::MapOp op);
@@ -126,6 +127,7 @@ private:
   LogicalResult checkCpuProduct(Operation *op);
   LogicalResult cpuDot(stablehlo::DotGeneralOp op);
   LogicalResult cpuConvolution(stablehlo::ConvolutionOp op);
+  LogicalResult cpuFft(stablehlo::FftOp op);
   LogicalResult cpuCholesky(stablehlo::CholeskyOp op);
   LogicalResult cpuTriangularSolve(stablehlo::TriangularSolveOp op);
   LogicalResult cpuRegion(Operation *op, Region &region, unsigned arguments,
@@ -137,6 +139,8 @@ private:
                                         Region &body);
   void storeResult(loomt::CpuProgram &program, int32_t value, Type element,
                    int32_t result);
+  void addZeroIndex(CpuForm &form, Location loc, ArrayRef<int64_t> shape,
+                    SmallVectorImpl<int64_t> &limits);
   void addStarts(CpuForm &form, Location loc, ValueRange starts,
                  ArrayRef<int64_t> shape, ArrayRef<int64_t> whole,
                  SmallVectorImpl<int64_t> &limits);
@@ -155,6 +159,7 @@ private:
   Value retyped(const loomt::Ref &ref, Type element, Location loc);
   loomt::Ref distances(ArrayRef<int64_t> shape, unsigned bits, Location loc);
   Value splat(Location loc, Type type, uint32_t value);
+  Value zeros(Location loc, RankedTensorType type);
   Value productOperand(Operation *op, Value value, bool forArray);
   Value sumOfProducts(Location loc, const loomt::Ref &lhs,
                       const loomt::Ref &rhs, int64_t reduced, Type element);

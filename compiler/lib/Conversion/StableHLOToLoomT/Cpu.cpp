@@ -68,6 +68,11 @@ LogicalResult Converter::refuseCpu(Operation *op, const Twine &reason) {
   return failure();
 }
 
+/// One of several that make an operation up.
+SmallVector<Value> Converter::cpuStep(Operation *op, CpuForm &form) {
+  return llvm::to_vector_of<Value>(form.create(op, whyOf(op)).getResults());
+}
+
 /// Creates it; its results are those of the operation, in order.
 LogicalResult Converter::finishCpu(Operation *op, CpuForm &form) {
   const std::string problem = form.program.problem();
@@ -271,6 +276,7 @@ LogicalResult Converter::dispatchCpu(Operation *op) {
       })
       .Case([&](stablehlo::DotGeneralOp o) { return cpuDot(o); })
       .Case([&](stablehlo::ConvolutionOp o) { return cpuConvolution(o); })
+      .Case([&](stablehlo::FftOp o) { return cpuFft(o); })
       .Case([&](stablehlo::CholeskyOp o) { return cpuCholesky(o); })
       .Case(
           [&](stablehlo::TriangularSolveOp o) { return cpuTriangularSolve(o); })

@@ -107,6 +107,16 @@ std::optional<int32_t> Converter::beginCombining(Operation *op, CpuForm &form,
 
 LogicalResult Converter::cpuReduce(stablehlo::ReduceOp op) {
   RankedTensorType in = typeOf(op.getInputs()[0]);
+  if (isEmpty(in)) { // the start values are all there is
+    for (auto [result, init] : llvm::zip(op.getResults(), op.getInitValues())) {
+      Ref start = Ref::of(map.lookup(init));
+      start.shape.assign(typeOf(result).getShape().begin(),
+                         typeOf(result).getShape().end());
+      start.strides.assign(start.shape.size(), 0);
+      map[result] = start.materialiseView(builder, op.getLoc());
+    }
+    return success();
+  }
   if (op.getDimensions().empty())
     return refuseCpu(op, "it reduces no dimension");
   CpuForm form(builder, LOOM_CPU_REDUCE);

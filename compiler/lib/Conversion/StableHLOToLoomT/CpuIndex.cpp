@@ -79,10 +79,23 @@ LogicalResult Converter::cpuGather(stablehlo::GatherOp op) {
     form.walks[0].push_back(d);
   }
   if (limits.empty())
-    return refuseCpu(op, "it has no index");
+    addZeroIndex(form, op.getLoc(), type.getShape(), limits);
   setLimits(form, {int64_t(limits.size())}, limits);
   form.result(type);
   return finishCpu(op, form);
+}
+
+/// Of what begins at 0 everywhere: an index that moves along nothing.
+void Converter::addZeroIndex(CpuForm &form, Location loc,
+                             ArrayRef<int64_t> shape,
+                             SmallVectorImpl<int64_t> &limits) {
+  Ref zero =
+      Ref::of(splat(loc, RankedTensorType::get({1}, builder.getI32Type()), 0));
+  zero.shape.assign(shape.begin(), shape.end());
+  zero.strides.assign(shape.size(), 0);
+  form.input(zero.materialiseView(builder, loc));
+  limits.push_back(0);
+  form.walks[0].push_back(-1);
 }
 
 /// Start indices as scalars, each along nothing.
@@ -182,7 +195,7 @@ LogicalResult Converter::cpuScatter(stablehlo::ScatterOp op) {
     form.walks[0].push_back(d);
   }
   if (limits.empty())
-    return refuseCpu(op, "it has no index");
+    addZeroIndex(form, op.getLoc(), updates.getShape(), limits);
   setLimits(form, {int64_t(limits.size()), 0, count}, limits);
   if (failed(cpuRegion(op, op.getUpdateComputation(), 2 * count, form.program)))
     return failure();

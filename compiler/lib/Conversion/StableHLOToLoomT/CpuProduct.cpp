@@ -26,6 +26,10 @@ LogicalResult Converter::checkCpuProduct(Operation *op) {
 LogicalResult Converter::cpuDot(stablehlo::DotGeneralOp op) {
   if (failed(checkCpuProduct(op)))
     return failure();
+  if (isEmpty(op.getLhs().getType()) || isEmpty(op.getRhs().getType())) {
+    map[op.getResult()] = zeros(op.getLoc(), typeOf(op.getResult()));
+    return success();
+  }
   RankedTensorType type = typeOf(op.getResult()), lhs = typeOf(op.getLhs()),
                    rhs = typeOf(op.getRhs());
   SmallVector<int64_t> left(op.getLhsBatchingDimensions()),
@@ -86,6 +90,10 @@ static Ref inGroups(const Ref &ref, int64_t dim, int64_t groups) {
 LogicalResult Converter::cpuConvolution(stablehlo::ConvolutionOp op) {
   if (failed(checkCpuProduct(op)))
     return failure();
+  if (isEmpty(op.getLhs().getType()) || isEmpty(op.getRhs().getType())) {
+    map[op.getResult()] = zeros(op.getLoc(), typeOf(op.getResult()));
+    return success();
+  }
   const int64_t n = op.getWindowStrides().size();
   if (n < 1 || n > 4)
     return refuseCpu(op, "it has " + Twine(n) +

@@ -71,7 +71,7 @@ LogicalResult Converter::erfc(Operation *op, Value x) {
   return success();
 }
 
-/// A constant of equal elements, or of none.
+/// A constant of equal elements.
 Value Converter::splat(Location loc, Type type, uint32_t value) {
   auto tensor = cast<RankedTensorType>(type);
   ElementsAttr one =
@@ -81,6 +81,13 @@ Value Converter::splat(Location loc, Type type, uint32_t value) {
       stablehlo::makeElements(tensor,
                               stablehlo::ElementBytes::get(one)->element(0),
                               /*splat=*/true));
+}
+
+/// Zeros of any type, or no elements of it.
+Value Converter::zeros(Location loc, RankedTensorType type) {
+  const SmallVector<char> zero(*stablehlo::elementBytes(type.getElementType()));
+  return loomt::ConstantOp::create(
+      builder, loc, type, stablehlo::makeElements(type, zero, /*splat=*/true));
 }
 
 LogicalResult Converter::elementwise(Operation *op) {
@@ -375,12 +382,9 @@ LogicalResult Converter::convert(Operation *op) {
   }
   builder.setInsertionPoint(place ? place : op);
   if (op->getNumResults() && llvm::all_of(op->getResultTypes(), isEmpty)) {
-    for (Value result : op->getResults()) {
-      if (!loomt::npuType(elementOf(result)))
-        return op->emitError("its result has no elements: use non-empty "
-                             "shapes, or types of 32 bits at most");
-      map[result] = splat(op->getLoc(), result.getType(), 0);
-    }
+    for (Value result : op->getResults())
+      map[result] =
+          zeros(op->getLoc(), cast<RankedTensorType>(result.getType()));
     return success();
   }
   if (op->hasAttr(stablehlo::kCpuAttr))

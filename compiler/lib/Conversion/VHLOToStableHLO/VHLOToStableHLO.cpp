@@ -32,6 +32,7 @@ enum class AttrForm {
   Bool,
   String,
   Symbol,  // string -> symbol reference
+  Symbols, // array of strings -> of symbol references; dropped when empty
   Strings, // array of strings; dropped when empty
   Direction,
   Comparison,
@@ -53,7 +54,7 @@ const AttrRow kAttributes[] = {
     {"batch_group_count", AttrForm::I64},
     {"broadcast_dimensions", AttrForm::I64Array},
     {"call_target_name", AttrForm::String},
-    {"called_computations", AttrForm::Drop},
+    {"called_computations", AttrForm::Symbols},
     {"collapsed_slice_dims", AttrForm::I64Array},
     {"compare_type", AttrForm::Comparison},
     {"comparison_direction", AttrForm::Direction},
@@ -197,6 +198,7 @@ private:
     case AttrForm::Accuracy:
       return true;
     case AttrForm::Strings:
+    case AttrForm::Symbols:
       return isa<ArrayAttr>(attr) && cast<ArrayAttr>(attr).empty();
     case AttrForm::Dictionary:
       return isa<DictionaryAttr>(attr);
@@ -231,6 +233,19 @@ private:
         !llvm::all_of(array, llvm::IsaPred<StringAttr>))
       return {};
     return array;
+  }
+
+  Attribute symbols(Attribute attr) {
+    Attribute names = strings(attr);
+    if (!names)
+      return {};
+    SmallVector<Attribute> symbols;
+    for (Attribute name : cast<ArrayAttr>(names)) {
+      if (cast<StringAttr>(name).empty())
+        return {};
+      symbols.push_back(FlatSymbolRefAttr::get(cast<StringAttr>(name)));
+    }
+    return ArrayAttr::get(context, symbols);
   }
 
   Attribute enumeration(AttrForm form, Attribute attr) {
@@ -282,6 +297,8 @@ private:
     }
     case AttrForm::Strings:
       return strings(attr);
+    case AttrForm::Symbols:
+      return symbols(attr);
     case AttrForm::Direction:
     case AttrForm::Comparison:
       return enumeration(form, attr);

@@ -28,12 +28,31 @@ func.func @reduce(%z: tensor<4xcomplex<f32>>) -> tensor<f32> {
   return %1 : tensor<f32>
 }
 
+// So does an update; a transform takes both parts and gives both. Bits of pairs stay pairs.
+// CHECK-LABEL: func.func @parts
+// CHECK: "stablehlo.scatter"({{.*}}) <{
+// CHECK: }) : (tensor<4xf32>, tensor<4xf32>, tensor<1x1xi32>, tensor<1xf32>, tensor<1xf32>) -> (tensor<4xf32>, tensor<4xf32>)
+// CHECK: "stablehlo.fft"({{.*}}) <{fft_length = array<i64: 4>, fft_type = "IFFT"}> : (tensor<4xf32>, tensor<4xf32>) -> (tensor<4xf32>, tensor<4xf32>)
+// CHECK-NOT: bitcast_convert
+// CHECK: "stablehlo.fft"({{.*}}) <{fft_length = array<i64: 6>, fft_type = "IRFFT"}> : (tensor<4xf32>, tensor<4xf32>) -> tensor<6xf32>
+func.func @parts(%z: tensor<4xcomplex<f32>>, %i: tensor<1x1xi32>, %u: tensor<1xcomplex<f32>>) -> tensor<6xf32> {
+  %0 = "stablehlo.scatter"(%z, %i, %u) <{update_window_dims = array<i64>, inserted_window_dims = array<i64: 0>, input_batching_dims = array<i64>, scatter_indices_batching_dims = array<i64>, scatter_dims_to_operand_dims = array<i64: 0>, index_vector_dim = 1 : i64}> ({
+  ^bb0(%a: tensor<complex<f32>>, %b: tensor<complex<f32>>):
+    %c = "stablehlo.multiply"(%a, %b) : (tensor<complex<f32>>, tensor<complex<f32>>) -> tensor<complex<f32>>
+    "stablehlo.return"(%c) : (tensor<complex<f32>>) -> ()
+  }) : (tensor<4xcomplex<f32>>, tensor<1x1xi32>, tensor<1xcomplex<f32>>) -> tensor<4xcomplex<f32>>
+  %1 = "stablehlo.fft"(%0) <{fft_type = "IFFT", fft_length = array<i64: 4>}> : (tensor<4xcomplex<f32>>) -> tensor<4xcomplex<f32>>
+  %2 = "stablehlo.bitcast_convert"(%1) : (tensor<4xcomplex<f32>>) -> tensor<4xcomplex<f32>>
+  %3 = "stablehlo.fft"(%2) <{fft_type = "IRFFT", fft_length = array<i64: 6>}> : (tensor<4xcomplex<f32>>) -> tensor<6xf32>
+  return %3 : tensor<6xf32>
+}
+
 // What is not written out keeps its function as it is.
 // CHECK-LABEL: func.func @kept(%arg0: tensor<4xcomplex<f32>>)
 // CHECK: stablehlo.negate{{.*}}complex<f32>
-// CHECK: stablehlo.fft
+// CHECK: stablehlo.cbrt
 func.func @kept(%z: tensor<4xcomplex<f32>>) -> tensor<4xcomplex<f32>> {
   %0 = "stablehlo.negate"(%z) : (tensor<4xcomplex<f32>>) -> tensor<4xcomplex<f32>>
-  %1 = "stablehlo.fft"(%0) <{fft_type = "FFT", fft_length = array<i64: 4>}> : (tensor<4xcomplex<f32>>) -> tensor<4xcomplex<f32>>
+  %1 = "stablehlo.cbrt"(%0) : (tensor<4xcomplex<f32>>) -> tensor<4xcomplex<f32>>
   return %1 : tensor<4xcomplex<f32>>
 }

@@ -195,3 +195,35 @@ func.func @constant() -> tensor<4xi32> {
   %0 = "stablehlo.constant"() <{value = dense<1> : tensor<3xi32>}> : () -> tensor<4xi32>
   return %0 : tensor<4xi32>
 }
+
+// -----
+
+func.func @transformOfReal(%a: tensor<4xf32>) -> tensor<4xf32> {
+  // expected-error @+1 {{of type FFT takes complex numbers and gives complex ones}}
+  %0 = "stablehlo.fft"(%a) <{fft_type = "FFT", fft_length = array<i64: 4>}> : (tensor<4xf32>) -> tensor<4xf32>
+  return %0 : tensor<4xf32>
+}
+
+// -----
+
+func.func @transformToReal(%a: tensor<4xf32>) -> tensor<4xf32> {
+  // expected-error @+1 {{of type RFFT takes real numbers and gives complex ones}}
+  %0 = "stablehlo.fft"(%a) <{fft_type = "RFFT", fft_length = array<i64: 4>}> : (tensor<4xf32>) -> tensor<4xf32>
+  return %0 : tensor<4xf32>
+}
+
+// -----
+
+func.func @transformLength(%a: tensor<4xf32>) -> tensor<4xcomplex<f32>> {
+  // expected-error @+1 {{result has shape [4], expected [3]}}
+  %0 = "stablehlo.fft"(%a) <{fft_type = "RFFT", fft_length = array<i64: 4>}> : (tensor<4xf32>) -> tensor<4xcomplex<f32>>
+  return %0 : tensor<4xcomplex<f32>>
+}
+
+// -----
+
+func.func @transformDims(%a: tensor<4xf32>) -> tensor<3xcomplex<f32>> {
+  // expected-error @+1 {{has 2 lengths for a tensor of rank 1; there are 1 to 3}}
+  %0 = "stablehlo.fft"(%a) <{fft_type = "RFFT", fft_length = array<i64: 4, 4>}> : (tensor<4xf32>) -> tensor<3xcomplex<f32>>
+  return %0 : tensor<3xcomplex<f32>>
+}

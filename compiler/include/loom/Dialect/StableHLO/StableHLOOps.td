@@ -67,6 +67,7 @@ def BitcastConvertOp : HLO_Op<"bitcast_convert", [Pure]> {
   let arguments = (ins HLO_Tensor:$operand);
   let results = (outs HLO_Tensor:$result);
   let hasVerifier = 1;
+  let hasFolder = 1;
 }
 
 def ReducePrecisionOp : HLO_Op<"reduce_precision",
@@ -492,7 +493,8 @@ def CustomCallOp : HLO_Op<"custom_call",
     [DeclareOpInterfaceMethods<MemoryEffectsOpInterface>]> {
   let arguments = (ins Variadic<AnyType>:$inputs, StrAttr:$call_target_name,
       DefaultValuedAttr<BoolAttr, "false">:$has_side_effect,
-      OptionalAttr<AnyAttr>:$backend_config);
+      OptionalAttr<AnyAttr>:$backend_config,
+      OptionalAttr<FlatSymbolRefArrayAttr>:$called_computations);
   let results = (outs Variadic<AnyType>:$results);
 }
 
@@ -534,9 +536,17 @@ def BatchNormGradOp : HLO_Op<"batch_norm_grad", [Pure]> {
 }
 
 def FftOp : HLO_Op<"fft", [Pure]> {
-  let arguments = (ins HLO_Tensor:$operand, HLO_FftTypeAttr:$fft_type,
+  let description = [{
+    Over the last dimensions, one for each `fft_length`. RFFT takes real numbers
+    and gives the first n / 2 + 1 along the last dimension, IRFFT the reverse.
+    Complex numbers are one tensor, or their parts are two of one type, which is
+    what splitting complex numbers leaves.
+  }];
+  let arguments = (ins Variadic<HLO_Tensor>:$operands,
+                       HLO_FftTypeAttr:$fft_type,
                        DenseI64ArrayAttr:$fft_length);
-  let results = (outs HLO_Tensor:$result);
+  let results = (outs Variadic<HLO_Tensor>:$results);
+  let hasVerifier = 1;
 }
 
 def CholeskyOp : HLO_Op<"cholesky", [Pure, SameOperandsAndResultType]> {

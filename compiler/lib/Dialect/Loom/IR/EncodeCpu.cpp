@@ -33,6 +33,7 @@ static ArrayRef<Field> fieldsOf(int64_t structure) {
   static const Field conv[] = {{4, 1}, {4, 1}, {4, 4}, {4, 4}, {4, 4},
                                {4, 4}, {4, 4}, {4, 4}, {4, 4}, {8, 4},
                                {8, 4}, {8, 1}, {8, 1}, {8, 1}};
+  static const Field fft[] = {{4, 1}, {4, 1}, {1, 1}, {7, 1, true}};
   switch (structure) {
   case LOOM_CPU_REDUCE:
     return reduce;
@@ -52,6 +53,8 @@ static ArrayRef<Field> fieldsOf(int64_t structure) {
     return dot;
   case LOOM_CPU_CONV:
     return conv;
+  case LOOM_CPU_FFT:
+    return fft;
   case LOOM_CPU_TRIANGULAR_SOLVE:
     return solve;
   default:

@@ -194,10 +194,12 @@ Value loomt::createCpuCopy(OpBuilder &builder, Location loc,
                           denseStrides(type.getShape())));
   }
   for (auto [input, offset, stride] : llvm::zip(inputs, offsets, strides)) {
+    auto part = cast<RankedTensorType>(input.getType());
+    if (!part.getNumElements())
+      continue;
     sources.push_back(input);
-    outs.push_back(outBox(builder, 0, element, offset,
-                          cast<RankedTensorType>(input.getType()).getShape(),
-                          stride));
+    outs.push_back(
+        outBox(builder, 0, element, offset, part.getShape(), stride));
   }
   return CpuOp::create(
              builder, loc, type, sources, ValueRange(),

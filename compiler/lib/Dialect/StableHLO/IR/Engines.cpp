@@ -8,6 +8,7 @@
 #include "loom/Dialect/StableHLO/Patterns.h"
 #include "loom/Dialect/StableHLO/StableHLO.h"
 
+#include "loom_cpu_ops.h"
 #include "loom_isa.h"
 
 #include "mlir/IR/TypeUtilities.h"
@@ -295,6 +296,14 @@ std::optional<Refusal> checkCpuScatter(Operation *op) {
   return checkCpuRegions(op);
 }
 
+std::optional<Refusal> checkCpuFft(Operation *op) {
+  for (int64_t length : cast<FftOp>(op).getFftLength())
+    if (length > int64_t(LOOM_CPU_MAX_FFT))
+      return Refusal{"it transforms more than 2^24 elements along a dimension",
+                     "transform in parts"};
+  return std::nullopt;
+}
+
 //===----------------------------------------------------------------------===//
 // Tables
 //===----------------------------------------------------------------------===//
@@ -351,6 +360,7 @@ const SupportRow kSupported[] = {
     {"stablehlo.exponential", kFloat, kFloat, nullptr, kTrans, kCpuFloat},
     {"stablehlo.exponential_minus_one", kFloat, kFloat, nullptr, kTrans,
      kCpuFloat},
+    {"stablehlo.fft", 0, 0, nullptr, 0, kF32 | kF64, checkCpuFft},
     {"stablehlo.floor", kFloat, kFloat, nullptr, 0, kCpuFloat},
     {"stablehlo.gather", kAny, kAny, checkGather, 0, kCpuAny},
     {"stablehlo.if", kAny, kAny, nullptr, kControl},
@@ -385,7 +395,7 @@ const SupportRow kSupported[] = {
      checkCpuScatter},
     {"stablehlo.select", kAny, kAny, nullptr, 0, kCpuAny},
     {"stablehlo.select_and_scatter", kF32 | kBF16, kF32 | kBF16,
-     checkSelectAndScatter, 0, kCpuNumber, checkCpuRegions},
+     checkSelectAndScatter, 0, kCpuAny, checkCpuRegions},
     {"stablehlo.shift_left", kInt, kInt, nullptr, 0, kCpuInt},
     {"stablehlo.shift_right_arithmetic", kInt, kInt, nullptr, 0, kCpuInt},
     {"stablehlo.shift_right_logical", kInt, kInt, nullptr, 0, kCpuInt},
@@ -460,7 +470,7 @@ const RefusalRow kRefused[] = {
      "cast outside the model"},
     {"stablehlo.custom_call", "it calls code outside the program",
      "remove the callback or the platform-specific routine"},
-    {"stablehlo.fft", "Fourier transforms are not compiled",
+    {"stablehlo.fft", "the NPU has no Fourier transforms",
      "transform on the host"},
     {"stablehlo.cholesky", "the NPU factorises no matrices",
      "factorise on the host"},

@@ -94,6 +94,14 @@ OpFoldResult ReshapeOp::fold(FoldAdaptor adaptor) {
   return {};
 }
 
+/// Bits that come back as what they were.
+OpFoldResult BitcastConvertOp::fold(FoldAdaptor) {
+  Value from = getOperand();
+  if (auto inner = from.getDefiningOp<BitcastConvertOp>())
+    from = inner.getOperand();
+  return from.getType() == getResult().getType() ? from : OpFoldResult();
+}
+
 OpFoldResult BroadcastInDimOp::fold(FoldAdaptor adaptor) {
   auto in = cast<RankedTensorType>(getOperand().getType());
   auto out = cast<RankedTensorType>(getResult().getType());

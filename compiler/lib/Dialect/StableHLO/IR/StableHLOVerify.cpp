@@ -539,3 +539,55 @@ LogicalResult OptimizationBarrierOp::verify() {
     return success();
   return emitOpError() << "results must have the operands' types";
 }
+
+//===----------------------------------------------------------------------===//
+// Transforms
+//===----------------------------------------------------------------------===//
+
+/// One tensor of floats; or one of complex numbers, or both their parts.
+static bool isOneNumber(ValueRange values, bool real) {
+  if (values.empty() || values.size() > 2)
+    return false;
+  RankedTensorType type = tensorType(values[0]);
+  if (values.size() == 2)
+    return !real && isa<FloatType>(type.getElementType()) &&
+           values[1].getType() == type;
+  return real ? isa<FloatType>(type.getElementType())
+              : isa<ComplexType>(type.getElementType());
+}
+
+LogicalResult FftOp::verify() {
+  const bool fromReal = getFftType() == "RFFT",
+             toReal = getFftType() == "IRFFT";
+  if (!isOneNumber(getOperands(), fromReal) ||
+      !isOneNumber(getResults(), toReal))
+    return emitOpError() << "of type " << getFftType() << " takes "
+                         << (fromReal ? "real" : "complex")
+                         << " numbers and gives "
+                         << (toReal ? "real" : "complex") << " ones";
+  RankedTensorType from = tensorType(getOperands()[0]),
+                   to = tensorType(getResults()[0]);
+  ArrayRef<int64_t> lengths = getFftLength();
+  const int64_t rank = from.getRank(), count = lengths.size();
+  if (count < 1 || count > 3 || count > rank)
+    return emitOpError() << "has " << count << " lengths for a tensor of rank "
+                         << rank << "; there are 1 to 3";
+  if (failed(verifyAtLeast(*this, "fft_length", lengths, 1)))
+    return failure();
+  if (!allStatic(*this))
+    return success();
+  SmallVector<int64_t> in(from.getShape()), out;
+  for (int64_t i = 0; i < count; ++i)
+    in[rank - count + i] = lengths[i];
+  out = in;
+  const int64_t half = lengths.back() / 2 + 1;
+  if (fromReal)
+    out.back() = half;
+  if (toReal)
+    in.back() = half;
+  // Of no elements there is nothing to transform, whatever the lengths.
+  if (!from.getNumElements() && !to.getNumElements())
+    return success();
+  return success(succeeded(verifyShape(*this, from, in, "operand")) &&
+                 succeeded(verifyShape(*this, to, out)));
+}

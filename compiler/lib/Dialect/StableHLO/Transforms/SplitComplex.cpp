@@ -140,7 +140,7 @@ bool Splitter::eachPart(Operation *op) {
       isa<AddOp, SubtractOp, NegOp, SelectOp, BroadcastInDimOp, ReshapeOp,
           TransposeOp, SliceOp, ConcatenateOp, PadOp, ReverseOp, DynamicSliceOp,
           DynamicUpdateSliceOp, GatherOp>(op);
-  bool linear = isa<ReduceOp, ReduceWindowOp, ScatterOp, ScatterOp>(op);
+  bool linear = isa<ReduceOp, ReduceWindowOp, ScatterOp>(op);
   for (Region &region : op->getRegions())
     for (Operation &inner : region.front())
       linear &= isa<AddOp, stablehlo::ReturnOp>(inner);
@@ -151,11 +151,11 @@ bool Splitter::eachPart(Operation *op) {
   return true;
 }
 
-/// Control flow, sorting, reductions that multiply: two values for one, in
-/// operands, results and bodies alike.
+/// Control flow, sorting, transforms, reductions and updates that do not add:
+/// two values for one, in operands, results and bodies alike.
 bool Splitter::spread(Operation *op) {
-  if (!isa<WhileOp, CaseOp, IfOp, SortOp, ReduceOp, ReduceWindowOp,
-           OptimizationBarrierOp>(op))
+  if (!isa<WhileOp, CaseOp, IfOp, SortOp, ReduceOp, ReduceWindowOp, ScatterOp,
+           FftOp, OptimizationBarrierOp>(op))
     return false;
   SmallVector<Value> operands;
   SmallVector<Type> results;
@@ -243,6 +243,11 @@ bool Splitter::elementwise(Operation *op) {
     return real(operand(0).im);
   if (isa<AbsOp>(op))
     return real(math.abs(operand(0)));
+  if (isa<BitcastConvertOp>(op) &&
+      op->getOperand(0).getType() == op->getResult(0).getType()) {
+    parts[op->getResult(0)] = operand(0);
+    return true;
+  }
   if (auto compare = dyn_cast<CompareOp>(op)) {
     std::optional<Value> value =
         math.compare(operand(0), operand(1), compare.getComparisonDirection());
