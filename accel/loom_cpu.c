@@ -113,6 +113,8 @@ static bool loom_cpu_even_quanta(const struct loom_cpu_op *op)
 	case LOOM_CPU_FFT:
 	case LOOM_CPU_CHOLESKY:
 	case LOOM_CPU_TRIANGULAR_SOLVE:
+	case LOOM_CPU_QR:
+	case LOOM_CPU_HOUSEHOLDER:
 		return false;
 	default:
 		return true;

@@ -211,7 +211,7 @@ static inline __u64 loom_cpu_conv_quanta(const struct loom_cpu_op *op)
 			      (p->channels + (__u64)LOOM_CPU_PRODUCTS - 1) / LOOM_CPU_PRODUCTS);
 }
 
-/* Sixteenths of the products of rows 0 to n - 1 of a triangle, each rounded down. n is below 2^17. */
+/* Quanta for the products of rows 0 to n - 1 of a triangle, each row's rounded down. n is below 2^17. */
 static inline __u64 loom_cpu_triangle(__u64 n)
 {
 	const __u64 q = n / LOOM_CPU_PRODUCTS;
@@ -233,6 +233,43 @@ static inline __u64 loom_cpu_solve_quanta(const struct loom_cpu_op *op)
 	const __u64 n = x->dims[x->rank - 2];
 
 	return loom_cpu_times(loom_cpu_chunks(loom_cpu_box_elements(x) / n), n + loom_cpu_triangle(n));
+}
+
+/* Quanta for rows of a column, or of lanes' columns. */
+static inline __u64 loom_cpu_row_quanta(__u64 rows)
+{
+	return (rows + LOOM_CPU_PRODUCTS - 1) / LOOM_CPU_PRODUCTS;
+}
+
+/* Reflections number 0 to k - 1 of m rows and n columns: each made, with make, and applied to columns from `after` its own on. */
+static inline __u64 loom_cpu_reflections_quanta(const struct loom_cpu_operand *a, __u64 k, __u32 make, __u32 after)
+{
+	const __u64 m = a->dims[a->rank - 2], n = a->dims[a->rank - 1];
+	const __u64 elements = loom_cpu_box_elements(a), batch = elements / (m * n);
+	__u64 quanta = loom_cpu_chunks(elements), r;
+
+	for (r = 0; r < k; r++) {
+		const __u64 columns = loom_cpu_chunks(batch * (n - r - after));
+
+		if (make)
+			quanta = loom_cpu_plus(quanta, loom_cpu_times(loom_cpu_chunks(batch), loom_cpu_row_quanta(3 * (m - r))));
+		quanta = loom_cpu_plus(quanta, loom_cpu_times(columns, loom_cpu_row_quanta(2 * (m - r))));
+	}
+	return quanta;
+}
+
+static inline __u64 loom_cpu_qr_quanta(const struct loom_cpu_op *op)
+{
+	const struct loom_cpu_operand *a = loom_cpu_operands(op), *tau = a + 2 * op->n_inputs;
+
+	return loom_cpu_reflections_quanta(a, tau->dims[tau->rank - 1], 1, 1);
+}
+
+static inline __u64 loom_cpu_householder_quanta(const struct loom_cpu_op *op)
+{
+	const struct loom_cpu_operand *a = loom_cpu_operands(op), *tau = a + op->n_inputs / 2;
+
+	return loom_cpu_reflections_quanta(a, tau->dims[tau->rank - 1], 0, 0);
 }
 
 /* Points of the transforms that one of a length is made of: m of struct loom_cpu_fft. */
@@ -300,6 +337,10 @@ static inline __u64 loom_cpu_op_quanta(const struct loom_cpu_op *op)
 		return loom_cpu_cholesky_quanta(op);
 	case LOOM_CPU_TRIANGULAR_SOLVE:
 		return loom_cpu_solve_quanta(op);
+	case LOOM_CPU_QR:
+		return loom_cpu_qr_quanta(op);
+	case LOOM_CPU_HOUSEHOLDER:
+		return loom_cpu_householder_quanta(op);
 	default: /* MAP, GATHER, SCATTER */
 		return loom_cpu_chunks(loom_cpu_box_elements(loom_cpu_operands(op)));
 	}

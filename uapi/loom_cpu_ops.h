@@ -49,13 +49,15 @@
 	X(12, FFT, "discrete Fourier transform along a dimension, over pairs")                                         \
 	X(13, CHOLESKY, "Cholesky factor")                                                                             \
 	X(14, TRIANGULAR_SOLVE, "solve with a triangular matrix")                                                      \
-	X(15, TEXT, "tokenise, detokenise, labels")
+	X(15, TEXT, "tokenise, detokenise, labels")                                                                    \
+	X(16, QR, "QR factors: the upper triangle and the reflections")                                                \
+	X(17, HOUSEHOLDER, "product of reflections")
 
 enum loom_cpu_structure {
 #define LOOM_CPU_ENUM(num, name, text) LOOM_CPU_##name = num,
 	LOOM_CPU_STRUCTURES(LOOM_CPU_ENUM)
 #undef LOOM_CPU_ENUM
-	LOOM_NUM_CPU_STRUCTURES = 16,
+	LOOM_NUM_CPU_STRUCTURES = 18,
 };
 
 /*
@@ -79,6 +81,10 @@ enum loom_cpu_structure {
  *   CHOLESKY               c(rows of all matrices) x (2n + t(n)), n the order of a matrix, t(n) = 0/4 + 1/4 + ... +
  *                          (n - 1)/4, each rounded down: with q = n / 4 that is 2q(q - 1) + q(n mod 4)
  *   TRIANGULAR_SOLVE       c(columns of all B) x (n + t(n))
+ *   QR                     c(elements of A), and for each reflection r: c(matrices) x (3(m - r) / 4, rounded up) + c(columns
+ *                          after r of all matrices) x ((m - r) / 2, rounded up), m the rows of a matrix
+ *   HOUSEHOLDER            c(elements of Q), and for each reflection r: c(columns from r on of all matrices) x ((m - r) / 2,
+ *                          rounded up)
  * An operation states a cost that is not below this; those of a segment add up to at most its budget.
  */
 struct loom_cpu_op {
@@ -245,7 +251,7 @@ enum loom_cpu_reducer {
 #undef LOOM_CPU_ENUM
 };
 
-/* Parameters, by structure. MAP, COPY and CHOLESKY have none. COPY: input i goes to output i, pair after pair, same dims and type. */
+/* Parameters, by structure. MAP, COPY, CHOLESKY, QR and HOUSEHOLDER have none. COPY: input i goes to output i, pair after pair, same dims and type. */
 
 /*
  * n = count inputs, then with a program n initial values of rank 0, then n outputs: dims as the inputs', but 1 where
@@ -437,5 +443,27 @@ struct loom_cpu_triangular_solve {
 
 #define LOOM_CPU_SOLVE_UNIT 0x1u /* the diagonal counts as 1: no quotient */
 #define LOOM_CPU_SOLVE_CONJUGATE 0x2u /* pairs: A's imaginary part counts as negated */
+
+/*
+ * A = Q R, Q unitary and R upper triangular, as LAPACK's geqrf has it. Inputs A, outputs A' and tau, F32 or F64 each, or
+ * parts of pairs, F32. A and A' are [batch..., m, n], tau is [batch..., 1, k], k = min(m, n), m at most 2^24. A' may be
+ * A; tau lies apart. A' holds R on and above the diagonal and below it, in column r, elements r + 1 to m - 1 of v[r]; those
+ * before r are 0, that at r is 1. Q = H[0] H[1] ... H[k - 1], H[r] = I - tau[r] v[r] v[r]^H.
+ *
+ * All is computed in f64, each operation rounded, and rounded to F32 where it is stored. A' becomes A; r = 0, 1, ...: let
+ * x be elements r + 1 to m - 1 of column r, a that at r. norm(v) = g sqrt(sum (v[i] / g)^2), g the greatest |v[i]|, or 0 if
+ * that is 0; parts of pairs are elements of their own.
+ *   beta = norm(norm(x), parts of a), negated unless Re a has a sign; tau[r] = (beta - a) / beta, with beta each part;
+ *   x = x / (a - beta), of pairs as TRIANGULAR_SOLVE's quotient; a = beta
+ * Where x is 0 and a real, beta is a and tau[r] 0. Then H[r]^H is applied to columns c after r: w = sum conj(v[i]) c[i], i
+ * from r ascending, from 0; w = 0 - conj(tau[r]) w; c[i] = c[i] + v[i] w. Products are added as pairs' p q: re += p.re q.re,
+ * re += -p.im q.im, im += p.re q.im, im += p.im q.re; each product and each sum is rounded.
+ */
+
+/*
+ * The first n columns of H[0] H[1] ... H[k - 1]. Inputs A', tau as QR leaves them, but k may be less; output Q: dims as
+ * A', apart from both. On and above its diagonal A' is not read. Q becomes the identity; r = k - 1, k - 2, ...: H[r] is
+ * applied to columns from r on as QR applies it, but with tau[r] itself.
+ */
 
 #endif

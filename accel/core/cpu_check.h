@@ -61,6 +61,8 @@ bool loom_cpu_no_program(struct loom_cpu_check *c, const struct loom_cpu_op *op)
 bool loom_cpu_check_fft(struct loom_cpu_check *c, const struct loom_cpu_op *op);
 bool loom_cpu_check_cholesky(struct loom_cpu_check *c, const struct loom_cpu_op *op);
 bool loom_cpu_check_triangular_solve(struct loom_cpu_check *c, const struct loom_cpu_op *op);
+bool loom_cpu_check_qr(struct loom_cpu_check *c, const struct loom_cpu_op *op);
+bool loom_cpu_check_householder(struct loom_cpu_check *c, const struct loom_cpu_op *op);
 
 /* Bytes of a structure's parameters; its rules, once header, operands and cost of the program are sound. */
 struct loom_cpu_structure_info {

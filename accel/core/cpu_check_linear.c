@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later OR MIT
-/* The check of a CPU segment: the rules of FFT, CHOLESKY and TRIANGULAR_SOLVE. */
+/* The check of a CPU segment: the rules of FFT, CHOLESKY, TRIANGULAR_SOLVE, QR and HOUSEHOLDER. */
 #include "cpu_check.h"
 
 /* Matrices of F32 or F64, or of the parts of pairs of F32; operand i of parts operands goes together with the first. */
@@ -67,6 +67,47 @@ bool loom_cpu_check_triangular_solve(struct loom_cpu_check *c, const struct loom
 	       loom_cpu_operand_counts(c, op, 2 * parts, parts) && loom_cpu_no_program(c, op) &&
 	       check_matrices(c, op, parts) && check_square(c, a) && check_right(c, a, b) &&
 	       loom_cpu_same_dims(c, b, x) && check_read_back(c, x, parts);
+}
+
+/* One of tau's numbers for each of the first k columns: [batch..., 1, k]. */
+static bool check_tau(struct loom_cpu_check *c, const struct loom_cpu_operand *a, const struct loom_cpu_operand *tau,
+		      bool all)
+{
+	const __u32 row = a->rank - 2u, column = a->rank - 1u;
+	const __u32 k = a->dims[row] < a->dims[column] ? a->dims[row] : a->dims[column];
+
+	if (a->rank != tau->rank)
+		return loom_cpu_bad(c, "operands' ranks differ", tau->rank);
+	for (__u32 d = 0; d < row; d++)
+		if (a->dims[d] != tau->dims[d])
+			return loom_cpu_bad(c, "operands' dims differ", d);
+	if (tau->dims[row] != 1 || tau->dims[column] > k || (all && tau->dims[column] < k))
+		return loom_cpu_bad(c, "number of reflections is not the matrix's", tau->dims[column]);
+	if (a->dims[row] > LOOM_CPU_MAX_EXTENT)
+		return loom_cpu_refuse(c, LOOM_CPU_TOO_MUCH, "matrix has more than 2^24 rows", a->dims[row]);
+	return true;
+}
+
+bool loom_cpu_check_qr(struct loom_cpu_check *c, const struct loom_cpu_op *op)
+{
+	const struct loom_cpu_operand *a = loom_cpu_operands(op);
+	const __u32 parts = op->n_inputs == 2 ? 2 : 1;
+	const struct loom_cpu_operand *out = a + parts;
+
+	return loom_cpu_operand_counts(c, op, parts, 2 * parts) && loom_cpu_no_program(c, op) &&
+	       check_matrices(c, op, parts) && loom_cpu_same_dims(c, a, out) && check_tau(c, a, out + parts, true) &&
+	       check_read_back(c, out, 2 * parts);
+}
+
+bool loom_cpu_check_householder(struct loom_cpu_check *c, const struct loom_cpu_op *op)
+{
+	const struct loom_cpu_operand *a = loom_cpu_operands(op);
+	const __u32 parts = op->n_inputs == 4 ? 2 : 1;
+	const struct loom_cpu_operand *q = a + 2 * parts;
+
+	return loom_cpu_operand_counts(c, op, 2 * parts, parts) && loom_cpu_no_program(c, op) &&
+	       check_matrices(c, op, parts) && loom_cpu_same_dims(c, a, q) && check_tau(c, a, a + parts, false) &&
+	       check_read_back(c, q, parts);
 }
 
 /* Operands a, count parts of one array whose lines have length elements; other dims as those of the input. */

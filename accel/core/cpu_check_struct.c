@@ -441,6 +441,8 @@ static const struct loom_cpu_structure_info infos[LOOM_NUM_CPU_STRUCTURES] = {
 	[LOOM_CPU_TRIANGULAR_SOLVE] =
 		RUN(sizeof(struct loom_cpu_triangular_solve), loom_cpu_check_triangular_solve),
 	[LOOM_CPU_TEXT] = NOT_RUN(TEXT),
+	[LOOM_CPU_QR] = RUN(0, loom_cpu_check_qr),
+	[LOOM_CPU_HOUSEHOLDER] = RUN(0, loom_cpu_check_householder),
 };
 
 struct loom_cpu_structure_info loom_cpu_structure_info(__u32 structure)

@@ -82,7 +82,7 @@ typedef bool loom_cpu_quantum(struct loom_cpu_run *r);
 
 loom_cpu_quantum loom_cpu_map, loom_cpu_copy, loom_cpu_reduce, loom_cpu_window, loom_cpu_scan, loom_cpu_gather,
 	loom_cpu_scatter, loom_cpu_sort, loom_cpu_select_scatter, loom_cpu_dot, loom_cpu_conv, loom_cpu_fft, loom_cpu_cholesky,
-	loom_cpu_triangular_solve;
+	loom_cpu_triangular_solve, loom_cpu_qr, loom_cpu_householder;
 
 /* ---- cpu_walk.c: which elements -------------------------------------------------------------------------- */
 

@@ -17,6 +17,8 @@ static loom_cpu_quantum *const quanta_of[LOOM_NUM_CPU_STRUCTURES] = {
 	[LOOM_CPU_FFT] = loom_cpu_fft,
 	[LOOM_CPU_CHOLESKY] = loom_cpu_cholesky,
 	[LOOM_CPU_TRIANGULAR_SOLVE] = loom_cpu_triangular_solve,
+	[LOOM_CPU_QR] = loom_cpu_qr,
+	[LOOM_CPU_HOUSEHOLDER] = loom_cpu_householder,
 };
 
 void loom_cpu_open(const void *code, __u64 bytes, const struct loom_cpu_slot *slots, __u32 n_slots,

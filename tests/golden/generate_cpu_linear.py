@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-"""Writes cpu_linear.txt: CHOLESKY and TRIANGULAR_SOLVE of the CPU engine, in the order of operations that loom_cpu_ops.h
-states, by exact arithmetic and one rounding a step; numpy's own factors and solutions must be close.
+"""Writes cpu_linear.txt: CHOLESKY, TRIANGULAR_SOLVE, QR and HOUSEHOLDER of the CPU engine, in the order of operations that
+loom_cpu_ops.h states, by exact arithmetic and one rounding a step; numpy's own factors and solutions must be close.
 
 cholesky TYPE PARTS BATCH N UPPER | A's parts | L's, or U's; solve TYPE PARTS BATCH N M LEFT LOWER TRANSPOSE UNIT | A's
-parts | B's | X's. Parts are real, or real and imaginary; lists of elements' bits with a bar before each. The attributes
+parts | B's | X's; qr TYPE PARTS BATCH M N | A's parts | those of R and the reflections | tau's | Q's first min(M, N) columns'
+(of HOUSEHOLDER on as many columns). Parts are real, or real and imaginary; lists of elements' bits with a bar before each. The attributes
 are StableHLO's; TRANSPOSE is 0, 1 or, for the adjoint, 2. What must not be read is a NaN. Needs numpy and ml_dtypes:
 python3 generate_cpu_linear.py [--check]
 """
@@ -192,11 +193,106 @@ def solves(rng: random.Random) -> list[str]:
     return lines
 
 
+def norm(v: list[float]) -> float:
+    top = max((abs(e) for e in v), default=0.0)
+    total = 0.0
+    for e in v:
+        part = e / (top or 1.0)
+        total = total + part * part
+    return float(np.sqrt(total)) * top
+
+
+def add_wide(acc: Parts, p: Parts, q: Parts) -> Parts:
+    """acc + p q in f64"""
+    if len(acc) == 1:
+        return [acc[0] + p[0] * q[0]]
+    return [acc[0] + p[0] * q[0] + -p[1] * q[1], acc[1] + p[0] * q[1] + p[1] * q[0]]
+
+
+def reflect(v: list[Parts], tau: Parts, c: list[Parts], dtype: str) -> list[Parts]:
+    """c - tau v v^H c"""
+    w = [0.0] * len(tau)
+    for p, q in zip(v, c, strict=True):
+        w = add_wide(w, conj(p), q)
+    w = add_wide([0.0] * len(tau), [-t for t in tau], w)
+    return [[rounded(e, dtype) for e in add_wide(q, p, w)] for p, q in zip(v, c, strict=True)]
+
+
+def reflection(a: Parts, x: list[Parts]) -> tuple[float, Parts, list[Parts]]:
+    """beta, tau, v below the diagonal"""
+    if not any(e for p in x for e in p) and not any(a[1:]):
+        return a[0], [0.0] * len(a), x
+    beta = norm([norm([e for p in x for e in p]), *a])
+    beta = beta if np.signbit(a[0]) else -beta
+    by = [a[0] - beta, *a[1:]]
+    tau = [(b - e) / beta for b, e in zip([beta, 0.0], a, strict=False)]
+    if len(a) == 1:
+        return beta, tau, [[p[0] / by[0]] for p in x]
+    size = by[0] * by[0] + by[1] * by[1]
+    return beta, tau, [[(p[0] * by[0] + p[1] * by[1]) / size, (p[1] * by[0] - p[0] * by[1]) / size] for p in x]
+
+
+def factor_qr(a: Matrix, dtype: str) -> tuple[Matrix, list[Parts]]:
+    m, n, parts = len(a), len(a[0]), len(a[0][0])
+    a, taus = [list(row) for row in a], []
+    for r in range(min(m, n)):
+        beta, tau, v = reflection(a[r][r], [a[i][r] for i in range(r + 1, m)])
+        taus.append([rounded(e, dtype) for e in tau])
+        a[r][r] = [rounded(beta, dtype), *[0.0] * (parts - 1)]
+        for i, p in enumerate(v):
+            a[r + 1 + i][r] = [rounded(e, dtype) for e in p]
+        v = [[1.0, *[0.0] * (parts - 1)], *(a[i][r] for i in range(r + 1, m))]
+        for c in range(r + 1, n):
+            for i, p in enumerate(reflect(v, conj(taus[r]), [a[i][c] for i in range(r, m)], dtype)):
+                a[r + i][c] = p
+    return a, taus
+
+
+def product(a: Matrix, taus: list[Parts], dtype: str) -> Matrix:
+    m, n, parts = len(a), len(a[0]), len(a[0][0])
+    one, zero = [1.0, *[0.0] * (parts - 1)], [0.0] * parts
+    q: Matrix = [[one if i == j else zero for j in range(n)] for i in range(m)]
+    for r in reversed(range(len(taus))):
+        v = [one, *(a[i][r] for i in range(r + 1, m))]
+        for c in range(r, n):
+            for i, p in enumerate(reflect(v, taus[r], [q[i][c] for i in range(r, m)], dtype)):
+                q[r + i][c] = p
+    return q
+
+
+def one_qr(rng: random.Random, m: int, n: int, parts: int, dtype: str, scale: float) -> tuple[Matrix, ...]:
+    k = min(m, n)
+    a = [[number(rng, parts, dtype, scale) for _ in range(n)] for _ in range(m)]
+    if n > 2:  # a column that has nothing below the diagonal, and one that is all 0
+        for i in range(m):
+            a[i][0] = [0.0] * parts if i else [a[0][0][0], *[0.0] * (parts - 1)]
+            a[i][2] = [0.0] * parts
+    packed, taus = factor_qr(a, dtype)
+    q = product([row[:k] for row in packed], taus, dtype)
+    wide = np.triu(values(packed))[:k]
+    near(values(q) @ wide / scale, values(a) / scale, dtype)
+    near(values(q).conj().T @ values(q), np.eye(k), dtype)
+    if n < 3:
+        near(wide / scale, np.linalg.qr(values(a))[1] / scale, dtype)
+    return a, packed, [taus], q
+
+
+def qrs(rng: random.Random) -> list[str]:
+    lines = []
+    kinds = itertools.product((("f32", 1), ("f64", 1), ("f32", 2)), ((1, 1), (4, 4), (3, 5), (6, 2), (5, 1), (21, 7)))
+    for (dtype, parts), (m, n) in kinds:
+        scales = (1, 2.0**-600 if dtype == "f64" else 2.0**-60, 2.0**600 if dtype == "f64" else 2.0**60)
+        batch = [one_qr(rng, m, n, parts, dtype, scale) for scale in scales]
+        lines.append(f"qr {dtype} {parts} {len(batch)} {m} {n}" +
+                     "".join(lists([one[i] for one in batch], dtype) for i in range(4)))
+    return lines
+
+
 def main() -> int:
     top = "# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception\n# Written by generate_cpu_linear.py; see there.\n"
     rng = random.Random(15)
     with np.errstate(all="ignore"):
-        lines = choleskys(rng) + solves(rng)
+        lines = choleskys(rng) + solves(rng) + qrs(rng)
     return put({HERE / "cpu_linear.txt": top + "\n".join(lines) + "\n"}, "generate_cpu_linear.py")
 
 

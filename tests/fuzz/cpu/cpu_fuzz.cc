@@ -194,6 +194,30 @@ void make_linear(input &in, operation &m) {
     m.set(loom_cpu_triangular_solve{in.below(parts * 2), 0});
 }
 
+void make_reflections(input &in, operation &m) {
+  const bool makes = m.structure == LOOM_CPU_QR;
+  const uint32_t parts = 1 + in.below(2);
+  const uint32_t type = parts == 1 && in.below(2) ? LOOM_F64 : LOOM_F32;
+  const uint32_t rows = 1 + in.below(in.below(4) ? 5 : 12);
+  const uint32_t columns = 1 + in.below(in.below(4) ? 5 : 12);
+  const uint32_t k = std::min(rows, columns);
+  dims a(in.below(2), 1 + in.below(3)), tau = a;
+  a.insert(a.end(), {rows, columns});
+  tau.insert(tau.end(), {1, makes ? k : 1 + in.below(k)});
+  const auto all = [&](std::vector<loom_cpu_operand> &to, uint32_t slot,
+                       const dims &n) {
+    for (uint32_t i = 0; i < parts; i++)
+      to.push_back(any_operand(in, slot, type, n));
+  };
+  all(m.in, read_only, a);
+  if (!makes)
+    all(m.in, read_only, tau);
+  all(m.out, both, a);
+  if (makes)
+    all(m.out, both, tau);
+  m.imms.clear();
+}
+
 void make_sort(input &in, operation &m) {
   dims n = small_dims(in);
   n.push_back(1 + in.below(80));
@@ -327,7 +351,9 @@ void make_map(input &in, operation &m) {
 
 operation any_operation(input &in) {
   operation m;
-  m.structure = uint16_t(1 + in.below(14));
+  m.structure = uint16_t(1 + in.below(LOOM_NUM_CPU_STRUCTURES - 2));
+  if (m.structure >= LOOM_CPU_TEXT)
+    m.structure++;
   m.imms = {in.take<uint64_t>(), in.take<uint64_t>()};
   switch (m.structure) {
   case LOOM_CPU_REDUCE:
@@ -351,6 +377,10 @@ operation any_operation(input &in) {
   case LOOM_CPU_CHOLESKY:
   case LOOM_CPU_TRIANGULAR_SOLVE:
     make_linear(in, m);
+    break;
+  case LOOM_CPU_QR:
+  case LOOM_CPU_HOUSEHOLDER:
+    make_reflections(in, m);
     break;
   case LOOM_CPU_SORT:
     make_sort(in, m);

@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 // FFT against numpy (tests/golden/cpu_fft.txt), and lengths that no file should
 // hold against sums of sines.
+#include "golden.h"
 #include "loom_cpu_cost.h"
 #include "segment.h"
 #include <cmath>
-#include <fstream>
 #include <gtest/gtest.h>
 #include <random>
 #include <set>
-#include <sstream>
 
 namespace loom::test {
 namespace {
@@ -26,25 +25,16 @@ struct record {
 
 std::vector<record> read() {
   std::vector<record> all;
-  std::ifstream in(LOOM_GOLDEN_DIR "/cpu_fft.txt");
-  for (std::string text; std::getline(in, text);) {
-    if (text.empty() || text[0] == '#')
-      continue;
-    std::istringstream line(text);
-    std::string part, kind, type;
+  for (golden_line &line : read_golden(LOOM_GOLDEN_DIR "/cpu_fft.txt")) {
+    std::string kind, type;
     record r;
-    std::getline(line, r.text, '|');
+    r.text = line.head;
+    r.lists = std::move(line.lists);
     std::istringstream head(r.text);
     head >> kind >> type >> r.lines >> r.length;
     while (r.kind < 4 && kind != kinds[r.kind])
       r.kind++;
     r.dtype = type == "f64" ? LOOM_F64 : LOOM_F32;
-    while (std::getline(line, part, '|')) {
-      std::istringstream words(part);
-      auto &list = r.lists.emplace_back();
-      for (uint64_t v; words >> std::hex >> v;)
-        list.push_back(v);
-    }
     all.push_back(std::move(r));
   }
   return all;
@@ -91,12 +81,6 @@ struct transform {
   }
 };
 
-void put(std::vector<uint8_t> &to, const std::vector<uint64_t> &v,
-         uint32_t size) {
-  for (size_t i = 0; i < v.size(); i++)
-    std::memcpy(&to[i * size], &v[i], size);
-}
-
 // Half a unit of f32, and what f64 loses on the way.
 double tolerance(uint32_t dtype, double want, double norm) {
   return (dtype == LOOM_F32 ? std::abs(want) * 0x1p-24 + 0x1p-150 : 0) +
@@ -109,7 +93,7 @@ TEST(cpu_fft, golden) {
     transform t(r.kind, r.dtype, r.lines, r.length);
     const uint32_t size = loom_dtype_bytes(r.dtype);
     for (uint32_t i = 0; i < r.in(); i++)
-      put(t.w.memory(t.in[i]), r.lists[i], size);
+      t.w.memory(t.in[i]) = bytes_of(r.lists[i], size);
     world steps = t.w;
     ASSERT_EQ(t.w.run(), 1u) << r.text << t.w.error.what;
     ASSERT_NE(steps.run(3), 0u);

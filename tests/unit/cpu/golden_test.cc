@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 // What the CPU engine adds to the NPU against numpy and Python's integers
 // (tests/golden/cpu_scalar.txt, cpu_structure.txt, by generate_cpu.py).
+#include "golden.h"
 #include "segment.h"
-#include <fstream>
 #include <gtest/gtest.h>
 #include <map>
 #include <set>
-#include <sstream>
 
 namespace loom::test {
 namespace {
@@ -130,36 +129,19 @@ struct record {
 
 std::vector<record> read_structures() {
   std::vector<record> all;
-  std::ifstream in(LOOM_GOLDEN_DIR "/cpu_structure.txt");
-  for (std::string text; std::getline(in, text);) {
-    if (text.empty() || text[0] == '#')
-      continue;
-    std::istringstream parts(text);
-    std::string part, type, word;
-    std::getline(parts, part, '|');
+  for (golden_line &line : read_golden(LOOM_GOLDEN_DIR "/cpu_structure.txt")) {
+    std::string type;
     record r{};
-    std::istringstream head(part);
+    std::istringstream head(line.head);
     head >> r.name >> type;
     r.type = dtype(type);
     r.size = loom_dtype_bytes(r.type);
     for (int v; head >> v;)
       r.n.push_back(v);
-    while (std::getline(parts, part, '|')) {
-      std::istringstream words(part);
-      auto &list = r.lists.emplace_back();
-      for (uint64_t v; words >> std::hex >> v;)
-        list.push_back(v);
-    }
+    r.lists = std::move(line.lists);
     all.push_back(std::move(r));
   }
   return all;
-}
-
-std::vector<uint8_t> bytes_of(const std::vector<uint64_t> &v, uint32_t size) {
-  std::vector<uint8_t> b(v.size() * size);
-  for (size_t i = 0; i < v.size(); i++)
-    std::memcpy(&b[i * size], &v[i], size);
-  return b;
 }
 
 // A structure's test: its operation, and how a result is looked at.

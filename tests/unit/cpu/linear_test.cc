@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-// CHOLESKY and TRIANGULAR_SOLVE against tests/golden/cpu_linear.txt.
+// Factors and systems against tests/golden/cpu_linear.txt.
 // StableHLO's attributes become strides as loom_cpu_ops.h says.
+#include "golden.h"
 #include "segment.h"
-#include <fstream>
 #include <gtest/gtest.h>
 #include <set>
-#include <sstream>
 
 namespace loom::test {
 namespace {
@@ -21,35 +20,17 @@ struct record {
 
 std::vector<record> read() {
   std::vector<record> all;
-  std::ifstream in(LOOM_GOLDEN_DIR "/cpu_linear.txt");
-  for (std::string text; std::getline(in, text);) {
-    if (text.empty() || text[0] == '#')
-      continue;
-    std::istringstream line(text);
-    std::string part;
-    std::getline(line, part, '|');
+  for (golden_line &line : read_golden(LOOM_GOLDEN_DIR "/cpu_linear.txt")) {
     record r;
-    r.text = part;
-    std::istringstream head(part);
+    r.text = line.head;
+    r.lists = std::move(line.lists);
+    std::istringstream head(line.head);
     head >> r.name >> r.type;
     for (uint32_t v; head >> v;)
       r.n.push_back(v);
-    while (std::getline(line, part, '|')) {
-      std::istringstream words(part);
-      auto &list = r.lists.emplace_back();
-      for (uint64_t v; words >> std::hex >> v;)
-        list.push_back(v);
-    }
     all.push_back(std::move(r));
   }
   return all;
-}
-
-std::vector<uint8_t> bytes_of(const std::vector<uint64_t> &v, uint32_t size) {
-  std::vector<uint8_t> b(v.size() * size);
-  for (size_t i = 0; i < v.size(); i++)
-    std::memcpy(&b[i * size], &v[i], size);
-  return b;
 }
 
 // A batch of dense matrices whose last two dimensions can be looked at
@@ -153,16 +134,60 @@ void check_solve(const record &r) {
   }
 }
 
+// The factor, then Q of it.
+void check_qr(const record &r) {
+  const uint32_t parts = r.n[0], batch = r.n[1], rows = r.n[2],
+                 columns = r.n[3], k = std::min(rows, columns),
+                 dtype = r.dtype(), size = loom_dtype_bytes(dtype);
+  const matrices a(batch, rows, columns, size), tau(batch, 1, k, size),
+      q(batch, rows, k, size);
+  matrices some = a; // of whose columns as many as there are reflections
+  some.columns = k;
+  for (bool in_place : {false, true}) {
+    world w;
+    operation m, form;
+    std::vector<uint32_t> out;
+    std::vector<std::vector<uint8_t>> want;
+    m.structure = LOOM_CPU_QR;
+    form.structure = LOOM_CPU_HOUSEHOLDER;
+    const auto result = [&](uint32_t list, uint32_t slot) {
+      want.push_back(bytes_of(r.lists[list], size));
+      out.push_back(slot);
+      w.memory(slot).resize(want.back().size());
+    };
+    for (uint32_t i = 0; i < parts; i++)
+      m.in.push_back(a.in(w.slot_of(bytes_of(r.lists[i], size)), dtype));
+    for (uint32_t i = 0; i < parts; i++) {
+      result(parts + i, in_place ? m.in[i].slot : w.slot(0));
+      m.out.push_back(a.in(out.back(), dtype));
+      form.in.push_back(some.in(out.back(), dtype));
+    }
+    for (uint32_t i = 0; i < parts; i++) {
+      result(2 * parts + i, w.slot(0));
+      m.out.push_back(tau.in(out.back(), dtype));
+      form.in.push_back(m.out.back());
+    }
+    for (uint32_t i = 0; i < parts; i++) {
+      result(3 * parts + i, w.slot(0));
+      form.out.push_back(q.in(out.back(), dtype));
+    }
+    w.add(m);
+    expect(w, form, out, want, r);
+  }
+}
+
 TEST(cpu_linear, golden) {
   std::set<std::string> kinds;
   for (const record &r : read()) {
     if (r.name == "cholesky")
       check_cholesky(r);
+    else if (r.name == "qr")
+      check_qr(r);
     else
       check_solve(r);
     kinds.insert(r.name + " " + r.type + " " + std::to_string(r.n[0]));
   }
-  EXPECT_EQ(kinds.size(), 6u);
+  EXPECT_EQ(kinds.size(), 9u);
 }
 
 } // namespace

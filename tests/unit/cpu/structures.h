@@ -217,6 +217,46 @@ inline void make_solve(world &w) {
   w.add(m);
 }
 
+// [rows, columns] of each batch; one column of pairs is real and alone.
+inline void make_qr(world &w, uint32_t batch, uint32_t m, uint32_t n,
+                    uint32_t parts, uint32_t dtype) {
+  const uint32_t size = loom_dtype_bytes(dtype), k = std::min(m, n);
+  operation op;
+  op.structure = LOOM_CPU_QR;
+  for (uint32_t part = 0; part < parts; part++) {
+    auto a = random_floats(batch * m * n, 36 + part);
+    for (uint32_t i = part ? 0 : 1; i < m; i++)
+      a[i * n] = 0;
+    if (dtype == LOOM_F64)
+      op.in.push_back(dense(w.slot_of(std::vector<double>(a.begin(), a.end())),
+                            dtype, {batch, m, n}));
+    else
+      op.in.push_back(dense(w.slot_of(a), dtype, {batch, m, n}));
+  }
+  for (uint32_t part = 0; part < parts; part++)
+    op.out.push_back(
+        dense(w.slot(size_t(batch) * m * n * size), dtype, {batch, m, n}));
+  for (uint32_t part = 0; part < parts; part++)
+    op.out.push_back(
+        dense(w.slot(size_t(batch) * k * size), dtype, {batch, 1, k}));
+  w.add(op);
+}
+
+inline void make_householder(world &w) {
+  const uint32_t batch = 3, m = 25, n = 40, k = 23;
+  operation op;
+  op.structure = LOOM_CPU_HOUSEHOLDER;
+  for (uint32_t part = 0; part < 2; part++)
+    op.in.push_back(dense(w.slot_of(random_floats(batch * m * n, 38 + part)),
+                          LOOM_F32, {batch, m, n}));
+  for (uint32_t part = 0; part < 2; part++)
+    op.in.push_back(dense(w.slot_of(random_floats(batch * k, 40 + part)),
+                          LOOM_F32, {batch, 1, k}));
+  for (uint32_t part = 0; part < 2; part++)
+    op.out.push_back(dense(w.slot(batch * m * n * 4), LOOM_F32, {batch, m, n}));
+  w.add(op);
+}
+
 inline void make_sort(world &w, uint32_t n) {
   operation m;
   m.structure = LOOM_CPU_SORT;
@@ -299,6 +339,11 @@ inline const std::vector<std::pair<const char *, maker>> structures = {
     {"irfft of 15", [](world &w) { make_fft(w, LOOM_CPU_FFT_IRFFT, 15); }},
     {"cholesky", make_cholesky},
     {"triangular_solve", make_solve},
+    {"qr of tall", [](world &w) { make_qr(w, 2, 30, 9, 1, LOOM_F32); }},
+    {"qr of wide", [](world &w) { make_qr(w, 70, 5, 8, 2, LOOM_F32); }},
+    {"qr of f64", [](world &w) { make_qr(w, 1, 17, 17, 1, LOOM_F64); }},
+    {"qr of one", [](world &w) { make_qr(w, 1, 1, 1, 2, LOOM_F32); }},
+    {"householder", make_householder},
 };
 
 } // namespace loom::test
