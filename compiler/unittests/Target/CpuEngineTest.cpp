@@ -114,46 +114,6 @@ func.func @main(%a: tensor<40xf64>) -> (tensor<40xf64>, tensor<40xf64>, tensor<4
   }
 }
 
-/// L of A = L L^T, then A x = b by two triangular systems.
-TEST_F(CpuEngine, SolvesByAFactor) {
-  const int n = 5;
-  std::vector<double> m(n * n), a(n * n, 0), b(n * 2);
-  for (int i = 0; i < n * n; ++i)
-    m[i] = std::sin(i * 1.3 + 0.2);
-  for (int i = 0; i < n; ++i)
-    for (int j = 0; j < n; ++j) {
-      for (int k = 0; k < n; ++k)
-        a[i * n + j] += m[i * n + k] * m[j * n + k];
-      a[i * n + j] += i == j ? 2 : 0;
-    }
-  for (int i = 0; i < n * 2; ++i)
-    b[i] = i - 3.5;
-  auto out = once(R"mlir(
-func.func @main(%a: tensor<5x5xf64>, %b: tensor<5x2xf64>) -> (tensor<5x2xf64>, tensor<2x5xf64>) {
-  %l = "stablehlo.cholesky"(%a) <{lower = true}> : (tensor<5x5xf64>) -> tensor<5x5xf64>
-  %0 = "stablehlo.triangular_solve"(%l, %b) <{left_side = true, lower = true, unit_diagonal = false, transpose_a = "NO_TRANSPOSE"}> : (tensor<5x5xf64>, tensor<5x2xf64>) -> tensor<5x2xf64>
-  %1 = "stablehlo.triangular_solve"(%l, %0) <{left_side = true, lower = true, unit_diagonal = false, transpose_a = "TRANSPOSE"}> : (tensor<5x5xf64>, tensor<5x2xf64>) -> tensor<5x2xf64>
-  %u = "stablehlo.cholesky"(%a) <{lower = false}> : (tensor<5x5xf64>) -> tensor<5x5xf64>
-  %t = "stablehlo.transpose"(%b) <{permutation = array<i64: 1, 0>}> : (tensor<5x2xf64>) -> tensor<2x5xf64>
-  %2 = "stablehlo.triangular_solve"(%u, %t) <{left_side = false, lower = false, unit_diagonal = false, transpose_a = "NO_TRANSPOSE"}> : (tensor<5x5xf64>, tensor<2x5xf64>) -> tensor<2x5xf64>
-  %3 = "stablehlo.triangular_solve"(%u, %2) <{left_side = false, lower = false, unit_diagonal = false, transpose_a = "ADJOINT"}> : (tensor<5x5xf64>, tensor<2x5xf64>) -> tensor<2x5xf64>
-  return %1, %3 : tensor<5x2xf64>, tensor<2x5xf64>
-})mlir",
-                  {bytes(a), bytes(b)});
-  ASSERT_EQ(out.size(), 2u);
-  const auto x = as<double>(out[0]), y = as<double>(out[1]);
-  for (int i = 0; i < n; ++i)
-    for (int c = 0; c < 2; ++c) {
-      double left = 0, right = 0; // A x, and y A
-      for (int k = 0; k < n; ++k) {
-        left += a[i * n + k] * x[k * 2 + c];
-        right += y[c * n + k] * a[k * n + i];
-      }
-      EXPECT_NEAR(left, b[i * 2 + c], 1e-12);
-      EXPECT_NEAR(right, b[i * 2 + c], 1e-12);
-    }
-}
-
 TEST_F(CpuEngine, IntegersOf64And16Bits) {
   const size_t n = 65;
   auto a = counts<uint64_t>(n, 0x123456789abcdef1, 77);

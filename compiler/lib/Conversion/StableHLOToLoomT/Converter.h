@@ -128,8 +128,7 @@ private:
   LogicalResult cpuDot(stablehlo::DotGeneralOp op);
   LogicalResult cpuConvolution(stablehlo::ConvolutionOp op);
   LogicalResult cpuFft(stablehlo::FftOp op);
-  LogicalResult cpuCholesky(stablehlo::CholeskyOp op);
-  LogicalResult cpuTriangularSolve(stablehlo::TriangularSolveOp op);
+  LogicalResult cpuFactor(Operation *op);
   LogicalResult cpuRegion(Operation *op, Region &region, unsigned arguments,
                           loomt::CpuProgram &program);
   LogicalResult combineStart(Operation *op, Region &region, Value init,

@@ -51,7 +51,7 @@ loomt::CpuOp CpuForm::create(Operation *op, StringRef why) {
       builder.getArrayAttr(walkAttrs), builder.getArrayAttr(outs),
       builder.getDenseI32ArrayAttr(program.words()),
       builder.getDenseI64ArrayAttr(program.imms),
-      builder.getStringAttr(op->getName().stripDialect()),
+      builder.getStringAttr(stablehlo::routineOf(op)),
       builder.getStringAttr(why));
 }
 
@@ -277,9 +277,8 @@ LogicalResult Converter::dispatchCpu(Operation *op) {
       .Case([&](stablehlo::DotGeneralOp o) { return cpuDot(o); })
       .Case([&](stablehlo::ConvolutionOp o) { return cpuConvolution(o); })
       .Case([&](stablehlo::FftOp o) { return cpuFft(o); })
-      .Case([&](stablehlo::CholeskyOp o) { return cpuCholesky(o); })
-      .Case(
-          [&](stablehlo::TriangularSolveOp o) { return cpuTriangularSolve(o); })
+      .Case<stablehlo::CholeskyOp, stablehlo::TriangularSolveOp,
+            stablehlo::CustomCallOp>([&](auto o) { return cpuFactor(o); })
       .Default([&](Operation *o) {
         return refuseCpu(o, "the engine has no form of it");
       });

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Factors and triangular systems. The engine knows lower triangles on the left
-// alone; strides say the rest.
+// Factors and triangular systems. Of those the engine knows lower triangles on
+// the left alone; strides say the rest.
 
 #include "Cpu.h"
+
+#include "loom/Dialect/StableHLO/Engines.h"
 
 #include "loom_isa.h"
 
@@ -28,10 +30,11 @@ static void reverseDim(Ref &ref, size_t dim) {
   ref.strides[dim] = -ref.strides[dim];
 }
 
-/// The result, written as the reference goes through it.
+/// The next result, written as the reference goes through it.
 static void addResult(CpuForm &form, RankedTensorType type, const Ref &box) {
-  form.outs.push_back(loomt::outBox(form.builder, 0, type.getElementType(),
-                                    box.offset, box.shape, box.strides));
+  form.outs.push_back(loomt::outBox(form.builder, form.results.size(),
+                                    type.getElementType(), box.offset,
+                                    box.shape, box.strides));
   form.results.push_back(type);
 }
 
@@ -41,43 +44,103 @@ static Ref wholeOf(RankedTensorType type) {
           loomt::denseStrides(type.getShape())};
 }
 
-LogicalResult Converter::cpuCholesky(stablehlo::CholeskyOp op) {
-  CpuForm form(builder, LOOM_CPU_CHOLESKY);
-  Ref in = Ref::of(map.lookup(op.getA())),
-      out = wholeOf(typeOf(op.getResult()));
-  if (!op.getLower()) {
-    swapLast(in);
-    swapLast(out);
-  }
-  form.input(in.materialiseView(builder, op.getLoc()));
-  addResult(form, typeOf(op.getResult()), out);
-  return finishCpu(op, form);
+static bool flag(Operation *op, StringRef name) {
+  auto value = stablehlo::attributesOf(op).getAs<BoolAttr>(name);
+  return value && value.getValue();
 }
 
-LogicalResult Converter::cpuTriangularSolve(stablehlo::TriangularSolveOp op) {
-  CpuForm form(builder, LOOM_CPU_TRIANGULAR_SOLVE);
-  Ref a = Ref::of(map.lookup(op.getA())), b = Ref::of(map.lookup(op.getB())),
-      x = wholeOf(typeOf(op.getResult()));
-  const bool asIs = op.getTransposeA() == "NO_TRANSPOSE";
-  bool lower = op.getLower();
-  if (!op.getLeftSide()) {
-    swapLast(b);
-    swapLast(x);
+static StringRef transposeOf(Operation *op) {
+  auto value = stablehlo::attributesOf(op).getAs<StringAttr>("transpose_a");
+  return value ? value.getValue() : "NO_TRANSPOSE";
+}
+
+/// [batch..., k] as rows of matrices: [batch..., 1, k].
+static Ref asRow(Ref ref) {
+  const size_t last = ref.shape.size() - 1;
+  ref.shape.insert(ref.shape.begin() + last, 1);
+  ref.strides.insert(ref.strides.begin() + last, 0);
+  return ref;
+}
+
+namespace {
+/// The boxes of a structure's operands; parts of pairs come one by one.
+using Boxes = llvm::function_ref<Ref(Ref, unsigned)>;
+
+struct Factor {
+  CpuForm form;
+  Operation *op;
+  ArrayRef<Ref> inputs;
+
+  Factor(OpBuilder &builder, Operation *op, ArrayRef<Ref> inputs,
+         int64_t structure)
+      : form(builder, structure), op(op), inputs(inputs) {}
+
+  /// Operands and results, each as `box` has it, numbered inputs first.
+  void boxes(Boxes box) {
+    unsigned number = 0;
+    for (const Ref &input : inputs)
+      form.input(
+          box(input, number++).materialiseView(form.builder, op->getLoc()));
+    for (Value result : op->getResults())
+      addResult(form, typeOf(result), box(wholeOf(typeOf(result)), number++));
   }
-  if (asIs != op.getLeftSide()) {
-    swapLast(a);
-    lower = !lower;
+
+  void cholesky() {
+    boxes([&](Ref ref, unsigned) {
+      if (!flag(op, "lower"))
+        swapLast(ref);
+      return ref;
+    });
   }
-  if (!lower) {
-    const size_t rank = a.shape.size();
-    reverseDim(a, rank - 1);
-    reverseDim(a, rank - 2);
-    reverseDim(b, rank - 2);
-    reverseDim(x, rank - 2);
+
+  void triangularSolve() {
+    const unsigned parts = op->getNumResults();
+    const bool left = flag(op, "left_side"),
+               swapped = (transposeOf(op) == "NO_TRANSPOSE") != left,
+               backwards = flag(op, "lower") == swapped;
+    boxes([&](Ref ref, unsigned number) {
+      const bool isA = number < parts;
+      const size_t rank = ref.shape.size();
+      if (isA ? swapped : !left)
+        swapLast(ref);
+      if (backwards)
+        reverseDim(ref, rank - 2);
+      if (backwards && isA)
+        reverseDim(ref, rank - 1);
+      return ref;
+    });
+    const bool conjugate = parts == 2 && transposeOf(op) == "ADJOINT";
+    form.params.push_back(
+        (flag(op, "unit_diagonal") ? LOOM_CPU_SOLVE_UNIT : 0) |
+        (conjugate ? LOOM_CPU_SOLVE_CONJUGATE : 0));
   }
-  form.input(a.materialiseView(builder, op.getLoc()));
-  form.input(b.materialiseView(builder, op.getLoc()));
-  form.params.push_back(op.getUnitDiagonal() ? LOOM_CPU_SOLVE_UNIT : 0);
-  addResult(form, typeOf(op.getResult()), x);
-  return finishCpu(op, form);
+
+  /// `tau`: which of three values is not a matrix.
+  void reflections(unsigned tau) {
+    const unsigned parts = (op->getNumOperands() + op->getNumResults()) / 3;
+    boxes([&](Ref ref, unsigned number) {
+      return number / parts == tau ? asRow(ref) : ref;
+    });
+  }
+};
+} // namespace
+
+LogicalResult Converter::cpuFactor(Operation *op) {
+  SmallVector<Ref> inputs;
+  for (Value operand : op->getOperands())
+    inputs.push_back(Ref::of(map.lookup(operand)));
+  const StringRef name = stablehlo::routineOf(op);
+  auto finish = [&](int64_t structure, auto write) {
+    Factor factor(builder, op, inputs, structure);
+    write(factor);
+    return finishCpu(op, factor.form);
+  };
+  if (name == "cholesky")
+    return finish(LOOM_CPU_CHOLESKY, [](Factor &f) { f.cholesky(); });
+  if (name == "triangular_solve")
+    return finish(LOOM_CPU_TRIANGULAR_SOLVE,
+                  [](Factor &f) { f.triangularSolve(); });
+  if (name == "Qr")
+    return finish(LOOM_CPU_QR, [](Factor &f) { f.reflections(2); });
+  return finish(LOOM_CPU_HOUSEHOLDER, [](Factor &f) { f.reflections(1); });
 }

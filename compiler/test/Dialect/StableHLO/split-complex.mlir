@@ -47,6 +47,16 @@ func.func @parts(%z: tensor<4xcomplex<f32>>, %i: tensor<1x1xi32>, %u: tensor<1xc
   return %3 : tensor<6xf32>
 }
 
+// Linear algebra takes both parts together.
+// CHECK-LABEL: func.func @solve
+// CHECK: %[[L:.*]]:2 = "stablehlo.custom_call"(%{{.*}}, %{{.*}}) <{backend_config = {lower = true}, call_target_name = "loom.cholesky"{{.*}}}> : (tensor<4x4xf32>, tensor<4x4xf32>) -> (tensor<4x4xf32>, tensor<4x4xf32>)
+// CHECK: "stablehlo.custom_call"(%[[L]]#0, %[[L]]#1, %{{.*}}, %{{.*}}) <{{.*}}transpose_a = "ADJOINT"{{.*}}"loom.triangular_solve"{{.*}} : (tensor<4x4xf32>, tensor<4x4xf32>, tensor<4x2xf32>, tensor<4x2xf32>) -> (tensor<4x2xf32>, tensor<4x2xf32>)
+func.func @solve(%a: tensor<4x4xcomplex<f32>>, %b: tensor<4x2xcomplex<f32>>) -> tensor<4x2xcomplex<f32>> {
+  %0 = "stablehlo.cholesky"(%a) <{lower = true}> : (tensor<4x4xcomplex<f32>>) -> tensor<4x4xcomplex<f32>>
+  %1 = "stablehlo.triangular_solve"(%0, %b) <{left_side = true, lower = true, unit_diagonal = false, transpose_a = "ADJOINT"}> : (tensor<4x4xcomplex<f32>>, tensor<4x2xcomplex<f32>>) -> tensor<4x2xcomplex<f32>>
+  return %1 : tensor<4x2xcomplex<f32>>
+}
+
 // What is not written out keeps its function as it is.
 // CHECK-LABEL: func.func @kept(%arg0: tensor<4xcomplex<f32>>)
 // CHECK: stablehlo.negate{{.*}}complex<f32>

@@ -14,3 +14,15 @@ func.func @main(%a: tensor<4xi16>, %x: tensor<4xf32>, %e: tensor<0xf32>, %i: ten
   %2 = "stablehlo.dynamic_update_slice"(%x, %e, %i) : (tensor<4xf32>, tensor<0xf32>, tensor<i32>) -> tensor<4xf32>
   return %0, %1, %2 : tensor<f64>, tensor<f32>, tensor<4xf32>
 }
+
+// Factors and systems of 16 bits are computed in 32.
+// CHECK-LABEL: func.func @solve
+// CHECK: stablehlo.convert{{.*}} (tensor<3x3xbf16>) -> tensor<3x3xf32>
+// CHECK: stablehlo.convert{{.*}} (tensor<3x2xbf16>) -> tensor<3x2xf32>
+// CHECK: stablehlo.triangular_solve{{.*}} (tensor<3x3xf32>, tensor<3x2xf32>) -> tensor<3x2xf32>
+// CHECK: stablehlo.convert{{.*}} (tensor<3x2xf32>) -> tensor<3x2xbf16>
+// CHECK-NEXT: return
+func.func @solve(%a: tensor<3x3xbf16>, %b: tensor<3x2xbf16>) -> tensor<3x2xbf16> {
+  %0 = "stablehlo.triangular_solve"(%a, %b) <{left_side = true, lower = true, unit_diagonal = false, transpose_a = "NO_TRANSPOSE"}> : (tensor<3x3xbf16>, tensor<3x2xbf16>) -> tensor<3x2xbf16>
+  return %0 : tensor<3x2xbf16>
+}

@@ -22,6 +22,15 @@ struct Refusal {
 /// Attribute of an operation that the CPU engine runs: why the NPU does not.
 inline constexpr llvm::StringLiteral kCpuAttr = "loom.cpu";
 
+/// Attributes of an operation; of a routine's call, its configuration.
+DictionaryAttr attributesOf(Operation *op);
+
+/// Whether it calls a routine that an engine runs.
+bool isRoutine(Operation *op);
+
+/// An operation's name without its dialect; of a routine's call, the routine's.
+llvm::StringRef routineOf(Operation *op);
+
 /// Operations that cost nothing on either engine: views and constants.
 bool isFree(Operation *op);
 

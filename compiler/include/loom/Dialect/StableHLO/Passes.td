@@ -44,10 +44,11 @@ def SplitComplex : Pass<"loom-split-complex", "::mlir::ModuleOp"> {
 }
 
 def WidenProducts : Pass<"loom-widen-products", "::mlir::ModuleOp"> {
-  let summary = "Operands of a product in 64 bits become of its type first";
+  let summary = "Operands become of the type that is computed in";
   let description = [{
     A dot_general or convolution whose result is of 64 bits and of another type
     than its operands (`preferred_element_type`) multiplies what they convert to.
+    A factor or a triangular system in f16 or bf16 is computed in f32.
   }];
 }
 

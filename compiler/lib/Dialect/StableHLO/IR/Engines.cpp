@@ -5,6 +5,8 @@
 
 #include "loom/Dialect/StableHLO/Engines.h"
 
+#include "FactorChecks.h"
+
 #include "loom/Dialect/StableHLO/Patterns.h"
 #include "loom/Dialect/StableHLO/StableHLO.h"
 
@@ -340,7 +342,7 @@ const SupportRow kSupported[] = {
     {"stablehlo.case", kAny, kAny, nullptr, kControl},
     {"stablehlo.cbrt", kFloat, kFloat, nullptr, kTrans, kCpuFloat},
     {"stablehlo.ceil", kFloat, kFloat, nullptr, 0, kCpuFloat},
-    {"stablehlo.cholesky", 0, 0, nullptr, 0, kF32 | kF64},
+    {"stablehlo.cholesky", 0, 0, nullptr, 0, kF32 | kF64, checkFactor},
     {"stablehlo.clamp", kAny, kAny, nullptr, 0, kCpuNumber},
     {"stablehlo.compare", kAny, kI1, nullptr, 0, kCpuAny},
     {"stablehlo.composite", kFloat, kFloat, checkComposite, kTrans, kCpuFloat,
@@ -408,9 +410,15 @@ const SupportRow kSupported[] = {
     {"stablehlo.tan", kFloat, kFloat, nullptr, kTrans, kCpuFloat},
     {"stablehlo.tanh", kFloat, kFloat, nullptr, kTrans, kCpuFloat},
     {"stablehlo.transpose", kAny, kAny, nullptr, 0, kCpuAny},
-    {"stablehlo.triangular_solve", 0, 0, nullptr, 0, kF32 | kF64},
+    {"stablehlo.triangular_solve", 0, 0, nullptr, 0, kF32 | kF64, checkSystem},
     {"stablehlo.while", kAny, kAny, nullptr, kControl},
     {"stablehlo.xor", kBits, kBits, nullptr, 0, kCpuBits},
+    // Routines, by the target of a custom_call.
+    {"ProductOfElementaryHouseholderReflectors", 0, 0, nullptr, 0, kF32 | kF64,
+     checkReflections},
+    {"Qr", 0, 0, nullptr, 0, kF32 | kF64, checkReflections},
+    {"loom.cholesky", 0, 0, nullptr, 0, kF32, checkFactor},
+    {"loom.triangular_solve", 0, 0, nullptr, 0, kF32, checkSystem},
 };
 
 /// Why an operation is refused, by the beginning of its name, and what to do.
@@ -476,6 +484,13 @@ const RefusalRow kRefused[] = {
      "factorise on the host"},
     {"stablehlo.triangular_solve", "the NPU solves no triangular systems",
      "solve on the host"},
+    {"ProductOfElementaryHouseholderReflectors",
+     "the NPU factorises no matrices", "factorise on the host"},
+    {"loom.cholesky", "the NPU factorises no matrices",
+     "factorise on the host"},
+    {"loom.triangular_solve", "the NPU solves no triangular systems",
+     "solve on the host"},
+    {"Qr", "the NPU factorises no matrices", "factorise on the host"},
     {"stablehlo.batch_norm_",
      "batch normalisation as one operation is not "
      "compiled",
@@ -513,7 +528,10 @@ bool writesRows(Operation *op) {
   return updates.getNumElements() > 0;
 }
 
-const SupportRow *supportOf(StringRef name) {
+const SupportRow *supportOf(Operation *op) {
+  auto call = dyn_cast<CustomCallOp>(op);
+  const StringRef name =
+      call ? call.getCallTargetName() : op->getName().getStringRef();
   for (const SupportRow &row : kSupported)
     if (row.op == name)
       return &row;
@@ -569,6 +587,8 @@ std::optional<Refusal> typesRefusal(Operation *op, unsigned operands,
 }
 
 Refusal refusalByName(Operation *op) {
+  if (const SupportRow *row = supportOf(op))
+    return refusalOf(row->op);
   Refusal refusal = refusalOf(op->getName().getStringRef());
   if (auto call = dyn_cast<CustomCallOp>(op))
     refusal.reason += " ('" + call.getCallTargetName().str() + "')";
@@ -577,8 +597,20 @@ Refusal refusalByName(Operation *op) {
 
 } // namespace
 
+bool stablehlo::isRoutine(Operation *op) {
+  return isa<CustomCallOp>(op) && supportOf(op);
+}
+
+StringRef stablehlo::routineOf(Operation *op) {
+  if (!isRoutine(op))
+    return op->getName().stripDialect();
+  StringRef name = supportOf(op)->op;
+  name.consume_front("loom.");
+  return name;
+}
+
 std::optional<Refusal> stablehlo::npuRefusal(Operation *op, uint64_t features) {
-  const SupportRow *row = supportOf(op->getName().getStringRef());
+  const SupportRow *row = supportOf(op);
   if (!row || !row->results)
     return refusalByName(op);
   const uint64_t missing = (row->features | (movesByData(op) ? kRegisters : 0) |
@@ -604,7 +636,7 @@ std::optional<Refusal> stablehlo::npuRefusal(Operation *op, uint64_t features) {
 }
 
 std::optional<Refusal> stablehlo::cpuRefusal(Operation *op) {
-  const SupportRow *row = supportOf(op->getName().getStringRef());
+  const SupportRow *row = supportOf(op);
   if (!row || !row->cpuTypes)
     return refusalByName(op);
   if (auto found = typesRefusal(op, row->cpuTypes, row->cpuTypes))
@@ -635,7 +667,7 @@ std::optional<Refusal> stablehlo::refusal(Operation *op, uint64_t features,
   std::optional<Refusal> cpu = cpuRefusal(op);
   if (!cpu)
     return std::nullopt;
-  const SupportRow *row = supportOf(op->getName().getStringRef());
+  const SupportRow *row = supportOf(op);
   return row && row->cpuTypes ? cpu : npu;
 }
 

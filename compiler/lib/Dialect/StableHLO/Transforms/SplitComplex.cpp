@@ -5,6 +5,7 @@
 #include "ComplexMath.h"
 
 #include "loom/Dialect/StableHLO/Elements.h"
+#include "loom/Dialect/StableHLO/Engines.h"
 #include "loom/Dialect/StableHLO/Passes.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -60,6 +61,7 @@ private:
   bool productOf(Operation *op);
   bool eachPart(Operation *op);
   bool spread(Operation *op);
+  Operation *callOf(Operation *op, ValueRange operands, TypeRange results);
   bool constant(ConstantOp op);
   Value partOf(Operation *op, bool imaginary);
   Value argumentPart(Value bound, RankedTensorType type, int64_t at);
@@ -151,11 +153,22 @@ bool Splitter::eachPart(Operation *op) {
   return true;
 }
 
-/// Control flow, sorting, transforms, reductions and updates that do not add:
-/// two values for one, in operands, results and bodies alike.
+/// A factor or a system of pairs is a call of a routine of that name on parts.
+Operation *Splitter::callOf(Operation *op, ValueRange operands,
+                            TypeRange results) {
+  return CustomCallOp::create(
+      builder, op->getLoc(), results, operands,
+      builder.getStringAttr("loom." + op->getName().stripDialect()),
+      builder.getBoolAttr(false), op->getAttrDictionary());
+}
+
+/// Control flow, sorting, transforms, linear algebra, reductions and updates
+/// that do not add: two values for one, in operands, results and bodies alike.
 bool Splitter::spread(Operation *op) {
+  const bool factors = isa<CholeskyOp, TriangularSolveOp>(op);
   if (!isa<WhileOp, CaseOp, IfOp, SortOp, ReduceOp, ReduceWindowOp, ScatterOp,
-           FftOp, OptimizationBarrierOp>(op))
+           FftOp, OptimizationBarrierOp>(op) &&
+      !factors && !isRoutine(op))
     return false;
   SmallVector<Value> operands;
   SmallVector<Type> results;
@@ -172,7 +185,8 @@ bool Splitter::spread(Operation *op) {
                        op->getAttrs());
   for (Region &region : op->getRegions())
     state.addRegion()->takeBody(region);
-  Operation *copy = builder.create(state);
+  Operation *copy =
+      factors ? callOf(op, operands, results) : builder.create(state);
   for (Region &region : copy->getRegions())
     for (Block &block : region)
       splitBlock(block);
