@@ -41,6 +41,7 @@ use_checkout()
 
 import control
 import digits
+import linalg
 import loom
 import zoo
 from loom.paths import join
@@ -260,7 +261,7 @@ def cases(digits_cache: Path | None, deep: bool = False) -> dict[str, Callable[[
         "cnn_batchnorm": cnn_batchnorm,
         "int8_matmul": int8_matmul,
     }
-    for name, make in (zoo.SMALL | control.SMALL).items():
+    for name, make in (zoo.SMALL | control.SMALL | linalg.SMALL).items():
         table[name] = lambda m=make: of_zoo(m)
     for target in TARGETS:
         table[f"big_matmul_{target}"] = lambda t=target: big_matmul(t)
