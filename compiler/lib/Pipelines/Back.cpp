@@ -36,6 +36,7 @@ static LogicalResult lowerModule(ModuleOp module, const loom_target &target,
   const uint64_t registers = options.cpuOnly ? 1ull << LOOM_FEAT_REG : 0;
   stablehlo::assignEngines(main.getBody().front(),
                            target.features & ~registers);
+  stablehlo::scheduleControl(main.getBody().front());
   if (failed(convertStableHLOToLoomT(main)) || failed(verify(module)) ||
       failed(fuseLoomT(main)) || failed(verify(module)) ||
       failed(assignEngines(main, target.features, options.cpuOnly)) ||

@@ -61,6 +61,7 @@ struct FunctionPass : PassWrapper<Self, OperationPass<ModuleOp>> {
 static LogicalResult assignEngines(func::FuncOp func,
                                    const loom_target &target) {
   stablehlo::assignEngines(func.getBody().front(), target.features);
+  stablehlo::scheduleControl(func.getBody().front());
   return success();
 }
 

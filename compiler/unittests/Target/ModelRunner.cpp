@@ -4,6 +4,7 @@
 
 #include "cpu_engine.h"
 #include "prog_check.h"
+#include "sequencer.h"
 extern "C" {
 #include "loom_npu.h"
 }
@@ -42,14 +43,11 @@ void *directSlot(void *opaque, uint32_t slot, uint64_t offset, uint64_t, bool) {
   return at(opaque, slot, offset);
 }
 
-/// What the kernel would say of the file.
-std::string checkFile(const std::vector<uint8_t> &file) {
-  std::vector<uint64_t> aligned((file.size() + 7) / 8);
-  memcpy(aligned.data(), file.data(), file.size());
-  loom_prog_view view;
+/// What the kernel would say of the file, 8-byte aligned as that wants it.
+std::string checkFile(const std::vector<uint64_t> &file, size_t size,
+                      loom_prog_view &view) {
   loom_prog_error error;
-  if (loom_prog_check(aligned.data(), file.size(), &view, &error) ==
-      LOOM_PROG_OK)
+  if (loom_prog_check(file.data(), size, &view, &error) == LOOM_PROG_OK)
     return "";
   return std::string(error.section) + " " + std::to_string(error.index) + ": " +
          error.what + " (" + std::to_string(error.value) + ")";
@@ -129,7 +127,10 @@ loom_test::runProgram(const std::vector<uint8_t> &file,
                       const std::vector<std::vector<uint8_t>> &inputs) {
   RunResult result;
   memset(&result.completion, 0, sizeof(result.completion));
-  result.error = checkFile(file);
+  std::vector<uint64_t> aligned((file.size() + 7) / 8);
+  memcpy(aligned.data(), file.data(), file.size());
+  loom_prog_view view;
+  result.error = checkFile(aligned, file.size(), view);
   if (!result.error.empty())
     return result;
   loom_prog_header header;
@@ -173,15 +174,28 @@ loom_test::runProgram(const std::vector<uint8_t> &file,
   const auto *segments =
       reinterpret_cast<const loom_prog_segment *>(section(LOOM_SEC_SEGMENTS)) +
       entry->first_segment;
-  for (uint32_t i = 0; i < entry->n_segments && result.error.empty(); ++i) {
-    const loom_prog_segment &segment = segments[i];
+  auto run = [&](const loom_prog_segment &segment) {
     result.cpuSegments += segment.engine == LOOM_ENGINE_CPU;
     result.npuSegments += segment.engine == LOOM_ENGINE_NPU;
-    result.error =
-        segment.engine == LOOM_ENGINE_CPU
-            ? runOnCpu(machine, section(LOOM_SEC_CPU_CODE), segment, slots,
-                       header.sections[LOOM_SEC_LOCS].count)
-            : runOnNpu(machine, target, segment, bound, result.completion);
+    return segment.engine == LOOM_ENGINE_CPU
+               ? runOnCpu(machine, section(LOOM_SEC_CPU_CODE), segment, slots,
+                          header.sections[LOOM_SEC_LOCS].count)
+               : runOnNpu(machine, target, segment, bound, result.completion);
+  };
+  loom_sequencer sequencer;
+  loom_sequencer_begin(&sequencer, &view, 0);
+  bool answer = false;
+  while (const auto want = loom_sequencer_next(&sequencer, answer)) {
+    if (want == LOOM_WANT_CONDITION) {
+      const loom_prog_tensor &cond = tensors[sequencer.cond];
+      answer = machine.memory[cond.slot][cond.offset];
+      continue;
+    }
+    ++result.chains;
+    for (uint32_t i = 0; i < sequencer.count && result.error.empty(); ++i)
+      result.error = run(segments[sequencer.first + i]);
+    if (!result.error.empty())
+      break;
   }
   for (uint32_t i = 0; i < entry->n_tensors; ++i) {
     const loom_prog_tensor &t = tensors[entry->first_tensor + i];

@@ -277,6 +277,7 @@ void Emitter::endStream(Location loc) {
     return;
   npu::HaltOp::create(builder, loc);
   ended = code.made();
+  cpuLast = false;
 }
 
 /// A number in SRAM: where it is, or loaded.
@@ -353,6 +354,26 @@ void Emitter::beginLoop(Location loc, std::optional<int64_t> count) {
   loops.push_back({count.value_or(1), counter});
   trips *= loops.back().trip;
   forgetSides();
+}
+
+void Emitter::beginRound(Location loc, std::optional<int64_t> trip,
+                         Value cond) {
+  endStream(loc);
+  cpuLast = false;
+  ++rounds;
+  npu::RoundOp::create(builder, loc, cond,
+                       trip ? builder.getI64IntegerAttr(*trip)
+                            : IntegerAttr());
+  loops.push_back({trip.value_or(1), 0, true});
+  trips *= loops.back().trip;
+}
+
+void Emitter::endRound(Location loc) {
+  endStream(loc);
+  cpuLast = false;
+  npu::EndRoundOp::create(builder, loc);
+  trips /= loops.back().trip;
+  loops.pop_back();
 }
 
 void Emitter::endLoop(Location loc) {

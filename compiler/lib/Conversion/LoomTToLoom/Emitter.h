@@ -126,6 +126,17 @@ public:
                  ArrayRef<int64_t> params, ArrayRef<int64_t> scalars,
                  ArrayRef<int64_t> imms);
   bool hasCpu() const { return cpuOps; }
+  /// A copy by the CPU engine, where that is at work.
+  void copyOnCpu(Location loc, const Box &from, const Box &to);
+  /// Whether records would begin a stream, behind a CPU operation.
+  bool onCpu() const { return cpuLast && code.made() == ended; }
+  /// A loop of the schedule around what is emitted up to endRound(): `trip`
+  /// times, or while the i1 in `cond` is true.
+  void beginRound(Location loc, std::optional<int64_t> trip, Value cond);
+  void endRound(Location loc);
+  bool hasRounds() const { return rounds; }
+  /// Whether the innermost loop is one of the schedule.
+  bool inRound() const { return loops.back().round; }
 
   /// A loop of the sequencer around what is emitted up to endLoop(). Without a
   /// count the records say when it ends.
@@ -183,10 +194,12 @@ private:
   void forgetSides();
 
   uint64_t ended = 0; // units at the end of the last stream
-  uint64_t cpuOps = 0;
+  uint64_t cpuOps = 0, rounds = 0;
+  bool cpuLast = false; // the last of the stretch is a CPU operation
   struct Loop {
     int64_t trip;     // 1 if data end it
     unsigned counter; // register; 0 without
+    bool round = false; // of the schedule
   };
   SmallVector<Loop> loops; // around
   int64_t trips = 1;       // of all of them

@@ -46,9 +46,11 @@ private:
     }
   };
   Value slot(Location loc, int64_t bytes, unsigned kind, unsigned rights,
-             const std::string &label, ElementsAttr value = {});
+             const std::string &label, ElementsAttr value = {},
+             bool hidden = false);
   void placeArguments();
   void placeResults(const Places &places);
+  void placeConditions(const Places &places);
   LogicalResult placeConstants();
   DenseSet<Value> fixedRoots(const Places &places);
   void placeScratch(const Places &places);
@@ -74,11 +76,12 @@ static bool isComplex(DictionaryAttr attributes) {
 
 Value Lowering::slot(Location loc, int64_t bytes, unsigned kind,
                      unsigned rights, const std::string &label,
-                     ElementsAttr value) {
+                     ElementsAttr value, bool hidden) {
   return npu::SlotOp::create(
       builder, loc, npu::MemType::get(builder.getContext(), bytes),
       builder.getI64IntegerAttr(slots++), builder.getI64IntegerAttr(kind),
-      builder.getI64IntegerAttr(rights), builder.getStringAttr(label), value);
+      builder.getI64IntegerAttr(rights), builder.getStringAttr(label), value,
+      hidden);
 }
 
 static int64_t bytesOfTensor(Type type) {
@@ -143,6 +146,19 @@ void Lowering::placeResults(const Places &places) {
     memory.set(places.placeOf(root), {mem, 0});
     placed.insert(places.placeOf(root));
     results.insert(root);
+  }
+}
+
+/// What a schedule asks for is where who submits can read it.
+void Lowering::placeConditions(const Places &places) {
+  for (auto begin : func.getOps<loomt::LoopBeginOp>()) {
+    Value asked = loomt::askedState(begin);
+    if (!asked || !placed.insert(places.placeOf(asked)).second)
+      continue;
+    Value mem = slot(begin.getLoc(), bytesOfTensor(asked.getType()),
+                     LOOM_SLOT_ARG, LOOM_RIGHT_READ | LOOM_RIGHT_WRITE,
+                     "condition", {}, /*hidden=*/true);
+    memory.set(places.placeOf(asked), {mem, 0});
   }
 }
 
@@ -302,6 +318,7 @@ LogicalResult Lowering::run() {
   builder.setInsertionPointToStart(lowered.addEntryBlock());
   placeArguments();
   placeResults(places);
+  placeConditions(places);
   if (failed(placeConstants())) {
     lowered.erase();
     return failure();
@@ -312,7 +329,7 @@ LogicalResult Lowering::run() {
   bool ok = true;
   for (Operation &op : func.getBody().front())
     ok &= !emitter.full() && succeeded(lower(op));
-  if (emitter.hasCpu())
+  if (emitter.hasCpu() || emitter.hasRounds())
     emitter.endStream(func.getLoc());
   else
     npu::HaltOp::create(builder, func.getLoc());

@@ -138,6 +138,7 @@ npu::CpuOp Emitter::cpu(loomt::CpuOp op, ValueRange mems, int64_t structure,
                         ArrayRef<int64_t> imms) {
   endStream(op.getLoc());
   ++cpuOps;
+  cpuLast = true;
   return npu::CpuOp::create(
       builder, op.getLoc(), mems, builder.getI64IntegerAttr(structure),
       builder.getI64IntegerAttr(inputs), builder.getArrayAttr(boxes),
@@ -166,6 +167,33 @@ static LogicalResult emit(Emitter &emitter, loomt::CpuOp op, int64_t structure,
   }
   emitter.cpu(op, mems, structure, inputs, boxes, params, scalars, imms);
   return success();
+}
+
+void Emitter::copyOnCpu(Location loc, const Box &from, const Box &to) {
+  // Bits are copied as they are, by numbers of their width.
+  const int64_t dtype = from.elem == 8   ? LOOM_U64
+                        : from.elem == 4 ? LOOM_U32
+                        : from.elem == 2 ? LOOM_U16
+                                         : LOOM_U8;
+  Operand source{from.mem, dtype, from.offset, from.n, from.stride},
+      target{to.mem, dtype, to.offset, to.n, to.stride};
+  Operand *pair[2] = {&source, &target};
+  collapse(pair);
+  SmallVector<Attribute> boxes;
+  for (const Operand *operand : pair) {
+    SmallVector<int64_t> box{operand->dtype, operand->offset};
+    box.append(operand->dims);
+    box.append(operand->strides);
+    boxes.push_back(builder.getDenseI64ArrayAttr(box));
+  }
+  ++cpuOps;
+  npu::CpuOp::create(
+      builder, loc, ValueRange{from.mem, to.mem},
+      builder.getI64IntegerAttr(LOOM_CPU_COPY), builder.getI64IntegerAttr(1),
+      builder.getArrayAttr(boxes), builder.getDenseI64ArrayAttr({}),
+      builder.getDenseI64ArrayAttr({}), builder.getDenseI64ArrayAttr({}),
+      builder.getStringAttr("carry"),
+      builder.getStringAttr("CPU operations make what the loop carries"));
 }
 
 /// Pairs, as many at a time as an operation takes.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Loops and branches of the sequencer. Wherever control may come from two
+// Loops and branches, of the sequencer and of schedules. Wherever control may come from two
 // places a fence is the first record, so that no semaphore crosses and no
 // iteration meets another. Carried tensors are copied to their places at the
 // end of an iteration.
@@ -43,6 +43,9 @@ public:
   void begin(loomt::CaseBeginOp op);
   void next(loomt::CaseNextOp op);
   void end(loomt::CaseEndOp op);
+  /// Of schedules.
+  void beginRound(loomt::LoopBeginOp op);
+  void endRound(loomt::LoopEndOp op);
 
 private:
   /// A layer, whose traffic is what moves.
@@ -81,6 +84,32 @@ SmallVector<Move> Control::movesOf(ValueRange from, ValueRange to) {
 void Control::copyAll(ArrayRef<Move> moves) {
   for (const Move &move : moves)
     copyBox(e, loc, memory.box(move.from), memory.box(move.to));
+}
+
+/// What is carried into the next iteration, on the engine that is at work.
+void Control::endRound(loomt::LoopEndOp op) {
+  const SmallVector<Move> moves = movesOf(op.getNext(), op.getResults());
+  if (!e.onCpu()) {
+    if (!moves.empty())
+      layer("carry", Twine(moves.size()) + " tensors", moves);
+    copyAll(moves);
+  } else {
+    for (const Move &move : moves)
+      e.copyOnCpu(loc, memory.box(move.from), memory.box(move.to));
+  }
+  e.endRound(loc);
+}
+
+void Control::beginRound(loomt::LoopBeginOp op) {
+  const SmallVector<Move> moves = movesOf(op.getInits(), op.getStates());
+  Value asked = loomt::askedState(op);
+  if (!moves.empty())
+    layer(asked ? "while" : "loop",
+          asked ? Twine(op.getStates().size()) + " tensors"
+                : Twine(*op.getTrip()) + " times",
+          moves);
+  copyAll(moves);
+  e.beginRound(loc, op.getTrip(), asked ? memory.box(asked).mem : Value());
 }
 
 void Control::begin(loomt::LoopBeginOp op) {
@@ -164,11 +193,13 @@ LogicalResult mlir::loom::lowerControl(Emitter &e, Memory &memory,
                                        Operation *op) {
   Control control(e, memory, op->getLoc());
   if (auto begin = dyn_cast<loomt::LoopBeginOp>(op))
-    control.begin(begin);
-  else if (auto test = dyn_cast<loomt::LoopTestOp>(op))
+    begin.getScheduled() ? control.beginRound(begin) : control.begin(begin);
+  else if (auto test = dyn_cast<loomt::LoopTestOp>(op); test && !e.inRound())
     control.test(test);
+  else if (test)
+    return success(); // who submits asks
   else if (auto end = dyn_cast<loomt::LoopEndOp>(op))
-    control.end(end);
+    e.inRound() ? control.endRound(end) : control.end(end);
   else if (auto choice = dyn_cast<loomt::CaseBeginOp>(op))
     control.begin(choice);
   else if (auto next = dyn_cast<loomt::CaseNextOp>(op))

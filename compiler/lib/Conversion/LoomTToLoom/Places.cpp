@@ -100,8 +100,9 @@ bool Places::endsAt(Value value, Operation *op) const {
 }
 
 void Places::loop(loomt::LoopBeginOp begin) {
+  Value asked = loomt::askedState(begin);
   for (auto [init, state] : llvm::zip(begin.getInits(), begin.getStates()))
-    if (endsAt(init, begin))
+    if (state != asked && endsAt(init, begin))
       join(Ref::of(init).root, state);
 }
 
@@ -235,11 +236,8 @@ std::vector<Places::Place> Places::ranges() const {
 
 static Value copyOf(OpBuilder &builder, Value value) {
   auto type = cast<RankedTensorType>(value.getType());
-  return loomt::CopyOp::create(
-      builder, value.getLoc(), type, value, builder.getDenseI64ArrayAttr({0}),
-      builder.getArrayAttr(
-          builder.getDenseI64ArrayAttr(loomt::denseStrides(type.getShape()))),
-      nullptr);
+  return loomt::createCopy(builder, value.getLoc(), type, value, {0},
+                           {loomt::denseStrides(type.getShape())});
 }
 
 /// The root that a copy repeats, if that is all it does.

@@ -88,7 +88,7 @@ bool mlir::loom::isProducer(Operation *op) {
 
 void Chooser::collect(func::FuncOp func, const DenseSet<Value> &fixed) {
   const loomt::Scopes scopes(func.getBody().front());
-  int64_t barrier = 0; // layer of the last CPU operation
+  int64_t barrier = 0; // layer that ended the last stream
   for (Operation &op : func.getBody().front()) {
     if (isa<loomt::AtOp>(
             op)) // moved by a register, which records in place are not
@@ -97,9 +97,12 @@ void Chooser::collect(func::FuncOp func, const DenseSet<Value> &fixed) {
       continue;
     Layer layer{&op, {}, {}, Room::all(target.sram_bytes), 0, std::nullopt};
     const int64_t at = layers.size();
-    // SRAM does not outlive a stream: what is made before a CPU operation and
-    // read after it is in memory.
-    if (isa<loomt::CpuOp>(op))
+    // SRAM does not outlive a stream: what is made before a CPU operation, or
+    // before a schedule's loop begins or ends, and read after it is in memory.
+    auto begin = dyn_cast<loomt::LoopBeginOp>(op);
+    if (isa<loomt::LoopEndOp>(op))
+      begin = cast<loomt::LoopBeginOp>(scopes.beginOf(&op));
+    if (isa<loomt::CpuOp>(op) || (begin && begin.getScheduled()))
       barrier = at;
     for (Value operand : op.getOperands()) {
       Value root = loomt::Ref::of(operand).root;

@@ -37,6 +37,57 @@ static bool closes(Operation &op) {
   return isa<loomt::LoopEndOp, loomt::CaseEndOp>(op);
 }
 
+namespace {
+/// What the loops of schedules divide a block into: operations that may change
+/// places with each other.
+class Stretches {
+public:
+  explicit Stretches(Block &block);
+
+  struct Stretch {
+    SmallVector<Operation *> ops;
+    Operation *end; // the mark after them, or the block's terminator
+  };
+  /// As they are now: operations come and go.
+  SmallVector<Stretch> list() const;
+  /// Begins, tests or ends a loop of a schedule.
+  bool isMark(Operation *op) const { return marks.contains(op); }
+  bool hasSchedule() const { return !marks.empty(); }
+
+private:
+  Block &block;
+  DenseSet<Operation *> marks;
+};
+} // namespace
+
+Stretches::Stretches(Block &block) : block(block) {
+  SmallVector<bool> scheduled; // of the loops and cases around
+  for (Operation &op : block) {
+    auto begin = dyn_cast<loomt::LoopBeginOp>(op);
+    if (opens(op))
+      scheduled.push_back(begin && begin.getScheduled());
+    if ((begin || isa<loomt::LoopTestOp, loomt::LoopEndOp>(op)) &&
+        scheduled.back())
+      marks.insert(&op);
+    if (closes(op))
+      scheduled.pop_back();
+  }
+}
+
+SmallVector<Stretches::Stretch> Stretches::list() const {
+  SmallVector<Stretch> result(1);
+  for (Operation &op : block) {
+    if (!isMark(&op) && &op != block.getTerminator()) {
+      result.back().ops.push_back(&op);
+      continue;
+    }
+    result.back().end = &op;
+    if (isMark(&op))
+      result.emplace_back();
+  }
+  return result;
+}
+
 //===----------------------------------------------------------------------===//
 // What a target lacks
 //===----------------------------------------------------------------------===//
@@ -124,7 +175,9 @@ struct Unit {
 
 class Order {
 public:
-  explicit Order(Block &block) { collect(block); }
+  explicit Order(const Stretches::Stretch &stretch) : end(stretch.end) {
+    collect(stretch.ops);
+  }
   /// Places all units, beginning with what one engine can do; the number of
   /// segments.
   unsigned place(Engine first, std::vector<size_t> &order) const;
@@ -132,9 +185,9 @@ public:
   void apply(ArrayRef<size_t> order);
 
 private:
-  void collect(Block &block);
+  void collect(ArrayRef<Operation *> ops);
   std::vector<Unit> units;
-  Operation *end = nullptr;
+  Operation *end;
 };
 } // namespace
 
@@ -144,27 +197,26 @@ static Engine engineOf(Operation *op) {
   return isa<loomt::ViewOp, loomt::ConstantOp>(op) ? Engine::None : Engine::Npu;
 }
 
-void Order::collect(Block &block) {
-  end = block.getTerminator();
+void Order::collect(ArrayRef<Operation *> ops) {
   DenseMap<Operation *, size_t> unitOf;
   int64_t depth = 0;
-  for (Operation &op : block.without_terminator()) {
+  for (Operation *op : ops) {
     if (!depth)
       units.emplace_back();
-    depth += opens(op);
+    depth += opens(*op);
     Unit &unit = units.back();
-    unit.ops.push_back(&op);
-    if (engineOf(&op) != Engine::None)
-      unit.engine = engineOf(&op);
-    unitOf[&op] = units.size() - 1;
-    depth -= closes(op);
+    unit.ops.push_back(op);
+    if (engineOf(op) != Engine::None)
+      unit.engine = engineOf(op);
+    unitOf[op] = units.size() - 1;
+    depth -= closes(*op);
   }
   for (size_t u = 0; u < units.size(); ++u)
     for (Operation *op : units[u].ops)
       for (Value operand : op->getOperands())
-        if (Operation *maker = operand.getDefiningOp();
-            maker && unitOf[maker] != u) {
-          units[unitOf[maker]].users.push_back(u);
+        if (auto maker = unitOf.find(operand.getDefiningOp());
+            maker != unitOf.end() && maker->second != u) {
+          units[maker->second].users.push_back(u);
           ++units[u].waits;
         }
 }
@@ -226,8 +278,8 @@ void Order::apply(ArrayRef<size_t> order) {
 }
 
 /// The order with the fewest segments, the one that stands if it is as good.
-static unsigned orderByEngine(Block &block) {
-  Order order(block);
+static unsigned orderByEngine(const Stretches::Stretch &stretch) {
+  Order order(stretch);
   std::vector<size_t> byNpu, byCpu;
   const unsigned stands = order.segmentsAsTheyStand();
   const unsigned npu = order.place(Engine::Npu, byNpu);
@@ -236,6 +288,13 @@ static unsigned orderByEngine(Block &block) {
     return stands;
   order.apply(npu <= cpu ? byNpu : byCpu);
   return std::min(npu, cpu);
+}
+
+static unsigned orderByEngine(const Stretches &stretches) {
+  unsigned segments = 0;
+  for (const Stretches::Stretch &stretch : stretches.list())
+    segments += orderByEngine(stretch);
+  return segments;
 }
 
 //===----------------------------------------------------------------------===//
@@ -252,52 +311,66 @@ static bool allUsers(Value value, llvm::function_ref<bool(Operation *)> test) {
 }
 
 /// Work of the NPU up to a size that only CPU operations feed and use: on
-/// either side, memory is all it touches.
-static bool moveNeighbours(Block &block, int64_t elements) {
+/// either side, memory is all it touches. What a schedule carries is memory,
+/// too.
+static bool moveNeighbours(const Stretches &stretches,
+                           ArrayRef<Operation *> ops, int64_t elements) {
+  auto isCpu = [&](Operation *op) {
+    return isa<loomt::CpuOp>(op) || stretches.isMark(op);
+  };
   bool moved = false;
   int64_t depth = 0;
-  for (Operation &op : llvm::make_early_inc_range(block)) {
-    depth += opens(op) - closes(op);
+  for (Operation *op : ops) {
+    depth += opens(*op) - closes(*op);
     if (depth || !isa<loomt::MapOp, loomt::CopyOp, loomt::ReduceOp>(op) ||
-        !canMoveToCpu(&op))
+        !canMoveToCpu(op))
       continue;
     int64_t largest = 0;
     bool fed = false, alone = true;
-    for (Value operand : op.getOperands()) {
+    for (Value operand : op->getOperands()) {
       largest = std::max(
           largest, cast<RankedTensorType>(operand.getType()).getNumElements());
       Operation *maker = Ref::of(operand).root.getDefiningOp();
-      fed |= isa_and_nonnull<loomt::CpuOp>(maker);
-      alone &= !maker || isa<loomt::CpuOp, loomt::ConstantOp>(maker);
+      fed |= maker && isCpu(maker);
+      alone &= !maker || isCpu(maker) || isa<loomt::ConstantOp>(maker);
     }
     largest = std::max(
         largest,
-        cast<RankedTensorType>(op.getResult(0).getType()).getNumElements());
-    auto isCpu = [](Operation *user) {
-      return isa<loomt::CpuOp, func::ReturnOp>(user);
-    };
+        cast<RankedTensorType>(op->getResult(0).getType()).getNumElements());
     bool used = false;
-    allUsers(op.getResult(0), [&](Operation *user) {
-      used |= isa<loomt::CpuOp>(user);
+    allUsers(op->getResult(0), [&](Operation *user) {
+      used |= isCpu(user);
       return true;
     });
     if (largest > elements || !(fed || used) || !alone ||
-        !allUsers(op.getResult(0), isCpu))
+        !allUsers(op->getResult(0), [&](Operation *user) {
+          return isCpu(user) || isa<func::ReturnOp>(user);
+        }))
       continue;
-    moveToCpu(&op, "only CPU operations make and use its values");
+    moveToCpu(op, "only CPU operations make and use its values");
     moved = true;
   }
+  return moved;
+}
+
+static bool moveNeighbours(const Stretches &stretches, int64_t elements) {
+  bool moved = false;
+  for (const Stretches::Stretch &stretch : stretches.list())
+    if (llvm::any_of(stretch.ops, llvm::IsaPred<loomt::CpuOp>))
+      moved |= moveNeighbours(stretches, stretch.ops, elements);
   return moved;
 }
 
 LogicalResult mlir::loom::assignEngines(func::FuncOp func, uint64_t features,
                                         bool cpuOnly) {
   Block &block = func.getBody().front();
-  int64_t depth = 0;
-  bool any = false;
+  const Stretches stretches(block);
+  int64_t depth = 0; // of the machine's own loops and branches
+  bool any = stretches.hasSchedule();
   for (Operation &op : llvm::make_early_inc_range(block)) {
     const bool member = depth > 0;
-    depth += opens(op) - closes(op);
+    if (!stretches.isMark(&op))
+      depth += opens(op) - closes(op);
     any |= isa<loomt::CpuOp>(op);
     if (!isNpu(&op))
       continue;
@@ -316,11 +389,11 @@ LogicalResult mlir::loom::assignEngines(func::FuncOp func, uint64_t features,
   }
   if (!any)
     return success();
-  unsigned segments = orderByEngine(block);
+  unsigned segments = orderByEngine(stretches);
   for (int64_t size = kCheap; size <= kCheap << 16; size *= 16) {
-    while (moveNeighbours(block, size))
+    while (moveNeighbours(stretches, size))
       ;
-    segments = orderByEngine(block);
+    segments = orderByEngine(stretches);
     if (segments <= LOOM_PROG_MAX_SEGMENTS)
       break;
   }

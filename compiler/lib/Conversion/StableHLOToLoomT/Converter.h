@@ -182,6 +182,7 @@ private:
   DenseMap<Value, Value> map;
   Operation *place = nullptr;     // the outermost loop or case being converted
   SmallVector<Operation *> loops; // around; null: has no counter
+  unsigned onNpu = 0;             // loops and branches of the machine around
   stablehlo::PlaceAnalysis places;
   std::string refusal; // the last of the NPU, if nobody was told
   bool failedOnce = false;

@@ -243,7 +243,7 @@ LogicalResult Converter::otherEngine(Operation *op) {
   refusal.clear();
   if (why.empty())
     return failure(); // an operand's maker has been reported
-  if (!place && !stablehlo::isFree(op) && !stablehlo::cpuRefusal(op)) {
+  if (!onNpu && !stablehlo::isFree(op) && !stablehlo::cpuRefusal(op)) {
     op->setAttr(stablehlo::kCpuAttr, builder.getStringAttr(why));
     return dispatchCpu(op);
   }

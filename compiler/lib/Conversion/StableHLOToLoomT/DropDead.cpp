@@ -108,7 +108,7 @@ void Marker::shrink(LoopBeginOp begin) {
                        next = kept(end.getNext(), places);
     auto types = TypeRange(ValueRange(inits));
     auto first = LoopBeginOp::create(builder, begin.getLoc(), types, inits,
-                                     begin.getTripAttr());
+                                     begin.getTripAttr(), begin.getScheduled());
     builder.setInsertionPoint(end);
     auto last = LoopEndOp::create(builder, end.getLoc(), types, next);
     replace(begin.getStates(), first.getStates(), places);

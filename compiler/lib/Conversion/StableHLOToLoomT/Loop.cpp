@@ -5,6 +5,8 @@
 
 #include "Converter.h"
 
+#include "loom/Dialect/StableHLO/Engines.h"
+
 #include "loom_isa.h"
 
 using namespace mlir;
@@ -39,14 +41,18 @@ std::optional<SmallVector<Value>> Converter::given(Block &block) {
 
 LogicalResult Converter::whileLoop(stablehlo::WhileOp op) {
   Block &cond = op.getCond().front(), &body = op.getBody().front();
+  const bool scheduled = op->hasAttr(stablehlo::kScheduleAttr);
   std::optional<Counter> counter = stablehlo::counterOf(op);
   if (counter && !counter->trip())
     return identity(op);
   // The machine counts this many loops in each other; others test a number.
-  if (counter && llvm::count_if(loops, [](Operation *loop) {
-                   return loop != nullptr;
-                 }) == LOOM_MAX_LOOP_NEST)
+  if (!scheduled && counter && llvm::count_if(loops, [](Operation *loop) {
+                                 return loop != nullptr;
+                               }) == LOOM_MAX_LOOP_NEST)
     counter.reset();
+  // What a schedule asks for has a place of its own.
+  const unsigned asked =
+      scheduled && !counter ? body.getNumArguments() - 1 : ~0u;
   SmallVector<unsigned> carried;
   SmallVector<Value> inits;
   SmallVector<Type> types;
@@ -54,7 +60,7 @@ LogicalResult Converter::whileLoop(stablehlo::WhileOp op) {
     Value init = map.lookup(op.getOperands()[i]);
     map[cond.getArgument(i)] = map[body.getArgument(i)] = init;
     map[op.getResult(i)] = init;
-    if (stablehlo::isInvariant(op, i))
+    if (i != asked && stablehlo::isInvariant(op, i))
       continue;
     carried.push_back(i);
     inits.push_back(init);
@@ -62,11 +68,13 @@ LogicalResult Converter::whileLoop(stablehlo::WhileOp op) {
   }
   auto begin = loomt::LoopBeginOp::create(
       builder, op.getLoc(), types, inits,
-      counter ? builder.getI64IntegerAttr(counter->trip()) : IntegerAttr());
+      counter ? builder.getI64IntegerAttr(counter->trip()) : IntegerAttr(),
+      scheduled);
   for (auto [i, state] : llvm::zip(carried, begin.getStates()))
     map[cond.getArgument(i)] = map[body.getArgument(i)] = state;
   // Only a loop of the machine's own has a counter to move places by.
-  loops.push_back(counter ? op.getOperation() : nullptr);
+  loops.push_back(counter && !scheduled ? op.getOperation() : nullptr);
+  onNpu += !scheduled;
   bool ok = true;
   if (!counter) {
     ok = succeeded(region(op, cond));
@@ -76,6 +84,7 @@ LogicalResult Converter::whileLoop(stablehlo::WhileOp op) {
   }
   ok &= succeeded(region(op, body));
   loops.pop_back();
+  onNpu -= !scheduled;
   std::optional<SmallVector<Value>> values = given(body);
   if (!ok || !values)
     return failure();
@@ -110,7 +119,9 @@ LogicalResult Converter::branches(Operation *op, Value index,
   bool ok = true;
   for (Region &branch : regions) {
     Block &block = branch.front();
+    ++onNpu;
     ok &= succeeded(region(op, block));
+    --onNpu;
     std::optional<SmallVector<Value>> values = given(block);
     if (!ok || !values)
       return failure();

@@ -3,6 +3,7 @@
 #include "loom/Target/Encoder.h"
 
 #include "SlotTable.h"
+#include "Steps.h"
 
 #include "loom/Conversion/LoomTToLoom.h"
 #include "loom/Dialect/Loom/Loom.h"
@@ -38,11 +39,13 @@ private:
   LogicalResult addTensors(loom_prog_entry &entry);
   void addRecord(Operation *op);
   void addCpu(npu::CpuOp op);
-  void addCode();
+  LogicalResult beginRound(npu::RoundOp op);
+  LogicalResult endRound(npu::EndRoundOp op);
+  LogicalResult addCode();
   LogicalResult planStreams();
   program::Plan wholePlan() const;
   LogicalResult addLayers();
-  LogicalResult addSegments(loom_prog_entry &entry);
+  void addSegments(loom_prog_entry &entry);
   void measureSram();
   uint32_t locationOf(Location loc);
   uint32_t locationOf(Location loc, const std::string &operation);
@@ -60,11 +63,15 @@ private:
   struct Segment {
     unsigned engine;
     size_t first, count; // records, or rows of CPU code
+    uint64_t rounds;     // how often the schedule runs it, at least
     uint64_t cost = 0;   // of CPU operations
     program::Plan plan;  // of records
   };
+  void addSegment(unsigned engine, size_t first);
   bool hasBranches(const Segment &segment) const;
   std::vector<Segment> segments;
+  bool closed = false; // the schedule divides what comes from the last segment
+  Steps steps;
   struct Layer {
     npu::LayerOp op;
     size_t first, last; // records
@@ -158,10 +165,15 @@ LogicalResult Encoder::addTensors(loom_prog_entry &entry) {
   return success();
 }
 
+void Encoder::addSegment(unsigned engine, size_t first) {
+  segments.push_back({engine, first, 0, steps.rounds(), 0, {}});
+  closed = false;
+}
+
 void Encoder::addRecord(Operation *op) {
-  if (segments.empty() || segments.back().engine != LOOM_ENGINE_NPU ||
+  if (closed || segments.empty() || segments.back().engine != LOOM_ENGINE_NPU ||
       records.back().header().op == LOOM_OP_HALT)
-    segments.push_back({LOOM_ENGINE_NPU, records.size(), 0, 0, {}});
+    addSegment(LOOM_ENGINE_NPU, records.size());
   ++segments.back().count;
   records.push_back(npu::encodeRecord(op, locationOf(op->getLoc())));
   units.push_back(out.units);
@@ -178,8 +190,8 @@ void Encoder::addRecord(Operation *op) {
 
 void Encoder::addCpu(npu::CpuOp op) {
   const size_t row = container.cpuCode.size() / 8;
-  if (segments.empty() || segments.back().engine != LOOM_ENGINE_CPU)
-    segments.push_back({LOOM_ENGINE_CPU, row, 0, 0, {}});
+  if (closed || segments.empty() || segments.back().engine != LOOM_ENGINE_CPU)
+    addSegment(LOOM_ENGINE_CPU, row);
   const std::vector<uint8_t> bytes =
       npu::encodeCpu(op, locationOf(op.getLoc()));
   loom_cpu_op header;
@@ -188,11 +200,46 @@ void Encoder::addCpu(npu::CpuOp op) {
   segments.back().cost += header.cost;
   container.cpuCode.insert(container.cpuCode.end(), bytes.begin(), bytes.end());
   out.placement.push_back(placementOf(op, header.cost));
+  out.placement.back().bytes *= steps.rounds();
+  out.placement.back().cycles *= steps.rounds();
   out.placement.back().segment = segments.size() - 1;
 }
 
-void Encoder::addCode() {
+LogicalResult Encoder::beginRound(npu::RoundOp op) {
+  if (steps.depth() == LOOM_PROG_MAX_DEPTH)
+    return op.emitError() << "loops that go round operations of the CPU engine "
+                             "lie more than "
+                          << LOOM_PROG_MAX_DEPTH
+                          << " deep in each other, which is the limit: write "
+                             "the inner ones out (--unroll), or replace what "
+                             "the NPU cannot run (see --placement)";
+  closed = true;
+  if (op.getCount()) {
+    steps.begin(*op.getCount(), segments.size());
+    return success();
+  }
+  out.bounded = false;
+  auto slot = op.getCond().getDefiningOp<npu::SlotOp>();
+  steps.beginWhile(container.tensors.size(), segments.size());
+  addTensor(container, slot.getLabel(), slot.getIndex(), LOOM_I1,
+            LOOM_ROLE_INPUT, {});
+  return success();
+}
+
+LogicalResult Encoder::endRound(npu::EndRoundOp op) {
+  closed = true;
+  if (steps.end(segments.size()))
+    return success();
+  return op.emitError("nothing in this loop runs, and nothing ends it: remove "
+                      "it");
+}
+
+LogicalResult Encoder::addCode() {
   for (Operation &op : func.getBody().front()) {
+    if (auto round = dyn_cast<npu::RoundOp>(op); round && failed(beginRound(round)))
+      return failure();
+    if (auto end = dyn_cast<npu::EndRoundOp>(op); end && failed(endRound(end)))
+      return failure();
     if (auto layer = dyn_cast<npu::LayerOp>(op))
       layers.push_back({layer, records.size(), records.size(), 0});
     else if (auto cpu = dyn_cast<npu::CpuOp>(op))
@@ -202,12 +249,14 @@ void Encoder::addCode() {
   }
   units.push_back(out.units);
   out.records = records.size();
+  return success();
 }
 
 LogicalResult Encoder::planStreams() {
   for (Segment &segment : segments) {
     if (segment.engine == LOOM_ENGINE_CPU) {
-      out.cycles += loom_ceil_div(segment.cost, LOOM_CPU_COST_PER_CYCLE);
+      out.cycles += segment.rounds *
+                    loom_ceil_div(segment.cost, LOOM_CPU_COST_PER_CYCLE);
       continue;
     }
     std::vector<program::Record> own(records.begin() + segment.first,
@@ -222,8 +271,8 @@ LogicalResult Encoder::planStreams() {
              << "the machine refuses the program: fault " << end.fault
              << " at unit " << units[segment.first] + end.unit
              << " of its code";
-    out.cycles += segment.plan.cycles;
-    out.mxuBusy += segment.plan.mxuBusy;
+    out.cycles += segment.rounds * segment.plan.cycles;
+    out.mxuBusy += segment.rounds * segment.plan.mxuBusy;
   }
   return success();
 }
@@ -265,6 +314,8 @@ LogicalResult Encoder::addLayers() {
     row.bytes = op.getBytes();
     row.ideal = op.getIdeal();
     row.cycles = cycles[i];
+    if (layer.first != layer.last)
+      row.cycles *= segments[layer.segment].rounds;
     container.layers.push_back(row);
     out.layers.push_back({op.getKind().str(), op.getShape().str(),
                           modulePath(op.getLoc()), sourceLine(op.getLoc()),
@@ -343,14 +394,11 @@ bool Encoder::hasBranches(const Segment &segment) const {
                      });
 }
 
-LogicalResult Encoder::addSegments(loom_prog_entry &entry) {
-  if (segments.size() > LOOM_PROG_MAX_SEGMENTS)
-    return func.emitError()
-           << "the program goes " << segments.size()
-           << " times between NPU and CPU; " << LOOM_PROG_MAX_SEGMENTS
-           << " segments are the limit: compile it for one engine with "
-              "--engine=cpu, or replace what the NPU cannot run (see "
-              "--placement)";
+void Encoder::addSegments(loom_prog_entry &entry) {
+  const std::vector<loom_prog_step> schedule = steps.take(segments.size());
+  entry.first_step = container.steps.size();
+  entry.n_steps = schedule.size();
+  llvm::append_range(container.steps, schedule);
   entry.first_segment = container.segments.size();
   out.segments = entry.n_segments = segments.size();
   for (const Segment &from : segments) {
@@ -376,7 +424,6 @@ LogicalResult Encoder::addSegments(loom_prog_entry &entry) {
     }
     container.segments.push_back(row);
   }
-  return success();
 }
 
 LogicalResult Encoder::run(const std::string &name) {
@@ -386,14 +433,12 @@ LogicalResult Encoder::run(const std::string &name) {
   entry.name = container.string(name);
   if (failed(slots.add(func, name, out)) || failed(addTensors(entry)))
     return failure();
-  addCode();
-  if (failed(addLayers()))
+  if (failed(addCode()) || failed(addLayers()))
     return failure();
   measureSram();
   entry.macs = out.macs;
   entry.cycles = out.cycles;
-  if (failed(addSegments(entry)))
-    return failure();
+  addSegments(entry);
   container.entries.push_back(entry);
   return success();
 }

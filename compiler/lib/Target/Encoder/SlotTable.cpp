@@ -64,6 +64,8 @@ LogicalResult SlotTable::fill(npu::SlotOp slot, loom_prog_slot &row) {
     return slot.emitError()
            << "tensor '" << slot.getLabel() << "' takes " << row.bytes
            << " bytes; a slot ends at 1 GiB: split it or lower the batch";
+  if (slot.getHidden())
+    row.flags = LOOM_SLOT_HIDDEN;
   if (row.kind == LOOM_SLOT_CONST)
     return storeValue(slot, row);
   if (row.kind == LOOM_SLOT_STATE && slot.getValue()) {

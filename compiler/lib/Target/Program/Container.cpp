@@ -121,6 +121,7 @@ Image Container::finish() {
   rows(LOOM_SEC_TENSORS, tensors);
   rows(LOOM_SEC_ENTRIES, entries);
   rows(LOOM_SEC_SEGMENTS, segments);
+  rows(LOOM_SEC_SCHEDULE, steps);
   rows(LOOM_SEC_SCOPES, scopes);
   rows(LOOM_SEC_LOCS, locs);
   rows(LOOM_SEC_LAYERS, layers);

@@ -44,10 +44,11 @@ class Loom_Op<string mnemonic, list<Trait> traits = []>
 def SlotOp : Loom_Op<"slot"> {
   let description = [{
     Slot `index` of the program. `kind`: enum loom_slot_kind. `value`: bytes of a
-    constant. `label`: name in reports.
+    constant. `label`: name in reports. `hidden`: no caller binds it.
   }];
   let arguments = (ins I64Attr:$index, I64Attr:$kind, I64Attr:$rights,
-                       StrAttr:$label, OptionalAttr<ElementsAttr>:$value);
+                       StrAttr:$label, OptionalAttr<ElementsAttr>:$value,
+                       UnitAttr:$hidden);
   let results = (outs Loom_Mem:$mem);
   let hasVerifier = 1;
 }
@@ -225,6 +226,21 @@ def CpuOp : Loom_Op<"cpu"> {
       DenseI64ArrayAttr:$scalars, DenseI64ArrayAttr:$imms,
       StrAttr:$source, StrAttr:$why);
   let hasVerifier = 1;
+}
+
+def RoundOp : Loom_Op<"round"> {
+  let description = [{
+    A loop of the schedule: the streams and runs of CPU operations up to
+    `end_round` go `count` times, or while the i1 in `cond` is true, which is read
+    before each. No record, and none stands open before it.
+  }];
+  let arguments = (ins Optional<Loom_Mem>:$cond, OptionalAttr<I64Attr>:$count);
+  let hasVerifier = 1;
+}
+
+def EndRoundOp : Loom_Op<"end_round"> {
+  let description = "Where the body of a schedule's loop ends; no record.";
+  let arguments = (ins);
 }
 
 def HaltOp : Loom_Op<"halt"> {

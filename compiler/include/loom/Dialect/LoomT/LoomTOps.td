@@ -219,9 +219,13 @@ def LoopBeginOp : LoomT_ControlOp<"loop_begin"> {
     What follows, up to `loop_end`, runs `trip` times, or without `trip` until a
     `loop_test` ends it. `states` are the carried tensors at an iteration's
     start; each has one place for the whole loop, where its `inits` stand first.
+
+    A `scheduled` loop goes round operations of the CPU engine: it is no loop of
+    the machine and has no counter that moves places. If it has a test, that
+    comes first and reads a state.
   }];
   let arguments = (ins Variadic<AnyRankedTensor>:$inits,
-                       OptionalAttr<I64Attr>:$trip);
+                       OptionalAttr<I64Attr>:$trip, UnitAttr:$scheduled);
   let results = (outs Variadic<AnyRankedTensor>:$states);
   let hasVerifier = 1;
 }

@@ -55,6 +55,9 @@ void forEachUse(Value root, llvm::function_ref<void(Operation *, Value)> take);
 /// The root behind views and moved roots.
 Value rootOf(Value value);
 
+/// The state that a schedule reads before each iteration; null if it does not.
+Value askedState(LoopBeginOp begin);
+
 } // namespace mlir::loom::loomt
 
 #endif // LOOM_DIALECT_LOOMT_SCOPES_H

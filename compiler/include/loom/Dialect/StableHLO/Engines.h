@@ -22,6 +22,10 @@ struct Refusal {
 /// Attribute of an operation that the CPU engine runs: why the NPU does not.
 inline constexpr llvm::StringLiteral kCpuAttr = "loom.cpu";
 
+/// Attribute of a loop or a branch that the machine's sequencer does not run:
+/// it goes round operations of the CPU engine, and becomes steps of a schedule.
+inline constexpr llvm::StringLiteral kScheduleAttr = "loom.schedule";
+
 /// Attributes of an operation; of a routine's call, its configuration.
 DictionaryAttr attributesOf(Operation *op);
 
@@ -35,8 +39,16 @@ llvm::StringRef routineOf(Operation *op);
 bool isFree(Operation *op);
 
 /// NPU first: marks those operations of a function's block for the CPU engine
-/// (kCpuAttr) that the NPU cannot run and the CPU engine can.
+/// (kCpuAttr) that the NPU cannot run and the CPU engine can, those in loops
+/// and branches as well, and the loops and branches around them
+/// (kScheduleAttr).
 void assignEngines(Block &block, uint64_t features);
+
+/// Brings what is marked kScheduleAttr into the form of a schedule, which has
+/// loops alone and reads conditions between its steps: a condition becomes a
+/// carried value, which the loop's first region does no more than return, and a
+/// branch a loop that runs once or not at all.
+void scheduleControl(Block &block);
 
 /// Why the NPU of a target with these features cannot run it.
 std::optional<Refusal> npuRefusal(Operation *op, uint64_t features);

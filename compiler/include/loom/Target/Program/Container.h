@@ -63,6 +63,7 @@ public:
   std::vector<loom_prog_tensor> tensors;
   std::vector<loom_prog_entry> entries;
   std::vector<loom_prog_segment> segments;
+  std::vector<loom_prog_step> steps;
   std::vector<loom_prog_scope> scopes;
   std::vector<loom_prog_loc> locs;
   std::vector<loom_prog_layer> layers;

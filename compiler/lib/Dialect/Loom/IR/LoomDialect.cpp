@@ -104,6 +104,19 @@ LogicalResult LoopOp::verify() {
   return emitOpError("has no end");
 }
 
+LogicalResult RoundOp::verify() {
+  if (bool(getCond()) == bool(getCount()) ||
+      (getCount() && int64_t(*getCount()) < 1))
+    return emitOpError("goes by a count from 1 up, or by a condition");
+  int64_t depth = 0;
+  for (Operation *op = (*this)->getNextNode(); op; op = op->getNextNode()) {
+    if (isa<EndRoundOp>(op) && depth-- == 0)
+      return success();
+    depth += isa<RoundOp>(op);
+  }
+  return emitOpError("has no end");
+}
+
 LogicalResult BranchOp::verify() {
   if (!inRange({int64_t(getRa())}, 0, 15) ||
       !inRange({int64_t(getCond())}, 0, LOOM_NUM_CONDS - 1))

@@ -85,3 +85,9 @@ Value mlir::loom::loomt::rootOf(Value value) {
   }
   return value;
 }
+
+Value mlir::loom::loomt::askedState(LoopBeginOp begin) {
+  if (!begin.getScheduled() || begin.getTrip())
+    return Value();
+  return cast<LoopTestOp>(begin->getNextNode()).getCondition();
+}

@@ -319,17 +319,37 @@ static Operation *openingAround(Operation *op) {
   return nullptr;
 }
 
-/// Iterations of the loops around, outermost first; 0 of those that data end.
+/// Iterations of the loops around, outermost first; 0 of those without a
+/// counter.
 static SmallVector<int64_t> tripsAround(Operation *op) {
   SmallVector<int64_t> trips;
   while ((op = openingAround(op)))
     if (auto begin = dyn_cast<LoopBeginOp>(op))
-      trips.insert(trips.begin(), begin.getTrip().value_or(0));
+      trips.insert(trips.begin(),
+                   begin.getScheduled() ? 0 : begin.getTrip().value_or(0));
   return trips;
 }
 
+/// A schedule carries whatever memory holds.
+static LogicalResult verifyCarried(Operation *op, LoopBeginOp begin) {
+  return begin.getScheduled() ? verifyTypes(op, "known", memoryType)
+                              : verifyNpuTypes(op);
+}
+
+/// Whether an operation of a machine's own loop or branch is the CPU engine's,
+/// or a schedule.
+static Operation *strangerIn(Operation *begin, Operation *end) {
+  for (Operation *op = begin->getNextNode(); op != end;
+       op = op->getNextNode()) {
+    auto loop = dyn_cast<LoopBeginOp>(op);
+    if (isa<CpuOp>(op) || (loop && loop.getScheduled()))
+      return op;
+  }
+  return nullptr;
+}
+
 LogicalResult LoopBeginOp::verify() {
-  if (failed(verifyNpuTypes(*this)))
+  if (failed(verifyCarried(*this, *this)))
     return failure();
   if (getTrip() && int64_t(*getTrip()) < 1)
     return emitOpError("runs ") << *getTrip() << " times";
@@ -338,8 +358,17 @@ LogicalResult LoopBeginOp::verify() {
   Operation *end = closingOf(*this);
   if (!isa_and_nonnull<LoopEndOp>(end))
     return emitOpError("has no end");
+  if (!getScheduled() && strangerIn(*this, end))
+    return emitOpError("is the machine's, and goes round an operation of the "
+                       "CPU engine");
   if (getTrip())
     return success();
+  if (getScheduled()) {
+    auto test = dyn_cast<LoopTestOp>((*this)->getNextNode());
+    if (test && test.getCondition().getDefiningOp() == *this)
+      return success();
+    return emitOpError("asks for what it does not carry");
+  }
   for (Operation *op = (*this)->getNextNode(); op != end;
        op = opens(op) ? closingOf(op) : op->getNextNode())
     if (isa<LoopTestOp>(op))
@@ -358,11 +387,11 @@ LogicalResult LoopTestOp::verify() {
 }
 
 LogicalResult LoopEndOp::verify() {
-  if (failed(verifyNpuTypes(*this)))
-    return failure();
   auto begin = dyn_cast_or_null<LoopBeginOp>(openingAround(*this));
   if (!begin)
     return emitOpError("ends no loop");
+  if (failed(verifyCarried(*this, begin)))
+    return failure();
   if (getNext().getTypes() != begin.getStates().getTypes() ||
       getResultTypes() != begin.getStates().getTypes())
     return emitOpError("does not carry what its loop does");
@@ -377,6 +406,9 @@ LogicalResult CaseBeginOp::verify() {
   auto end = dyn_cast_or_null<CaseEndOp>(closingOf(*this));
   if (!end)
     return emitOpError("has no end");
+  if (strangerIn(*this, end))
+    return emitOpError("is the machine's, and goes round an operation of the "
+                       "CPU engine");
   int64_t branches = 1;
   for (Operation *op = (*this)->getNextNode(); op != end;
        op = opens(op) ? closingOf(op) : op->getNextNode()) {

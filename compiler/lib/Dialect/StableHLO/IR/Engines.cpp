@@ -270,7 +270,10 @@ std::optional<Refusal> checkCpuRegions(Operation *op) {
     region.walk([&](Operation *inner) {
       if (isa<ReturnOp, IfOp, CaseOp, OptimizationBarrierOp>(inner))
         return WalkResult::advance();
-      found = cpuRefusal(inner);
+      found = isa<WhileOp>(inner)
+                  ? Refusal{"one element of an operation has no loop",
+                            "write the loop around the operation"}
+                  : cpuRefusal(inner);
       if (!found)
         return WalkResult::advance();
       found->reason = "its region holds " +
@@ -339,7 +342,7 @@ const SupportRow kSupported[] = {
     {"stablehlo.atan2", kFloat, kFloat, nullptr, kTrans, kCpuFloat},
     {"stablehlo.bitcast_convert", kAny, kAny, checkBitcast, 0, kCpuNumber},
     {"stablehlo.broadcast_in_dim", kAny, kAny, nullptr, 0, kCpuAny},
-    {"stablehlo.case", kAny, kAny, nullptr, kControl},
+    {"stablehlo.case", kAny, kAny, nullptr, kControl, kCpuAny},
     {"stablehlo.cbrt", kFloat, kFloat, nullptr, kTrans, kCpuFloat},
     {"stablehlo.ceil", kFloat, kFloat, nullptr, 0, kCpuFloat},
     {"stablehlo.cholesky", 0, 0, nullptr, 0, kF32 | kF64, checkFactor},
@@ -365,7 +368,7 @@ const SupportRow kSupported[] = {
     {"stablehlo.fft", 0, 0, nullptr, 0, kF32 | kF64, checkCpuFft},
     {"stablehlo.floor", kFloat, kFloat, nullptr, 0, kCpuFloat},
     {"stablehlo.gather", kAny, kAny, checkGather, 0, kCpuAny},
-    {"stablehlo.if", kAny, kAny, nullptr, kControl},
+    {"stablehlo.if", kAny, kAny, nullptr, kControl, kCpuAny},
     {"stablehlo.iota", 0, kNumber, nullptr, 0, kCpuNumber},
     {"stablehlo.is_finite", kFloat, kI1, nullptr, 0, kCpuFloat | kI1},
     {"stablehlo.log", kFloat, kFloat, nullptr, kTrans, kCpuFloat},
@@ -411,7 +414,7 @@ const SupportRow kSupported[] = {
     {"stablehlo.tanh", kFloat, kFloat, nullptr, kTrans, kCpuFloat},
     {"stablehlo.transpose", kAny, kAny, nullptr, 0, kCpuAny},
     {"stablehlo.triangular_solve", 0, 0, nullptr, 0, kF32 | kF64, checkSystem},
-    {"stablehlo.while", kAny, kAny, nullptr, kControl},
+    {"stablehlo.while", kAny, kAny, nullptr, kControl, kCpuAny},
     {"stablehlo.xor", kBits, kBits, nullptr, 0, kCpuBits},
     // Routines, by the target of a custom_call.
     {"ProductOfElementaryHouseholderReflectors", 0, 0, nullptr, 0, kF32 | kF64,
@@ -649,14 +652,30 @@ bool stablehlo::isFree(Operation *op) {
              ReverseOp, OptimizationBarrierOp>(op);
 }
 
-void stablehlo::assignEngines(Block &block, uint64_t features) {
+/// Whether the block has something that the NPU does not run.
+static bool assign(Block &block, uint64_t features) {
+  bool any = false;
   for (Operation &op : block.without_terminator()) {
     if (isFree(&op))
       continue;
     std::optional<Refusal> npu = npuRefusal(&op, features);
-    if (npu && !cpuRefusal(&op))
+    if (isa<WhileOp, CaseOp, IfOp>(op)) {
+      bool around = npu.has_value();
+      for (Region &region : op.getRegions())
+        around |= assign(region.front(), features);
+      if (around)
+        op.setAttr(kScheduleAttr, UnitAttr::get(op.getContext()));
+      any |= around;
+    } else if (npu && !cpuRefusal(&op)) {
       op.setAttr(kCpuAttr, StringAttr::get(op.getContext(), npu->reason));
+      any = true;
+    }
   }
+  return any;
+}
+
+void stablehlo::assignEngines(Block &block, uint64_t features) {
+  assign(block, features);
 }
 
 std::optional<Refusal> stablehlo::refusal(Operation *op, uint64_t features,

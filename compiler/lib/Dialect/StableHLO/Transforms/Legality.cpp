@@ -54,15 +54,8 @@ void LegalityChecker::add(Location loc, StringRef operation,
     ++at->second.count;
 }
 
-/// What stands in a loop or a branch runs on the NPU, or it does not run: one
-/// job holds all of it.
-static bool isControlled(Operation *op) {
-  return isa<WhileOp, CaseOp, IfOp>(op->getParentOp());
-}
-
 void LegalityChecker::checkOp(Operation *op) {
-  const bool npuOnly = isControlled(op) || requireNpu;
-  if (auto found = refusal(op, features, npuOnly && !isFree(op)))
+  if (auto found = refusal(op, features, requireNpu && !isFree(op)))
     add(op->getLoc(), op->getName().getStringRef(), *found);
 }
 
