@@ -94,6 +94,85 @@ class Sampler(nn.Module):
         return at, text, logits
 
 
+class TopKSampler(Sampler):
+    """The same, but each token is drawn from the most probable ones."""
+
+    length: int = 68
+    few: int = 8
+
+    def __call__(self, prompt: jax.Array, key: jax.Array) -> Any:
+        shape = (self.length, self.heads, self.width // self.heads)
+        caches = [(jnp.zeros(shape), jnp.zeros(shape)) for _ in range(self.layers)]
+        text = jnp.pad(prompt, (0, self.length - prompt.shape[0]))
+        if self.is_initializing():
+            return self.step(prompt[0], jnp.int32(0), caches)
+        module, weights = self.unbind()
+
+        def body(at: jax.Array, state: Any) -> Any:
+            token, text, caches = state
+            logits, caches = module.apply(weights, token, at, caches, method="step")
+            best, tokens = jax.lax.top_k(logits / 0.8, self.few)
+            drawn = tokens[jax.random.categorical(jax.random.fold_in(key, at), best)]
+            at = at + 1
+            token = jnp.where(at < prompt.shape[0], text[at], drawn)
+            return token, jax.lax.dynamic_update_slice(text, token[None], (at,)), caches
+
+        _, text, _ = jax.lax.fori_loop(0, self.length - 1, body, (prompt[0], text, caches))
+        return text
+
+
+class BeamSearch(nn.Module):
+    """Sequence to sequence: the most probable of what several beams go on with, in one loop."""
+
+    vocabulary: int = 40
+    width: int = 32
+    beams: int = 4
+    length: int = 12
+    end: int = 0
+
+    def setup(self) -> None:
+        self.embed = nn.Embed(self.vocabulary, self.width)
+        self.reader = nn.RNN(nn.GRUCell(self.width))
+        self.writer = nn.GRUCell(self.width)
+        self.answer = nn.Dense(self.vocabulary)
+
+    def step(self, tokens: jax.Array, hidden: jax.Array, source: jax.Array) -> Any:
+        hidden, y = self.writer(hidden, self.embed(tokens))
+        seen = nn.softmax(y @ source.T) @ source
+        return hidden, nn.log_softmax(self.answer(jnp.concatenate([y, seen], -1)))
+
+    def __call__(self, source: jax.Array) -> Any:
+        read = self.reader(self.embed(source)[None])[0]
+        hidden = jnp.tile(read[-1:], (self.beams, 1))
+        tokens = jnp.full((self.beams,), 1, jnp.int32)
+        if self.is_initializing():
+            return self.step(tokens, hidden, read)
+        module, weights = self.unbind()
+        numbers = jnp.arange(self.vocabulary, dtype=jnp.int32)
+        stays = jnp.where(numbers == self.end, 0.0, -1e9)
+
+        def more(state: Any) -> jax.Array:
+            at, tokens, *_ = state
+            return (at < self.length) & (tokens != self.end).any()
+
+        def body(state: Any) -> Any:
+            at, tokens, scores, texts, hidden = state
+            ended = (tokens == self.end) & (at > 0)
+            hidden, each = module.apply(weights, tokens, hidden, read, method="step")
+            total = scores[:, None] + jnp.where(ended[:, None], stays, each)
+            scores, picked = jax.lax.top_k(total.reshape(-1), self.beams)
+            beams, tokens = picked // self.vocabulary, picked % self.vocabulary
+            texts = jax.lax.dynamic_update_slice(texts[beams], tokens[:, None], (0, at))
+            return at + 1, tokens, scores, texts, hidden[beams]
+
+        # At first all beams are the same: one of them counts.
+        scores = jnp.where(jnp.arange(self.beams) == 0, 0.0, -1e9)
+        texts = jnp.zeros((self.beams, self.length), jnp.int32)
+        state = (jnp.int32(0), tokens, scores, texts, hidden)
+        at, _, scores, texts, _ = jax.lax.while_loop(more, body, state)
+        return at, scores, texts
+
+
 class NestedScan(nn.Module):
     """Layers by one scan over stacked weights, each a scan over time."""
 
@@ -167,6 +246,14 @@ def sampler(rng: np.random.Generator) -> tuple[Any, Inputs]:
     return Sampler(), (rng.integers(1, 60, (5,), np.int32),)
 
 
+def topk_sampler(rng: np.random.Generator) -> tuple[Any, Inputs]:
+    return TopKSampler(), (rng.integers(1, 60, (4,), np.int32), np.array([3, 5], np.uint32))
+
+
+def beam_search(rng: np.random.Generator) -> tuple[Any, Inputs]:
+    return BeamSearch(), (rng.integers(1, 40, (9,), np.int32),)
+
+
 def nested_scan(rng: np.random.Generator) -> tuple[Any, Inputs]:
     return NestedScan(), (_rows(rng, 6, 2, 24),)
 
@@ -185,6 +272,8 @@ def rnn_cells(rng: np.random.Generator) -> tuple[Any, Inputs]:
 
 SMALL: dict[str, Callable[[np.random.Generator], tuple[Any, Inputs]]] = {
     "sampler": sampler,
+    "topk_sampler": topk_sampler,
+    "beam_search": beam_search,
     "nested_scan": nested_scan,
     "cond_in_scan": cond_in_scan,
     "repeated": repeated,

@@ -31,11 +31,12 @@ static LogicalResult lowerModule(ModuleOp module, const loom_target &target,
     return module.emitError() << "has no function 'main'";
   if (stage == Stage::StableHLO)
     return success();
-  // Slices and updates at run-time places are records of the NPU, or CPU
-  // operations from here on.
-  const uint64_t registers = options.cpuOnly ? 1ull << LOOM_FEAT_REG : 0;
+  // Slices and updates at run-time places, loops and sorts are the NPU's, or
+  // CPU operations from here on.
+  const uint64_t without =
+      options.cpuOnly ? 1ull << LOOM_FEAT_REG | 1ull << LOOM_FEAT_VPU : 0;
   stablehlo::assignEngines(main.getBody().front(),
-                           target.features & ~registers);
+                           target.features & ~without);
   stablehlo::scheduleControl(main.getBody().front());
   if (failed(convertStableHLOToLoomT(main)) || failed(verify(module)) ||
       failed(fuseLoomT(main)) || failed(verify(module)) ||

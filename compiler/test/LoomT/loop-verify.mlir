@@ -132,3 +132,44 @@ func.func @index(%a: tensor<4xf32>, %i: tensor<2xi32>) -> tensor<2xf32> {
   %1 = "loomt.take"(%0, %i) <{limits = array<i64: 2>, steps = array<i64: 1>}> : (tensor<2xf32>, tensor<2xi32>) -> tensor<2xf32>
   return %1 : tensor<2xf32>
 }
+
+// -----
+
+func.func @asks(%a: tensor<4xf32>, %c: tensor<i1>) -> tensor<4xf32> {
+  // expected-error@+1 {{asks for what it does not carry}}
+  %s = "loomt.loop_begin"(%a) <{scheduled}> : (tensor<4xf32>) -> tensor<4xf32>
+  "loomt.loop_test"(%c) : (tensor<i1>) -> ()
+  %0 = "loomt.loop_end"(%s) : (tensor<4xf32>) -> tensor<4xf32>
+  return %0 : tensor<4xf32>
+}
+
+// -----
+
+func.func @stranger(%a: tensor<4xf32>) -> tensor<4xf32> {
+  // expected-error@+1 {{is the machine's, and goes round an operation of the CPU engine}}
+  %s = "loomt.loop_begin"(%a) <{trip = 3 : i64}> : (tensor<4xf32>) -> tensor<4xf32>
+  %t = "loomt.loop_begin"(%s) <{scheduled, trip = 3 : i64}> : (tensor<4xf32>) -> tensor<4xf32>
+  %1 = "loomt.loop_end"(%t) : (tensor<4xf32>) -> tensor<4xf32>
+  %0 = "loomt.loop_end"(%1) : (tensor<4xf32>) -> tensor<4xf32>
+  return %0 : tensor<4xf32>
+}
+
+// -----
+
+func.func @branch(%i: tensor<i32>, %a: tensor<4xf32>) -> tensor<4xf32> {
+  // expected-error@+1 {{is the machine's, and goes round an operation of the CPU engine}}
+  "loomt.case_begin"(%i) <{branches = 1 : i64}> : (tensor<i32>) -> ()
+  %t = "loomt.loop_begin"(%a) <{scheduled, trip = 3 : i64}> : (tensor<4xf32>) -> tensor<4xf32>
+  %1 = "loomt.loop_end"(%t) : (tensor<4xf32>) -> tensor<4xf32>
+  %0 = "loomt.case_end"(%1) : (tensor<4xf32>) -> tensor<4xf32>
+  return %0 : tensor<4xf32>
+}
+
+// -----
+
+func.func @wide(%a: tensor<4xf64>) -> tensor<4xf64> {
+  // expected-error@+1 {{NPU}}
+  %s = "loomt.loop_begin"(%a) <{trip = 3 : i64}> : (tensor<4xf64>) -> tensor<4xf64>
+  %0 = "loomt.loop_end"(%s) : (tensor<4xf64>) -> tensor<4xf64>
+  return %0 : tensor<4xf64>
+}

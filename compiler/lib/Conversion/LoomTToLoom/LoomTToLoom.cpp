@@ -81,7 +81,7 @@ Value Lowering::slot(Location loc, int64_t bytes, unsigned kind,
       builder, loc, npu::MemType::get(builder.getContext(), bytes),
       builder.getI64IntegerAttr(slots++), builder.getI64IntegerAttr(kind),
       builder.getI64IntegerAttr(rights), builder.getStringAttr(label), value,
-      hidden);
+      hidden ? builder.getUnitAttr() : UnitAttr());
 }
 
 static int64_t bytesOfTensor(Type type) {

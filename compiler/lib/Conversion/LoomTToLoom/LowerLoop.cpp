@@ -7,6 +7,8 @@
 
 #include "Emitter.h"
 
+#include "loom/Dialect/LoomT/Scopes.h"
+
 #include "loom_timing.h"
 
 using namespace mlir;

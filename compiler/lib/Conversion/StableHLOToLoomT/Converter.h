@@ -72,6 +72,7 @@ private:
   loomt::Ref markedPadding(stablehlo::SelectAndScatterOp op,
                            ArrayRef<int64_t> low, ArrayRef<int64_t> high);
   LogicalResult scatter(stablehlo::ScatterOp op);
+  LogicalResult topK(stablehlo::SortOp op);
   LogicalResult identity(Operation *op);
   LogicalResult whileLoop(stablehlo::WhileOp op);
   LogicalResult caseOf(stablehlo::CaseOp op);

@@ -346,6 +346,7 @@ LogicalResult Converter::dispatch(Operation *op) {
       .Case(
           [&](stablehlo::SelectAndScatterOp o) { return selectAndScatter(o); })
       .Case([&](stablehlo::ScatterOp o) { return scatter(o); })
+      .Case([&](stablehlo::SortOp o) { return topK(o); })
       .Case([&](stablehlo::WhileOp o) { return whileLoop(o); })
       .Case([&](stablehlo::CaseOp o) { return caseOf(o); })
       .Case([&](stablehlo::IfOp o) { return ifOf(o); })

@@ -7,6 +7,7 @@
 
 #include "loom_program.h"
 
+#include <cstddef>
 #include <cstdint>
 #include <vector>
 

@@ -38,6 +38,15 @@ bool isOneUpdate(ScatterOp op);
 /// where its type is signless; nothing for anything else.
 std::optional<int64_t> integerConstant(Value value);
 
+/// A sort of numbers and their places of which the first few are taken.
+struct Top {
+  int64_t count;
+  bool ascending;
+};
+/// Nothing if the sort is another, or takes so many that picking them one by
+/// one is no better than sorting all.
+std::optional<Top> topOf(SortOp op);
+
 } // namespace mlir::loom::stablehlo
 
 #endif // LOOM_DIALECT_STABLEHLO_PATTERNS_H

@@ -241,6 +241,12 @@ std::optional<Refusal> checkSelectAndScatter(Operation *op) {
                  "use max_pool or avg_pool"};
 }
 
+std::optional<Refusal> checkSort(Operation *op) {
+  if (topOf(cast<SortOp>(op)))
+    return std::nullopt;
+  return Refusal{"the NPU does not sort", "sort on the host after the model"};
+}
+
 //===----------------------------------------------------------------------===//
 // Checks of what the CPU engine takes
 //===----------------------------------------------------------------------===//
@@ -329,6 +335,7 @@ struct SupportRow {
 /// What some operation takes.
 constexpr unsigned kKnown = kCpuAny;
 
+constexpr uint64_t kVector = 1ull << LOOM_FEAT_VPU;
 constexpr uint64_t kTrans = 1ull << LOOM_FEAT_TRANS;
 constexpr uint64_t kRegisters = 1ull << LOOM_FEAT_REG;
 constexpr uint64_t kControl = 1ull << LOOM_FEAT_LOOP | kRegisters;
@@ -407,7 +414,7 @@ const SupportRow kSupported[] = {
     {"stablehlo.sign", kNumber, kNumber, nullptr, 0, kCpuNumber},
     {"stablehlo.sine", kFloat, kFloat, nullptr, kTrans, kCpuFloat},
     {"stablehlo.slice", kAny, kAny, nullptr, 0, kCpuAny},
-    {"stablehlo.sort", 0, 0, nullptr, 0, kCpuAny, checkCpuSort},
+    {"stablehlo.sort", kAny, kAny, checkSort, kVector, kCpuAny, checkCpuSort},
     {"stablehlo.sqrt", kFloat, kFloat, nullptr, 0, kCpuFloat},
     {"stablehlo.subtract", kAny, kAny, nullptr, 0, kCpuNumber},
     {"stablehlo.tan", kFloat, kFloat, nullptr, kTrans, kCpuFloat},
@@ -471,8 +478,6 @@ const RefusalRow kRefused[] = {
      "export the model in float"},
     {"stablehlo.rng", "this generator of random numbers is not compiled",
      "use deterministic=True, or draw outside the model"},
-    {"stablehlo.sort", "the NPU does not sort",
-     "sort on the host after the model"},
     {"stablehlo.map", "the NPU does not map a region",
      "write it as arithmetic"},
     {"stablehlo.popcnt", "the NPU does not count bits so",
@@ -624,6 +629,9 @@ std::optional<Refusal> stablehlo::npuRefusal(Operation *op, uint64_t features) {
                    "known at run time (features LOOP, REG)",
                    "choose a target with them, or use constant bounds and "
                    "places"};
+  if (missing & kVector)
+    return Refusal{"the target has no vector unit (feature VPU)",
+                   "choose a target with one"};
   if (missing & kRows)
     return Refusal{"the target updates no rows by a list of them (features "
                    "GATHER, SCATTER, VPU)",

@@ -136,3 +136,47 @@ std::optional<int64_t> mlir::loom::stablehlo::integerConstant(Value value) {
   const unsigned unused = 64 - 8 * bytes->elementWidth();
   return int64_t(raw << unused) >> unused;
 }
+
+/// How many elements are ever taken of a sort; all if not slices alone use it.
+static int64_t takenOf(SortOp op) {
+  int64_t most = 0;
+  for (Operation *user : op->getUsers()) {
+    auto slice = dyn_cast<SliceOp>(user);
+    if (!slice)
+      return INT64_MAX;
+    most = std::max<int64_t>(most, slice.getLimitIndices()[op.getDimension()]);
+  }
+  return most;
+}
+
+std::optional<Top> mlir::loom::stablehlo::topOf(SortOp op) {
+  /// Elements, as often as they are read, up to which that is worth it.
+  constexpr int64_t kMaxCount = 64, kMaxRead = 1 << 22;
+  using D = ComparisonDirection;
+  Block &block = op.getComparator().front();
+  auto compare =
+      block.getTerminator()->getOperand(0).getDefiningOp<CompareOp>();
+  auto numbers =
+      op.getInputs().size() == 2
+          ? op.getInputs()[1].getDefiningOp<IotaOp>()
+          : nullptr;
+  if (!compare || !numbers ||
+      int64_t(numbers.getIotaDimension()) != int64_t(op.getDimension()) ||
+      compare.getLhs() != block.getArgument(0) ||
+      compare.getRhs() != block.getArgument(1) ||
+      (compare.getComparisonDirection() != D::GT &&
+       compare.getComparisonDirection() != D::LT))
+    return std::nullopt;
+  // Narrow floats may lose a NaN's bits on their way; without an order of all
+  // values a NaN has no place.
+  auto type = cast<RankedTensorType>(op.getInputs()[0].getType());
+  if (isa<FloatType>(type.getElementType()) &&
+      (!type.getElementType().isF32() ||
+       compare.getCompareType() != ComparisonType::TOTALORDER))
+    return std::nullopt;
+  const int64_t count = takenOf(op);
+  if (count < 1 || count > kMaxCount ||
+      count * type.getNumElements() > kMaxRead)
+    return std::nullopt;
+  return Top{count, compare.getComparisonDirection() == D::LT};
+}

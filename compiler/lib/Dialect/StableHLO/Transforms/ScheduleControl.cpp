@@ -113,7 +113,7 @@ static SmallVector<Operation *> asLoops(Operation *op) {
     SmallVector<Value> given = copied(builder, region.front(), {});
     given.push_back(constant(builder, loc, flag.getType(), 0));
     stablehlo::ReturnOp::create(builder, loc, given);
-    values.assign(loop->result_begin(), loop->result_end() - 1);
+    values = llvm::to_vector_of<Value>(loop->getResults().drop_back());
     loops.push_back(loop);
   }
   op->replaceAllUsesWith(values);
