@@ -61,13 +61,3 @@ func.func @nobits(%s: tensor<2xui64>, %t: tensor<3xui64>) -> (tensor<8xf32>, ten
   %1:2 = "stablehlo.rng_bit_generator"(%t) <{rng_algorithm = "THREE_FRY"}> : (tensor<3xui64>) -> (tensor<3xui64>, tensor<8xui32>)
   return %0#1, %1#1 : tensor<8xf32>, tensor<8xui32>
 }
-
-// -----
-
-// CHECK-LABEL: func.func @narrow
-// CHECK: stablehlo.triangular_solve{{.*}} (tensor<2x2xf32>, tensor<2x1xf32>) -> tensor<2x1xf32>
-// CHECK: stablehlo.convert{{.*}} (tensor<2x1xf32>) -> tensor<2x1xf16>
-func.func @narrow(%a: tensor<2x2xf16>, %b: tensor<2x1xf16>) -> tensor<2x1xf16> {
-  %0 = "stablehlo.triangular_solve"(%a, %b) <{left_side = true, lower = true, unit_diagonal = false, transpose_a = "NO_TRANSPOSE"}> : (tensor<2x2xf16>, tensor<2x1xf16>) -> tensor<2x1xf16>
-  return %0 : tensor<2x1xf16>
-}

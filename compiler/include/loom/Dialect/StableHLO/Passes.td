@@ -10,8 +10,7 @@ def Expand : Pass<"loom-expand", "::mlir::ModuleOp"> {
   let description = [{
     The custom call ApproxTopK becomes a stable sort by its comparator and the
     first elements of it, an exact answer; rng_bit_generator becomes arithmetic
-    on 32-bit words, with the bits and the next state that XLA gives on a CPU;
-    a triangular system of 16-bit floats is solved in f32.
+    on 32-bit words, with the bits and the next state that XLA gives on a CPU.
     Comparators become private. What does not match stays, for the legality
     check to name it: run this before calls are inlined.
   }];

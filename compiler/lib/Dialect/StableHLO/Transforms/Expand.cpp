@@ -131,33 +131,10 @@ static void expandTopK(CustomCallOp call, TopK &topK) {
   topK.comparator.setPrivate();
 }
 
-/// A triangular system of 16-bit floats is solved in f32 and rounded once.
-static bool widenSolve(TriangularSolveOp op) {
-  auto type = cast<RankedTensorType>(op.getType());
-  if (!type.getElementType().isF16() && !type.getElementType().isBF16())
-    return false;
-  OpBuilder builder(op);
-  auto wide = [&](Value value) {
-    auto shape = cast<RankedTensorType>(value.getType()).getShape();
-    return ConvertOp::create(builder, op.getLoc(),
-                             RankedTensorType::get(shape, builder.getF32Type()),
-                             value);
-  };
-  Value a = wide(op.getA()), b = wide(op.getB());
-  auto solve = cast<TriangularSolveOp>(builder.clone(*op));
-  solve->setOperands({a, b});
-  solve.getResult().setType(cast<RankedTensorType>(b.getType()));
-  op.getResult().replaceAllUsesWith(
-      ConvertOp::create(builder, op.getLoc(), type, solve.getResult()));
-  return true;
-}
-
 /// Whether other operations stand for this one now.
 static bool expand(Operation *op, SymbolTable &symbols) {
   if (auto generator = dyn_cast<RngBitGeneratorOp>(op))
     return succeeded(expandBitGenerator(generator));
-  if (auto solve = dyn_cast<TriangularSolveOp>(op))
-    return widenSolve(solve);
   auto call = dyn_cast<CustomCallOp>(op);
   std::optional<TopK> topK = call ? topKOf(call, symbols) : std::nullopt;
   if (topK)
