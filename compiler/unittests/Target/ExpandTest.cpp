@@ -285,7 +285,7 @@ func.func @main(%x: tensor<3xcomplex<f32>>, %i: tensor<2x1xi32>, %u: tensor<2xco
 //===----------------------------------------------------------------------===//
 
 /// A triangular system of bf16 is that of f32, rounded.
-TEST_F(Expand, SystemsOf16BitFloats) {
+TEST_F(Expand, SystemsOfBf16) {
   auto out = once(R"mlir(
 func.func @main(%a: tensor<2x2xbf16>, %b: tensor<2x1xbf16>) -> (tensor<2x1xbf16>, tensor<2x1xf32>) {
   %0 = "stablehlo.triangular_solve"(%a, %b) <{left_side = true, lower = true, unit_diagonal = false, transpose_a = "NO_TRANSPOSE"}> : (tensor<2x2xbf16>, tensor<2x1xbf16>) -> tensor<2x1xbf16>
