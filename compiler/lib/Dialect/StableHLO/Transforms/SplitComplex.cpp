@@ -159,7 +159,8 @@ Operation *Splitter::callOf(Operation *op, ValueRange operands,
   return CustomCallOp::create(
       builder, op->getLoc(), results, operands,
       builder.getStringAttr("loom." + op->getName().stripDialect()),
-      builder.getBoolAttr(false), op->getAttrDictionary());
+      builder.getBoolAttr(false), op->getAttrDictionary(),
+      ArrayAttr());
 }
 
 /// Control flow, sorting, transforms, linear algebra, reductions and updates
