@@ -156,19 +156,19 @@ func.func @main(%a: tensor<5x5xcomplex<f32>>, %b: tensor<5x2xcomplex<f32>>) -> (
   expectNear(Matrix<Pair>{as<Pair>(out[1]), 2, 5} * a, rows, 1e-4);
 }
 
-/// 16-bit floats go through f32.
-TEST_F(CpuFactor, SystemOfF16) {
-  // 2, 1/2 and 4 below: x = 1, 0.5 - 1.5
-  const std::vector<uint16_t> a = {0x4000, 0x7e00, 0x3800, 0x4400},
-                              b = {0x4000, 0xb800};
+/// bf16 goes through f32.
+TEST_F(CpuFactor, SystemOfBF16) {
+  // 2, 1/2 and 4, and what is not read: x = 2 / 2, (-1/2 - x / 2) / 4.
+  const std::vector<uint16_t> a = {0x4000, 0x7fc0, 0x3f00, 0x4080},
+                              b = {0x4000, 0xbf00};
   auto out = once(R"mlir(
-func.func @main(%a: tensor<2x2xf16>, %b: tensor<2x1xf16>) -> tensor<2x1xf16> {
-  %0 = "stablehlo.triangular_solve"(%a, %b) <{left_side = true, lower = true, unit_diagonal = false, transpose_a = "NO_TRANSPOSE"}> : (tensor<2x2xf16>, tensor<2x1xf16>) -> tensor<2x1xf16>
-  return %0 : tensor<2x1xf16>
+func.func @main(%a: tensor<2x2xbf16>, %b: tensor<2x1xbf16>) -> tensor<2x1xbf16> {
+  %0 = "stablehlo.triangular_solve"(%a, %b) <{left_side = true, lower = true, unit_diagonal = false, transpose_a = "NO_TRANSPOSE"}> : (tensor<2x2xbf16>, tensor<2x1xbf16>) -> tensor<2x1xbf16>
+  return %0 : tensor<2x1xbf16>
 })mlir",
                   {bytes(a), bytes(b)});
   ASSERT_EQ(out.size(), 1u);
-  EXPECT_EQ(as<uint16_t>(out[0]), (std::vector<uint16_t>{0x3c00, 0xb400}));
+  EXPECT_EQ(as<uint16_t>(out[0]), (std::vector<uint16_t>{0x3f80, 0xbe80}));
 }
 
 /// Q of A = Q R by as many columns as it has, and the rest of the space; R is

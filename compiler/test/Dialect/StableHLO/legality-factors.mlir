@@ -2,16 +2,15 @@
 // RUN: not loom-opt %s --loom-check-legality 2>&1 | FileCheck %s
 
 // A routine that an engine runs is known by its target; its shapes are checked.
-// CHECK: note: stablehlo.custom_call: its operands and results are not a matrix and its reflections
-// CHECK-SAME: ; call jnp.linalg.qr (4 times)
-// CHECK: note: stablehlo.custom_call: operand 0 has element type i32, which this operation does not take
-// CHECK: note: stablehlo.custom_call: its matrix has more than 2^24 rows
+// CHECK: error: 11 things in this program cannot be compiled
+// CHECK-COUNT-4: stablehlo.custom_call: its operands and results are not a matrix and its reflections; call jnp.linalg.qr
+// CHECK: stablehlo.custom_call: operand 0 has element type i32, which this operation does not take
+// CHECK: stablehlo.custom_call: its matrix has more than 2^24 rows
 // CHECK-SAME: ; factorise blocks of rows, then their R
-// CHECK: note: stablehlo.cholesky: its operand and its result are not a square matrix; call jnp.linalg.cholesky
-// CHECK: note: stablehlo.triangular_solve: its operands are not a square matrix and a right side of as many rows
-// CHECK-SAME: (2 times)
-// CHECK: note: stablehlo.custom_call: its operand and its result are not a square matrix
-// CHECK: note: stablehlo.custom_call: its operands are not a square matrix and a right side of as many rows
+// CHECK: stablehlo.cholesky: its operand and its result are not a square matrix; call jnp.linalg.cholesky
+// CHECK-COUNT-2: stablehlo.triangular_solve: its operands are not a square matrix and a right side of as many rows; call jax.scipy.linalg.solve_triangular
+// CHECK: stablehlo.custom_call: its operand and its result are not a square matrix
+// CHECK: stablehlo.custom_call: its operands are not a square matrix and a right side of as many rows
 func.func @main(%a: tensor<4x3xf32>, %i: tensor<4x3xi32>, %t: tensor<4xf32>, %m: tensor<16777217x1xf32>) {
   %0:2 = "stablehlo.custom_call"(%a) <{call_target_name = "Qr"}> : (tensor<4x3xf32>) -> (tensor<4x3xf32>, tensor<4xf32>)
   %1:2 = "stablehlo.custom_call"(%a) <{call_target_name = "Qr"}> : (tensor<4x3xf32>) -> (tensor<3x4xf32>, tensor<3xf32>)

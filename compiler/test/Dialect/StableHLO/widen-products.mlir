@@ -15,7 +15,7 @@ func.func @main(%a: tensor<4xi16>, %x: tensor<4xf32>, %e: tensor<0xf32>, %i: ten
   return %0, %1, %2 : tensor<f64>, tensor<f32>, tensor<4xf32>
 }
 
-// Factors and systems of 16 bits are computed in 32.
+// Factors and systems of bf16 are computed in f32.
 // CHECK-LABEL: func.func @solve
 // CHECK: stablehlo.convert{{.*}} (tensor<3x3xbf16>) -> tensor<3x3xf32>
 // CHECK: stablehlo.convert{{.*}} (tensor<3x2xbf16>) -> tensor<3x2xf32>

@@ -47,7 +47,7 @@ def WidenProducts : Pass<"loom-widen-products", "::mlir::ModuleOp"> {
   let description = [{
     A dot_general or convolution whose result is of 64 bits and of another type
     than its operands (`preferred_element_type`) multiplies what they convert to.
-    A factor or a triangular system in f16 or bf16 is computed in f32.
+    A factor or a triangular system in bf16 is computed in f32.
   }];
 }
 

@@ -156,11 +156,13 @@ bool Splitter::eachPart(Operation *op) {
 /// A factor or a system of pairs is a call of a routine of that name on parts.
 Operation *Splitter::callOf(Operation *op, ValueRange operands,
                             TypeRange results) {
-  return CustomCallOp::create(
-      builder, op->getLoc(), results, operands,
-      builder.getStringAttr("loom." + op->getName().stripDialect()),
-      builder.getBoolAttr(false), op->getAttrDictionary(),
-      ArrayAttr());
+  const NamedAttribute attributes[] = {
+      builder.getNamedAttr(
+          "call_target_name",
+          builder.getStringAttr("loom." + op->getName().stripDialect())),
+      builder.getNamedAttr("backend_config", op->getAttrDictionary())};
+  return CustomCallOp::create(builder, op->getLoc(), results, operands,
+                              attributes);
 }
 
 /// Control flow, sorting, transforms, linear algebra, reductions and updates

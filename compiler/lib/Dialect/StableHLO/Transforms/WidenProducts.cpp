@@ -39,10 +39,10 @@ static void widenProduct(Operation *op) {
   }
 }
 
-/// Linear algebra of 16-bit floats is in f32; results are rounded once.
+/// Linear algebra of bf16 is in f32; results are rounded once.
 static void widenFactor(Operation *op) {
   Type narrow = elementOf(op->getResult(0));
-  if (!narrow.isBF16() && !narrow.isF16())
+  if (!narrow.isBF16())
     return;
   OpBuilder builder(op);
   Type wide = builder.getF32Type();
