@@ -54,6 +54,29 @@
 
 // -----
 
+// What a custom call computes with is named.
+// CHECK-LABEL: @calls
+// CHECK: stablehlo.custom_call{{.*}}call_target_name = "f", called_computations = [@calls]
+// CHECK: stablehlo.custom_call
+// CHECK-NOT: called_computations
+"vhlo.func_v1"() ({
+^bb0(%a: tensor<2xf32>):
+  %0 = "vhlo.custom_call_v1"(%a) {api_version = "ORIGINAL", backend_config = "", call_target_name = "f", called_computations = ["calls"], has_side_effect = false, operand_layouts = [], output_operand_aliases = [], result_layouts = []} : (tensor<2xf32>) -> tensor<2xf32>
+  %1 = "vhlo.custom_call_v1"(%0) {api_version = "ORIGINAL", backend_config = "", call_target_name = "f", called_computations = [], has_side_effect = false, operand_layouts = [], output_operand_aliases = [], result_layouts = []} : (tensor<2xf32>) -> tensor<2xf32>
+  "vhlo.return_v1"(%1) : (tensor<2xf32>) -> ()
+}) {sym_name = "calls", sym_visibility = "", function_type = (tensor<2xf32>) -> tensor<2xf32>, arg_attrs = [], res_attrs = []} : () -> ()
+
+// -----
+
+"vhlo.func_v1"() ({
+^bb0(%a: tensor<2xf32>):
+  // expected-error @+1 {{attribute 'called_computations' of 'vhlo.custom_call_v1' has no valid value}}
+  %0 = "vhlo.custom_call_v1"(%a) {api_version = "ORIGINAL", backend_config = "", call_target_name = "f", called_computations = [1], has_side_effect = false, operand_layouts = [], output_operand_aliases = [], result_layouts = []} : (tensor<2xf32>) -> tensor<2xf32>
+  "vhlo.return_v1"(%0) : (tensor<2xf32>) -> ()
+}) {sym_name = "calls", sym_visibility = "", function_type = (tensor<2xf32>) -> tensor<2xf32>, arg_attrs = [], res_attrs = []} : () -> ()
+
+// -----
+
 "vhlo.func_v1"() ({
 ^bb0(%a: tensor<2x3xf32>):
   // expected-error @+1 {{attribute 'permutation' of 'vhlo.transpose_v1' has no valid value}}

@@ -55,3 +55,16 @@ func.func @shapes() -> (tensor<3x2xi32>, tensor<6xi32>, tensor<2x2x3xi32>, tenso
   %11 = "stablehlo.broadcast_in_dim"(%10) <{broadcast_dimensions = array<i64>}> : (tensor<f32>) -> tensor<2x2xf32>
   return %1, %2, %3, %4, %7, %8, %11 : tensor<3x2xi32>, tensor<6xi32>, tensor<2x2x3xi32>, tensor<1x2xi32>, tensor<3x3xi32>, tensor<4x4xi32>, tensor<2x2xf32>
 }
+
+// Bits that come back are what they were; others are cast.
+// CHECK-LABEL: @bits
+// CHECK-NEXT: %[[C:.*]] = "stablehlo.bitcast_convert"(%arg1) : (tensor<2xf32>) -> tensor<2xi32>
+// CHECK-NEXT: return %arg0, %arg1, %[[C]]
+func.func @bits(%a: tensor<2x2xui32>, %b: tensor<2xf32>) -> (tensor<2x2xui32>, tensor<2xf32>, tensor<2xi32>) {
+  %0 = "stablehlo.bitcast_convert"(%a) : (tensor<2x2xui32>) -> tensor<2xui64>
+  %1 = "stablehlo.bitcast_convert"(%0) : (tensor<2xui64>) -> tensor<2x2xui32>
+  %2 = "stablehlo.bitcast_convert"(%b) : (tensor<2xf32>) -> tensor<2xf32>
+  %3 = "stablehlo.bitcast_convert"(%b) : (tensor<2xf32>) -> tensor<2xui32>
+  %4 = "stablehlo.bitcast_convert"(%b) : (tensor<2xf32>) -> tensor<2xi32>
+  return %1, %2, %4 : tensor<2x2xui32>, tensor<2xf32>, tensor<2xi32>
+}
