@@ -19,6 +19,7 @@ NETWORKS = {"resnet50_f32": "ResNet-50 f32", "resnet50_bf16": "ResNet-50 bf16",
             "bert_f32": "BERT-base f32", "bert_bf16": "BERT-base bf16"}
 GOALS = {"npu16": 1.2, "npu64": 1.35}
 LSTM_STEPS = 16
+DECODER_TOKENS = 71
 
 
 def told(*cmd: str) -> dict[str, Any]:
@@ -131,6 +132,18 @@ def depthwise(pairs: int) -> list[Measure]:
                     losses=tuple(f"{layer.op} {layer.shape}: {layer.cycles:,} "
                                  f"cycles, {layer.bound}; {layer.losses}"
                                  for layer in inner))]
+
+
+@bench("decoder")
+def decoder(pairs: int) -> list[Measure]:
+    """A loop that draws tokens, against the rooflines of what it does for one
+    of them, compiled alone."""
+    layers, roof = parts("decoder_turn_f32", "npu16")
+    took = ran("decoder_f32", "npu16") / DECODER_TOKENS
+    bound = sum(roof)
+    return [Measure("decoder loop on npu16, cycles a token / rooflines of its "
+                    "layers", cycles(took), cycles(bound), took / bound, 1.3,
+                    "<=", losses=tuple(roofline.breakdown(layers, roof)))]
 
 
 def bandwidth(name: str, network: str, moved: int) -> Measure:

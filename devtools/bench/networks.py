@@ -13,6 +13,7 @@ from ..util import run
 
 SCRIPT = util.ROOT / "tests" / "bench" / "networks.py"
 MAKERS = (SCRIPT, util.ROOT / "tests" / "e2e" / "zoo.py",
+          util.ROOT / "tests" / "e2e" / "control.py",
           util.ROOT / "tests" / "e2e" / "models.py")
 FOLDER = util.BUILD / "bench"
 

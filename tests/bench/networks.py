@@ -26,6 +26,7 @@ from paths import use_checkout
 
 use_checkout()
 
+import control
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
@@ -35,6 +36,14 @@ import zoo
 SEED = 1
 TOKENS = 128
 Model = tuple[Any, tuple[Any, ...]]  # module or fn(params, *inputs), and inputs
+
+
+class Turn(control.TopKSampler):
+    """What the decoder's loop does for one token."""
+
+    def __call__(self, token: jax.Array, at: jax.Array, caches: Any, key: jax.Array) -> Any:
+        logits, caches = self.step(token, at, caches)
+        return self.draw(logits, key, at), caches
 
 
 class Depthwise(nn.Module):
@@ -61,6 +70,21 @@ def bert(rng: np.random.Generator, dtype: Any) -> Model:
     return zoo.Bert(dtype=dtype), (ids, types, mask)
 
 
+DECODER = {"vocabulary": 4096, "width": 512, "layers": 4, "heads": 8, "length": 72}
+
+
+def decoder(rng: np.random.Generator) -> Model:
+    """Tokens drawn from the most probable ones, in one loop with its caches."""
+    prompt = rng.integers(0, DECODER["vocabulary"], (8,), np.int32)
+    return control.TopKSampler(**DECODER), (prompt, np.array([3, 5], np.uint32))
+
+
+def decoder_turn(rng: np.random.Generator) -> Model:
+    shape = (DECODER["length"], DECODER["heads"], DECODER["width"] // DECODER["heads"])
+    caches = [(np.zeros(shape, np.float32),) * 2 for _ in range(DECODER["layers"])]
+    return Turn(**DECODER), (np.int32(7), np.int32(5), caches, np.array([3, 5], np.uint32))
+
+
 def dense(rng: np.random.Generator) -> Model:
     """Batch 1: every weight is used once."""
     return nn.Dense(4096, use_bias=False), (rng.standard_normal((1, 4096), np.float32),)
@@ -84,6 +108,8 @@ MODELS: dict[str, Callable[[np.random.Generator], Model]] = {
     "resnet50_bf16": partial(resnet50, dtype=jnp.bfloat16),
     "bert_f32": partial(bert, dtype=jnp.float32),
     "bert_bf16": partial(bert, dtype=jnp.bfloat16),
+    "decoder_f32": decoder,
+    "decoder_turn_f32": decoder_turn,
     "dense_f32": dense,
     "lstm_f32": lstm,
     "depthwise_f32": depthwise,
@@ -105,7 +131,7 @@ def export(name: str, out: Path) -> None:
     import loom
 
     module, params, inputs = made(name)
-    shapes = tuple(jax.ShapeDtypeStruct(x.shape, x.dtype) for x in inputs)
+    shapes = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype), inputs)
     loom.export(module, shapes, params=params, path=out / "bundle")
     size = sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(params))
     (out / "facts.json").write_text(json.dumps({"param_bytes": size}) + "\n")

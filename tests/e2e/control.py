@@ -100,6 +100,10 @@ class TopKSampler(Sampler):
     length: int = 68
     few: int = 8
 
+    def draw(self, logits: jax.Array, key: jax.Array, at: jax.Array) -> jax.Array:
+        best, tokens = jax.lax.top_k(logits / 0.8, self.few)
+        return tokens[jax.random.categorical(jax.random.fold_in(key, at), best)]
+
     def __call__(self, prompt: jax.Array, key: jax.Array) -> Any:
         shape = (self.length, self.heads, self.width // self.heads)
         caches = [(jnp.zeros(shape), jnp.zeros(shape)) for _ in range(self.layers)]
@@ -111,8 +115,7 @@ class TopKSampler(Sampler):
         def body(at: jax.Array, state: Any) -> Any:
             token, text, caches = state
             logits, caches = module.apply(weights, token, at, caches, method="step")
-            best, tokens = jax.lax.top_k(logits / 0.8, self.few)
-            drawn = tokens[jax.random.categorical(jax.random.fold_in(key, at), best)]
+            drawn = self.draw(logits, key, at)
             at = at + 1
             token = jnp.where(at < prompt.shape[0], text[at], drawn)
             return token, jax.lax.dynamic_update_slice(text, token[None], (at,)), caches

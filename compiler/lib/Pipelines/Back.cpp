@@ -35,8 +35,7 @@ static LogicalResult lowerModule(ModuleOp module, const loom_target &target,
   // CPU operations from here on.
   const uint64_t without =
       options.cpuOnly ? 1ull << LOOM_FEAT_REG | 1ull << LOOM_FEAT_VPU : 0;
-  stablehlo::assignEngines(main.getBody().front(),
-                           target.features & ~without);
+  stablehlo::assignEngines(main.getBody().front(), target.features & ~without);
   stablehlo::scheduleControl(main.getBody().front());
   if (failed(convertStableHLOToLoomT(main)) || failed(verify(module)) ||
       failed(fuseLoomT(main)) || failed(verify(module)) ||

@@ -15,8 +15,8 @@
 namespace loom_test {
 
 struct RunResult {
-  std::string error;          // empty: ran to HALT
-  loom_completion completion; // of the last segment on the NPU
+  std::string error;                         // empty: ran to HALT
+  loom_completion completion;                // of the last segment on the NPU
   unsigned npuSegments = 0, cpuSegments = 0; // as often as they ran
   unsigned chains = 0;                       // that were submitted
   std::vector<std::vector<uint8_t>> outputs; // in order of the entry's outputs

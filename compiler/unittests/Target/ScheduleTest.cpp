@@ -252,7 +252,8 @@ func.func @main(%x: tensor<8xf32>, %w: tensor<6x8x8xf32>) -> tensor<8xf32> {
   for (int e = 0; e < 8; ++e)
     EXPECT_NEAR(have[e], v[e], 1e-4 * (1 + std::fabs(v[e])));
   // One of each engine a round, and a few around the loop.
-  EXPECT_EQ(result.cpuSegments, 4u);
+  EXPECT_GE(result.cpuSegments, 4u);
+  EXPECT_LE(result.cpuSegments, 6u);
   EXPECT_LE(result.npuSegments, 6u);
   EXPECT_LE(result.chains, 6u);
   // The same bits from a machine without loops, and from the CPU engine alone.

@@ -362,8 +362,7 @@ void Emitter::beginRound(Location loc, std::optional<int64_t> trip,
   cpuLast = false;
   ++rounds;
   npu::RoundOp::create(builder, loc, cond,
-                       trip ? builder.getI64IntegerAttr(*trip)
-                            : IntegerAttr());
+                       trip ? builder.getI64IntegerAttr(*trip) : IntegerAttr());
   loops.push_back({trip.value_or(1), 0, true});
   trips *= loops.back().trip;
 }

@@ -128,8 +128,11 @@ public:
   bool hasCpu() const { return cpuOps; }
   /// A copy by the CPU engine, where that is at work.
   void copyOnCpu(Location loc, const Box &from, const Box &to);
-  /// Whether records would begin a stream, behind a CPU operation.
-  bool onCpu() const { return cpuLast && code.made() == ended; }
+  /// Whether the CPU engine is at work: the last of the stretch is one of its
+  /// operations, or there are no records at all.
+  bool onCpu() const {
+    return code.made() == ended && (cpuLast || !code.made());
+  }
   /// A loop of the schedule around what is emitted up to endRound(): `trip`
   /// times, or while the i1 in `cond` is true.
   void beginRound(Location loc, std::optional<int64_t> trip, Value cond);
@@ -197,8 +200,8 @@ private:
   uint64_t cpuOps = 0, rounds = 0;
   bool cpuLast = false; // the last of the stretch is a CPU operation
   struct Loop {
-    int64_t trip;     // 1 if data end it
-    unsigned counter; // register; 0 without
+    int64_t trip;       // 1 if data end it
+    unsigned counter;   // register; 0 without
     bool round = false; // of the schedule
   };
   SmallVector<Loop> loops; // around

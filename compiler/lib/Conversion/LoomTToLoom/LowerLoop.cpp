@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Loops and branches, of the sequencer and of schedules. Wherever control may come from two
-// places a fence is the first record, so that no semaphore crosses and no
-// iteration meets another. Carried tensors are copied to their places at the
-// end of an iteration.
+// Loops and branches, of the sequencer and of schedules. Wherever control may
+// come from two places a fence is the first record, so that no semaphore
+// crosses and no iteration meets another. Carried tensors are copied to their
+// places at the end of an iteration.
 
 #include "Emitter.h"
 
@@ -48,6 +48,7 @@ public:
   /// Of schedules.
   void beginRound(loomt::LoopBeginOp op);
   void endRound(loomt::LoopEndOp op);
+  void carry(StringRef kind, const Twine &shape, ArrayRef<Move> moves);
 
 private:
   /// A layer, whose traffic is what moves.
@@ -88,29 +89,30 @@ void Control::copyAll(ArrayRef<Move> moves) {
     copyBox(e, loc, memory.box(move.from), memory.box(move.to));
 }
 
-/// What is carried into the next iteration, on the engine that is at work.
-void Control::endRound(loomt::LoopEndOp op) {
-  const SmallVector<Move> moves = movesOf(op.getNext(), op.getResults());
-  if (!e.onCpu()) {
-    if (!moves.empty())
-      layer("carry", Twine(moves.size()) + " tensors", moves);
-    copyAll(moves);
-  } else {
+/// What a schedule carries, on the engine that is at work.
+void Control::carry(StringRef kind, const Twine &shape, ArrayRef<Move> moves) {
+  if (e.onCpu()) {
     for (const Move &move : moves)
       e.copyOnCpu(loc, memory.box(move.from), memory.box(move.to));
+  } else if (!moves.empty()) {
+    layer(kind, shape, moves);
+    copyAll(moves);
   }
+}
+
+void Control::endRound(loomt::LoopEndOp op) {
+  const SmallVector<Move> moves = movesOf(op.getNext(), op.getResults());
+  carry("carry", Twine(moves.size()) + " tensors", moves);
   e.endRound(loc);
 }
 
 void Control::beginRound(loomt::LoopBeginOp op) {
   const SmallVector<Move> moves = movesOf(op.getInits(), op.getStates());
   Value asked = loomt::askedState(op);
-  if (!moves.empty())
-    layer(asked ? "while" : "loop",
-          asked ? Twine(op.getStates().size()) + " tensors"
-                : Twine(*op.getTrip()) + " times",
-          moves);
-  copyAll(moves);
+  if (asked)
+    carry("while", Twine(op.getStates().size()) + " tensors", moves);
+  else
+    carry("loop", Twine(*op.getTrip()) + " times", moves);
   e.beginRound(loc, op.getTrip(), asked ? memory.box(asked).mem : Value());
 }
 

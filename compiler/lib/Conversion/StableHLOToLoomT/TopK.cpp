@@ -71,15 +71,13 @@ Value Picker::alongLines(Value perLine) {
 
 Value Picker::reduce(ValueRange inputs, Program &program, int32_t reducer) {
   return loomt::ReduceOp::create(
-      builder, loc,
-      RankedTensorType::get({shape[0]}, builder.getI32Type()), inputs,
-      builder.getDenseI32ArrayAttr(program.words()),
+      builder, loc, RankedTensorType::get({shape[0]}, builder.getI32Type()),
+      inputs, builder.getDenseI32ArrayAttr(program.words()),
       builder.getDenseI32ArrayAttr(program.imms),
       builder.getI32IntegerAttr(reducer), builder.getI64IntegerAttr(1));
 }
 
-Picker::Element Picker::load(Program &program,
-                             SmallVectorImpl<Value> &inputs) {
+Picker::Element Picker::load(Program &program, SmallVectorImpl<Value> &inputs) {
   inputs.assign({keys, numbers});
   Element element{program.load(0), program.load(1), std::nullopt};
   if (found.empty())
@@ -99,16 +97,15 @@ void Picker::pick() {
   Program best;
   const Element first = load(best, inputs);
   if (first.open)
-    best.emit(LOOM_UOP_SELECT, *first.open, first.key,
-              best.imm(0x80000000u));
+    best.emit(LOOM_UOP_SELECT, *first.open, first.key, best.imm(0x80000000u));
   else
     best.emit(LOOM_UOP_MOV, first.key);
   Value key = reduce(inputs, best, LOOM_UOP_RMAX_I);
   Program place;
   const Element second = load(place, inputs);
   inputs.push_back(alongLines(key));
-  int32_t is = place.emit(LOOM_UOP_IEQ, second.key,
-                          place.load(inputs.size() - 1));
+  int32_t is =
+      place.emit(LOOM_UOP_IEQ, second.key, place.load(inputs.size() - 1));
   if (second.open)
     is = place.emit(LOOM_UOP_AND, is, *second.open);
   place.emit(LOOM_UOP_SELECT, is, second.number, place.imm(0x7fffffffu));
@@ -176,9 +173,9 @@ LogicalResult Converter::topK(stablehlo::SortOp op) {
         {lines, top->count},
         cast<RankedTensorType>(result.getType()).getElementType());
     // What nobody takes is there, too.
-    Ref all = Ref::of(padded(
-        Ref::of(mapOf(loc, few, picker.all(list), back, value)), {0, 0},
-        {0, length - top->count}, {0, 0}, 0, loc));
+    Ref all =
+        Ref::of(padded(Ref::of(mapOf(loc, few, picker.all(list), back, value)),
+                       {0, 0}, {0, length - top->count}, {0, 0}, 0, loc));
     Ref wide = *all.reshaped(moved.shape);
     Ref to{wide.root, wide.offset, SmallVector<int64_t>(type.getShape()), {}};
     to.strides.assign(wide.strides.begin(), wide.strides.end() - 1);

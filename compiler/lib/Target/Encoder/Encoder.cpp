@@ -236,7 +236,8 @@ LogicalResult Encoder::endRound(npu::EndRoundOp op) {
 
 LogicalResult Encoder::addCode() {
   for (Operation &op : func.getBody().front()) {
-    if (auto round = dyn_cast<npu::RoundOp>(op); round && failed(beginRound(round)))
+    if (auto round = dyn_cast<npu::RoundOp>(op);
+        round && failed(beginRound(round)))
       return failure();
     if (auto end = dyn_cast<npu::EndRoundOp>(op); end && failed(endRound(end)))
       return failure();
@@ -255,8 +256,8 @@ LogicalResult Encoder::addCode() {
 LogicalResult Encoder::planStreams() {
   for (Segment &segment : segments) {
     if (segment.engine == LOOM_ENGINE_CPU) {
-      out.cycles += segment.rounds *
-                    loom_ceil_div(segment.cost, LOOM_CPU_COST_PER_CYCLE);
+      out.cycles +=
+          segment.rounds * loom_ceil_div(segment.cost, LOOM_CPU_COST_PER_CYCLE);
       continue;
     }
     std::vector<program::Record> own(records.begin() + segment.first,

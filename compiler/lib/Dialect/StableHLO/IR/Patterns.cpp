@@ -156,10 +156,9 @@ std::optional<Top> mlir::loom::stablehlo::topOf(SortOp op) {
   Block &block = op.getComparator().front();
   auto compare =
       block.getTerminator()->getOperand(0).getDefiningOp<CompareOp>();
-  auto numbers =
-      op.getInputs().size() == 2
-          ? op.getInputs()[1].getDefiningOp<IotaOp>()
-          : nullptr;
+  auto numbers = op.getInputs().size() == 2
+                     ? op.getInputs()[1].getDefiningOp<IotaOp>()
+                     : nullptr;
   if (!compare || !numbers ||
       int64_t(numbers.getIotaDimension()) != int64_t(op.getDimension()) ||
       compare.getLhs() != block.getArgument(0) ||

@@ -37,8 +37,8 @@ static WhileOp loopOver(OpBuilder &builder, Location loc,
   const ValueRange values(carried);
   auto loop = WhileOp::create(builder, loc, values.getTypes(), values);
   loop->setAttr(kScheduleAttr, builder.getUnitAttr());
-  Block *cond = builder.createBlock(&loop.getCond(), {}, values.getTypes(),
-                                    locations);
+  Block *cond =
+      builder.createBlock(&loop.getCond(), {}, values.getTypes(), locations);
   stablehlo::ReturnOp::create(builder, loc, cond->getArguments().back());
   return loop;
 }
@@ -68,8 +68,7 @@ static Value constant(OpBuilder &builder, Location loc, Type type,
   memcpy(raw, &value, sizeof(raw));
   const size_t width = *elementBytes(tensor.getElementType());
   return stablehlo::ConstantOp::create(
-      builder, loc,
-      makeElements(tensor, ArrayRef(raw, width), /*splat=*/true));
+      builder, loc, makeElements(tensor, ArrayRef(raw, width), /*splat=*/true));
 }
 
 /// For each branch whether it is the one.
