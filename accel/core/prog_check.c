@@ -432,6 +432,10 @@ void loom_prog_wanted_args(const struct loom_prog_view *v, __u32 entry, __u8 *wa
 		wanted[v->tensors[i].slot] = 0;
 	for (i = n->first_tensor; i < n->first_tensor + n->n_tensors; i++)
 		wanted[v->tensors[i].slot] = v->slots[v->tensors[i].slot].kind == LOOM_SLOT_ARG;
+	/* What its schedule asks for need not be among its tensors. */
+	for (i = n->first_step; i < n->first_step + n->n_steps; i++)
+		if (v->steps[i].kind == LOOM_STEP_WHILE)
+			wanted[v->tensors[v->steps[i].cond].slot] = 1;
 }
 
 static bool ops_bound(const struct loom_prog_view *v, const struct loom_prog_segment *s, const __u8 *wanted,

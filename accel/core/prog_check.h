@@ -66,8 +66,8 @@ enum loom_prog_status loom_prog_check(const void *meta, __u64 bytes, struct loom
 				      struct loom_prog_error *e);
 
 /*
- * What a job of the entry point binds: wanted[slot] becomes 1 for the ARG slots that its tensors name and for those
- * that no tensor names, else 0. wanted: n_slots bytes; entry < n_entries.
+ * What a job of the entry point binds: wanted[slot] becomes 1 for the ARG slots that its tensors name, those that its
+ * schedule asks for, and those that no tensor names, else 0. wanted: n_slots bytes; entry < n_entries.
  */
 void loom_prog_wanted_args(const struct loom_prog_view *v, __u32 entry, __u8 *wanted);
 

@@ -99,6 +99,18 @@ TEST_F(ProgCheck, SoundOnePasses) {
   EXPECT_EQ(view.n_steps, 5u);
 }
 
+TEST_F(ProgCheck, ConditionsAreBound) {
+  row<loom_prog_entry>(LOOM_SEC_ENTRIES).n_tensors = 1; // without "more"
+  std::vector<uint8_t> wanted(4);
+  ASSERT_EQ(check(), LOOM_PROG_OK) << error.section << ": " << error.what;
+  loom_prog_wanted_args(&view, 0, wanted.data());
+  EXPECT_THAT(wanted, testing::ElementsAre(1, 1, 1, 0));
+  step(2) = {LOOM_STEP_RUN, {}, 2, 2, 0, 0}; // nobody asks
+  ASSERT_EQ(check(), LOOM_PROG_OK) << error.section << ": " << error.what;
+  loom_prog_wanted_args(&view, 0, wanted.data());
+  EXPECT_THAT(wanted, testing::ElementsAre(1, 1, 0, 0));
+}
+
 TEST_F(ProgCheck, CpuSegments) {
   refused([&] { segment(1).cycle_budget = 1; }, "segment", 1,
           "cycle budget of a CPU segment");
