@@ -361,9 +361,12 @@ def conformance_sample() -> Report:
 @check("training-sim", "T2")
 def training_sim() -> Report:
     """Five train steps of each program, from JAX's state and free, against
-    JAX's own spread; init and eval; modules with collections as state."""
+    JAX's own spread; init and eval; modules with collections as state;
+    the commands of docs/flax.md."""
     host.build(host.HOST)
-    return training.in_process()
+    report = training.in_process()
+    report.add(training.page())
+    return report
 
 
 @check("training-guest", "T2")
@@ -375,7 +378,9 @@ def training_guest() -> Report:
     host.build(host.HOST)
     work = training.WORK
     names = [*training.IN_GUEST, *training.left_in(work, "state")]
-    return training.in_guest(work, names)
+    report = training.in_guest(work, names)
+    report.add(training.page("--guest"))
+    return report
 
 
 @check("train-steps", "T2")

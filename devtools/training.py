@@ -12,7 +12,7 @@ from typing import Any
 
 from . import e2e, guest, loomrun, runners, setup, util
 from .checks import Report
-from .util import DevError
+from .util import DevError, ROOT
 
 WORK = util.BUILD / "training"
 DEEP_WORK = util.BUILD / "training-deep"
@@ -33,6 +33,15 @@ def in_process(work: Path = WORK, *options: str) -> Report:
     report = script("training", work, *options)
     report.add(script("state", work / "state"))
     return report
+
+
+def page(*options: str) -> Report:
+    """What docs/flax.md tells a reader to do."""
+    e2e.link_tools()
+    return runners.counted(
+        [setup.venv_python(), e2e.FOLDER / "page.py", ROOT / "docs" / "flax.md",
+         "--bin", e2e.BIN, "--work", WORK / "page", *options],
+        "-".join(["test-page", *(o.strip("-") for o in options)]))
 
 
 def deep_in_process() -> tuple[Report, dict[str, Any]]:

@@ -6,8 +6,8 @@
 Each case has to end with a non-zero status (no signal, no sanitizer, no assertion) in time and
 memory, say what is wrong, where, and what to do, and leave no output behind. Random bit flips may
 also turn out harmless: then the tool succeeds or refuses, but never anything else. Ends with
-`N passed, N failed, N skipped`. Cases are made by bad_files.py (files) and bad_programs.py
-(what JAX can express and Loom cannot run).
+`N passed, N failed, N skipped`. Cases are made by bad_files.py (files), bad_programs.py (what JAX
+can express and Loom cannot run) and bad_state.py (runs of programs with state).
 """
 
 from __future__ import annotations
@@ -116,6 +116,7 @@ def main() -> int:
 def run_all(place: Path, options: argparse.Namespace) -> int:
     import bad_files
     import bad_programs
+    import bad_state
 
     start = time.monotonic()
     shop = Shop(place, options.bin.resolve())
@@ -125,7 +126,7 @@ def run_all(place: Path, options: argparse.Namespace) -> int:
         print(f"FAILED the good program does not compile: {e.stderr.strip()}")
         print("0 passed, 1 failed, 0 skipped")
         return 1
-    makers = [bad_files.cases(shop), bad_programs.cases(shop)]
+    makers = [bad_files.cases(shop), bad_programs.cases(shop), bad_state.cases(shop)]
     environment = {k: v for k, v in os.environ.items() if not k.startswith("LOOM_")}
     passed = failed = 0
     for case in (case for maker in makers for case in maker):

@@ -313,7 +313,7 @@ int loom_program_find_entry(const loom_program *program, const char *name, loom_
 				return static_cast<int>(i);
 			names += (names.empty() ? "" : ", ") + std::string(have);
 		}
-		throw failure(-ENOENT, name ? fmt::format("no entry point {}; there are: {}", name, names)
+		throw failure(-ENOENT, name ? fmt::format("no entry point {:.80}; there are: {}", name, names)
 					    : fmt::format("several entry points, name one: {}", names));
 	});
 }

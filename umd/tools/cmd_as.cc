@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-#include <cstdio>
 #include <cstring>
 #include <fstream>
 #include <iostream>
@@ -12,6 +11,7 @@
 #include <zlib.h>
 
 #include "commands.h"
+#include "files.h"
 #include "loom/loom.hpp"
 #include "loom_program.h"
 #include "prog_check.h"
@@ -108,14 +108,7 @@ int run(const options &o)
 	const std::vector<uint8_t> code = assemble(text_of(o.listing), o.listing);
 	const std::string bytes =
 		o.program.empty() ? std::string(code.begin(), code.end()) : with_code(o.program, code);
-	const std::string temporary = o.output + ".tmp";
-	std::ofstream out(temporary, std::ios::binary);
-	out << bytes;
-	out.close();
-	if (!out || std::rename(temporary.c_str(), o.output.c_str())) {
-		std::remove(temporary.c_str());
-		throw std::runtime_error(o.output + ": cannot be written; choose a writable place with -o");
-	}
+	write_file(o.output, bytes.data(), bytes.size());
 	return 0;
 }
 

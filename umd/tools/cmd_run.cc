@@ -10,6 +10,7 @@
 #include <openssl/evp.h>
 
 #include "commands.h"
+#include "files.h"
 #include "inputs.h"
 #include "loom_cpu_ops.h"
 #include "npy.h"
@@ -111,15 +112,43 @@ std::string file_name_of(std::string path)
 	return path;
 }
 
-void write_outputs(const entry_point &e, const options &o, const outcome &out, uint64_t jobs)
+using output_files = std::map<std::string, std::string>; // by the output's name
+
+// Where outputs go, and that they and the state can be written: what a long run has made is not lost.
+output_files check_places(const entry_point &e, const options &o)
 {
-	std::map<std::string, std::string> files;
-	for (const auto &option : o.outputs)
-		files.insert(name_and_file(option));
-	for (const auto &[name, file] : files)
-		e.find(e.outputs, name, "output");
+	output_files files;
+	for (const auto &option : o.outputs) {
+		const auto named = name_and_file(option);
+		e.find(e.outputs, named.first, "output");
+		if (!files.insert(named).second)
+			refuse(fmt::format("output {} is given twice; give it once", named.first));
+		check_writable("--output", named.second);
+	}
 	if (!o.output_dir.empty())
-		std::filesystem::create_directories(o.output_dir);
+		check_directory("--output-dir", o.output_dir);
+	if (!o.save.empty())
+		check_writable("--save", o.save);
+	return files;
+}
+
+void check_amount(const entry_point &e, uint64_t jobs)
+{
+	for (const auto *t : e.outputs)
+		if (t->bytes && jobs > max_array_bytes / t->bytes)
+			refuse(fmt::format("{} runs make more than {} MiB of output {} ({} bytes each); run fewer and "
+					   "go on from there, with --save and --restore or other inputs",
+					   jobs, max_array_bytes >> 20, e.name_of(*t), t->bytes));
+}
+
+void write_outputs(const entry_point &e, const options &o, const output_files &files, const outcome &out, uint64_t jobs)
+{
+	std::error_code error;
+	if (!o.output_dir.empty())
+		std::filesystem::create_directories(o.output_dir, error);
+	if (error)
+		refuse(fmt::format("--output-dir {}: cannot be made: {}; choose another place", o.output_dir,
+				   error.message()));
 	for (size_t k = 0; k < e.outputs.size(); k++) {
 		const auto &t = *e.outputs[k];
 		array a{npy_descr(t.dtype), shape_of(t), out.outputs[k]};
@@ -235,13 +264,15 @@ int run(const options &o)
 	const loom_cpp::device device = open_device(o);
 	const loom_cpp::program program(device.get(), o.program.c_str());
 	const entry_point e(program, o.entry);
-	const auto inputs = read_inputs(e, o);
-	const uint64_t jobs = o.steps ? o.steps : jobs_of(e, inputs);
-	const loom_cpp::instance instance(program.get());
+	const auto files = check_places(e, o);
 	if (!o.save.empty())
 		need_state(program, "--save");
 	if (!o.restore.empty())
 		need_state(program, "--restore");
+	const auto inputs = read_inputs(e, o);
+	const uint64_t jobs = o.steps ? o.steps : jobs_of(e, inputs);
+	check_amount(e, jobs);
+	const loom_cpp::instance instance(program.get());
 	if (!o.restore.empty())
 		restore_state(program, instance, o.restore);
 	std::vector<std::vector<uint8_t>> reports;
@@ -250,7 +281,7 @@ int run(const options &o)
 
 	if (!o.save.empty())
 		save_state(program, instance, o.save);
-	write_outputs(e, o, out, jobs);
+	write_outputs(e, o, files, out, jobs);
 	if (o.report)
 		print_report(program, e, reports);
 	const json j = summary(e, device, out, jobs);
@@ -270,6 +301,22 @@ int run(const options &o)
 
 } // namespace
 
+// Steps as text, so that what is no count is told so.
+const CLI::Validator step_count(
+	[](std::string &text) {
+		constexpr uint64_t most = 100000000;
+		const bool digits =
+			!text.empty() && text.size() < 10 && text.find_first_not_of("0123456789") == std::string::npos;
+		if (digits && std::stoull(text) && std::stoull(text) <= most)
+			return std::string();
+		return fmt::format("\"{}\" is no number of runs; give a whole number from 1 to {}", text, most);
+	},
+	"");
+
+const CLI::Validator not_empty(
+	[](std::string &text) { return std::string(text.empty() ? "is empty; give a name, or omit the option" : ""); },
+	"");
+
 action add_run(CLI::App &app)
 {
 	auto o = std::make_shared<options>();
@@ -278,18 +325,18 @@ action add_run(CLI::App &app)
 		       "sim (with the program's own target), sim:TARGET or /dev/accel/accelN; default: first Loom "
 		       "device, else "
 		       "sim:npu16");
-	app.add_option("--entry", o->entry, "entry point (default: the only one, else __call__)");
+	app.add_option("--entry", o->entry, "entry point (default: the only one, else __call__)")->check(not_empty);
 	app.add_option("--input", o->inputs, "NAME=FILE, .npy, .npz or raw bytes; may be repeated");
 	app.add_option("--inputs", o->inputs_npz, ".npz with arrays by input name");
 	app.add_option("--batch-input", o->batch_inputs,
 		       "input whose file holds several batches: one job for each, outputs joined; may be repeated");
 	app.add_option("--steps", o->steps,
 		       "run that often on one instance; files of --batch-input start again at their end")
-		->check(CLI::PositiveNumber);
-	app.add_option("--restore", o->restore, ".safetensors with the state to begin with");
-	app.add_option("--save", o->save, ".safetensors for the state after the last run");
+		->check(step_count);
+	app.add_option("--restore", o->restore, ".safetensors with the state to begin with")->check(not_empty);
+	app.add_option("--save", o->save, ".safetensors for the state after the last run")->check(not_empty);
 	app.add_option("--output", o->outputs, "NAME=FILE, .npy or raw; may be repeated");
-	app.add_option("--output-dir", o->output_dir, "directory for all outputs as .npy");
+	app.add_option("--output-dir", o->output_dir, "directory for all outputs as .npy")->check(not_empty);
 	app.add_flag("--report", o->report, "where the cycles of the first job went, by queue and instruction");
 	app.add_flag("--json", o->as_json, "end with one line of JSON");
 	return [o] { return run(*o); };

@@ -8,6 +8,7 @@
 
 #include <fmt/format.h>
 
+#include "files.h"
 #include "npy.h"
 
 namespace loom_tool {
@@ -53,10 +54,12 @@ input check_input(const entry_point &e, const loom_prog_tensor &t, array a, cons
 		want[0] = a.shape[0];
 	}
 	if (a.shape != want || !jobs)
-		refuse(fmt::format(
-			"{}: input {} has shape {}{}, the file {}; reshape it, or export the model for that shape",
-			file, name, shape_text(shape_of(t)), batched ? " (or a multiple of its first dimension)" : "",
-			shape_text(a.shape)));
+		refuse(fmt::format("{}: input {} has shape {}{}, the file {}; reshape it, {}export the model for that "
+				   "shape",
+				   file, name, shape_text(shape_of(t)),
+				   batched ? " (or a multiple of its first dimension)" : "", shape_text(a.shape),
+				   batched ? "or "
+					   : fmt::format("give several at once with --batch-input {}, or ", name)));
 	return {&t, std::move(a.bytes), jobs};
 }
 

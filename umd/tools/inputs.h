@@ -52,7 +52,7 @@ public:
 				return *t;
 			names += fmt::format("{}{}", names.empty() ? "" : ", ", name_of(*t));
 		}
-		refuse(fmt::format("entry point {} has no {} \"{}\"; it has: {}", this->name(), kind, name, names));
+		refuse(fmt::format("entry point {} has no {} \"{:.80}\"; it has: {}", this->name(), kind, name, names));
 	}
 
 	const loom_prog_view &view;

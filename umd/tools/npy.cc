@@ -1,23 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "npy.h"
 
-#include <cerrno>
 #include <cstdio>
 #include <cstring>
-#include <filesystem>
 #include <memory>
 #include <stdexcept>
 
 #include <fmt/format.h>
 #include <zip.h>
 
+#include "files.h"
 #include "loom_isa.h"
 
 namespace loom_tool {
 namespace {
 
 constexpr size_t magic_bytes = 6;
-constexpr uint64_t max_bytes = uint64_t{1} << 30;
 
 [[noreturn]] void refuse(const std::string &name, const std::string &why)
 {
@@ -63,7 +61,7 @@ std::vector<uint64_t> shape_of(const std::string &text, const std::string &name)
 		const size_t from = at;
 		for (; at < text.size() && text[at] >= '0' && text[at] <= '9'; at++) {
 			n = n * 10 + static_cast<uint64_t>(text[at] - '0');
-			if (n > max_bytes)
+			if (n > max_array_bytes)
 				refuse(name, "a dimension above 2^30");
 		}
 		if (at == from || shape.size() == 32)
@@ -107,7 +105,7 @@ array parse_npy(const uint8_t *data, size_t size, const std::string &name)
 	uint64_t bytes = element_bytes(a.descr, name);
 	for (uint64_t n : a.shape) {
 		bytes *= n;
-		if (bytes > max_bytes)
+		if (bytes > max_array_bytes)
 			refuse(name, "above 1 GiB");
 	}
 	if (bytes != size - start - length)
@@ -115,22 +113,6 @@ array parse_npy(const uint8_t *data, size_t size, const std::string &name)
 					 a.descr, bytes, size - start - length));
 	a.bytes.assign(data + start + length, data + size);
 	return a;
-}
-
-std::vector<uint8_t> read_file(const std::string &path)
-{
-	std::unique_ptr<FILE, int (*)(FILE *)> f(std::fopen(path.c_str(), "rb"), std::fclose);
-	std::error_code error;
-	if (!f)
-		throw std::runtime_error(fmt::format("{}: {}", path, std::strerror(errno)));
-	const auto size = std::filesystem::file_size(path, error);
-	if (error || size > max_bytes + 4096)
-		throw std::runtime_error(
-			fmt::format("{}: not a regular file of at most 1 GiB; split it, or use --batch-input", path));
-	std::vector<uint8_t> bytes(size);
-	if (std::fread(bytes.data(), 1, size, f.get()) != size)
-		throw std::runtime_error(fmt::format("{}: cannot be read: {}", path, std::strerror(errno)));
-	return bytes;
 }
 
 array read_npy(const std::string &path)
@@ -151,7 +133,7 @@ std::map<std::string, array> read_npz(const std::string &path)
 		zip_stat_t st;
 		std::unique_ptr<zip_file_t, int (*)(zip_file_t *)> f(zip_fopen_index(zip.get(), zip_uint64_t(i), 0),
 								     zip_fclose);
-		if (zip_stat_index(zip.get(), zip_uint64_t(i), 0, &st) || !f || st.size > max_bytes + 4096)
+		if (zip_stat_index(zip.get(), zip_uint64_t(i), 0, &st) || !f || st.size > max_file_bytes)
 			throw std::runtime_error(
 				fmt::format("{}: entry {} cannot be read; write it with numpy.savez", path, i));
 		std::vector<uint8_t> bytes(st.size);
@@ -164,20 +146,6 @@ std::map<std::string, array> read_npz(const std::string &path)
 		all[name] = parse_npy(bytes.data(), bytes.size(), fmt::format("{}: {}", path, printable(st.name)));
 	}
 	return all;
-}
-
-void write_file(const std::string &path, const void *data, size_t size)
-{
-	const std::string part = path + ".part";
-	std::unique_ptr<FILE, int (*)(FILE *)> f(std::fopen(part.c_str(), "wb"), std::fclose);
-	if (!f)
-		throw std::runtime_error(fmt::format("{}: cannot be written: {}", path, std::strerror(errno)));
-	const bool ok = std::fwrite(data, 1, size, f.get()) == size && std::fflush(f.get()) == 0;
-	if (!ok || std::rename(part.c_str(), path.c_str())) {
-		const int error = errno;
-		std::remove(part.c_str());
-		throw std::runtime_error(fmt::format("{}: cannot be written: {}", path, std::strerror(error)));
-	}
 }
 
 void write_npy(const std::string &path, const array &a)

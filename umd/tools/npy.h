@@ -19,9 +19,6 @@ struct array {
 array parse_npy(const uint8_t *data, size_t size, const std::string &name);
 array read_npy(const std::string &path);
 std::map<std::string, array> read_npz(const std::string &path);
-std::vector<uint8_t> read_file(const std::string &path);
-// Written beside the target and renamed, so that no half file is left behind.
-void write_file(const std::string &path, const void *data, size_t size);
 void write_npy(const std::string &path, const array &a);
 
 // NumPy's type string for an NPU type. bf16 has none of its own: its bits travel as "<u2".

@@ -8,6 +8,7 @@
 #include <zlib.h>
 
 #include "loom/Target/Program/Record.h"
+#include "files.h"
 #include "npy.h"
 
 namespace loom_tool {

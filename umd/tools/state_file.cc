@@ -3,14 +3,16 @@
 // safetensors: eight bytes of header length, a JSON object {name: {dtype, shape, data_offsets}}, the data.
 #include "state_file.h"
 
+#include <algorithm>
 #include <cstring>
 #include <map>
-#include <set>
+#include <vector>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include "inputs.h"
+#include "files.h"
 #include "npy.h"
 
 namespace loom_tool {
@@ -20,6 +22,8 @@ using nlohmann::json;
 using state_map = std::map<std::string, const loom_prog_tensor *>;
 
 constexpr uint64_t length_bytes = 8, header_align = 8;
+constexpr uint64_t most_header = 64 << 20;
+constexpr const char *remedy = "give a file that the same program saved";
 
 // By name: entry points that share state each have a row for it.
 state_map state_of(const loom_cpp::program &program)
@@ -43,7 +47,8 @@ const char *known_dtype(const loom_prog_tensor &t, const std::string &name)
 {
 	const char *dtype = dtype_name(t.dtype);
 	if (!dtype)
-		refuse(fmt::format("state {}: safetensors has no type for {}", name, loom_dtype_name(t.dtype)));
+		refuse(fmt::format("state {}: safetensors has no type for {}; keep it as another type", name,
+				   loom_dtype_name(t.dtype)));
 	return dtype;
 }
 
@@ -59,11 +64,13 @@ struct parsed {
 	uint64_t bytes; // of data
 };
 
-parsed parse(const std::string &path)
+parsed parse(const std::string &path, const state_map &state)
 {
 	parsed p;
-	uint64_t length = 0;
-	p.file = read_file(path);
+	uint64_t length = 0, most = length_bytes + most_header;
+	for (const auto &item : state)
+		most += item.second->bytes;
+	p.file = read_file(path, most, remedy);
 	if (p.file.size() >= length_bytes)
 		std::memcpy(&length, p.file.data(), length_bytes);
 	if (p.file.size() < length_bytes || length > p.file.size() - length_bytes)
@@ -78,26 +85,50 @@ parsed parse(const std::string &path)
 	return p;
 }
 
+// "a, b and 7 more".
+std::string some_of(const std::vector<std::string> &names)
+{
+	constexpr size_t shown = 3;
+	std::string text;
+	for (size_t i = 0; i < std::min(shown, names.size()); i++)
+		text += (i ? ", " : "") + names[i];
+	return names.size() > shown ? fmt::format("{} and {} more", text, names.size() - shown) : text;
+}
+
+void check_names(const parsed &p, const std::string &path, const state_map &state)
+{
+	std::vector<std::string> missing, foreign;
+	for (const auto &item : state)
+		if (!p.header.contains(item.first))
+			missing.push_back(item.first);
+	for (const auto &item : p.header.items())
+		if (!state.count(item.key()))
+			foreign.push_back(item.key());
+	if (!missing.empty())
+		refuse(fmt::format("{}: lacks the state {}; {}", path, some_of(missing), remedy));
+	if (!foreign.empty())
+		refuse(fmt::format("{}: holds {}, which the program has no state for; {}", path, some_of(foreign),
+				   remedy));
+}
+
 // The bytes of one tensor, checked against what the program declares.
 const uint8_t *find(const parsed &p, const std::string &path, const std::string &name, const loom_prog_tensor &t)
 {
 	const auto found = p.header.find(name);
-	if (found == p.header.end())
-		refuse(fmt::format("{}: lacks the state {}; it was saved by another program", path, name));
 	try {
 		const auto shape = found->at("shape").get<std::vector<uint64_t>>();
 		const auto dtype = found->at("dtype").get<std::string>();
 		const auto range = found->at("data_offsets").get<std::vector<uint64_t>>();
 		if (dtype != known_dtype(t, name) || shape != shape_of(t))
-			refuse(fmt::format("{}: state {} is {} there and {} in the program; restore what the same "
-					   "program saved",
-					   path, name, typed(dtype, shape), typed(known_dtype(t, name), shape_of(t))));
+			refuse(fmt::format("{}: state {} is {} there and {} in the program; {}", path, name,
+					   typed(dtype, shape), typed(known_dtype(t, name), shape_of(t)), remedy));
 		if (range.size() != 2 || range[0] > range[1] || range[1] > p.bytes || range[1] - range[0] != t.bytes)
-			refuse(fmt::format("{}: the data of {} are not where the header says: the file is damaged",
-					   path, name));
+			refuse(fmt::format("{}: the data of {} are not where the header says: the file is damaged; {}",
+					   path, name, remedy));
 		return p.data + range[0];
 	} catch (const json::exception &) {
-		refuse(fmt::format("{}: the header's entry for {} is malformed: the file is damaged", path, name));
+		refuse(fmt::format("{}: the header's entry for {} is malformed: the file is damaged; {}", path, name,
+				   remedy));
 	}
 }
 
@@ -133,15 +164,11 @@ void save_state(const loom_cpp::program &program, const loom_cpp::instance &inst
 void restore_state(const loom_cpp::program &program, const loom_cpp::instance &instance, const std::string &path)
 {
 	const state_map state = state_of(program);
-	const parsed p = parse(path);
+	const parsed p = parse(path, state);
+	check_names(p, path, state);
 	std::map<std::string, const uint8_t *> values;
 	for (const auto &[name, t] : state)
 		values[name] = find(p, path, name, *t);
-	for (const auto &item : p.header.items())
-		if (!state.count(item.key()))
-			refuse(fmt::format("{}: holds {}, which is not state of the program; it was saved by another "
-					   "program",
-					   path, item.key()));
 	for (const auto &[name, t] : state)
 		instance.write_state(t->slot, t->offset, values[name], t->bytes);
 }

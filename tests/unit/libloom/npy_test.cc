@@ -82,9 +82,4 @@ TEST(Npy, RefusesByName) {
   refused(npy("{'descr'", 0), "'descr'");
 }
 
-TEST(Npy, NothingIsLeftOfAFailedWrite) {
-  EXPECT_THROW(write_file("/proc/loom/none", "x", 1), std::runtime_error);
-  EXPECT_FALSE(std::filesystem::exists("/proc/loom/none.part"));
-}
-
 } // namespace

@@ -5,6 +5,7 @@
 #include <libdeflate.h>
 
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -159,16 +160,42 @@ uint32_t mlir::loom::program::crc32(const uint8_t *data, size_t bytes,
   return libdeflate_crc32(before, data, bytes);
 }
 
+/// The file that appears as a whole under its name, or what is no file (a
+/// device, a pipe), which stays what it is and is written to.
+namespace {
+struct Destination {
+  explicit Destination(const std::string &path) : target(path) {
+    struct stat there;
+    if (stat(path.c_str(), &there))
+      return;
+    directory = S_ISDIR(there.st_mode);
+    whole = S_ISREG(there.st_mode);
+    // A link stays one: its target is replaced.
+    if (char *real = whole ? realpath(path.c_str(), nullptr) : nullptr) {
+      target = real;
+      free(real);
+    }
+  }
+  std::string target;
+  bool whole = true, directory = false;
+};
+} // namespace
+
 static std::string writePieces(const std::string &path,
                                const std::vector<Image::Piece> &pieces) {
-  const std::string temporary = path + ".tmp" + std::to_string(getpid());
+  const Destination to(path);
+  if (to.directory)
+    return path + ": is a directory";
+  const std::string temporary =
+      to.whole ? to.target + ".tmp" + std::to_string(getpid()) : path;
   auto why = [&](const char *what) {
     std::string text = path + ": cannot " + what + ": " + strerror(errno);
-    unlink(temporary.c_str());
+    if (to.whole)
+      unlink(temporary.c_str());
     return text;
   };
-  const int fd =
-      open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+  const int flags = O_WRONLY | O_CLOEXEC | (to.whole ? O_CREAT | O_EXCL : 0);
+  const int fd = open(temporary.c_str(), flags, 0666);
   if (fd < 0)
     return why("create");
   for (auto [data, bytes] : pieces)
@@ -186,7 +213,7 @@ static std::string writePieces(const std::string &path,
     }
   if (close(fd))
     return why("write");
-  if (rename(temporary.c_str(), path.c_str()))
+  if (to.whole && rename(temporary.c_str(), to.target.c_str()))
     return why("rename into place");
   return "";
 }
