@@ -16,6 +16,7 @@ from typing import Any
 
 from .errors import ExportError
 from .paths import join
+from .scopes import part_names
 
 DEFAULT_ENTRY = "__call__"
 
@@ -208,7 +209,8 @@ def nnx_call(
         operands_left = list(operands)
         states = [operands_left.pop(0)] + ([operands_left.pop(0)] if changed else [])
         merged = nnx.merge(graph, *states)
-        out = getattr(merged, method)(*operands_left, **static)
+        with part_names(merged):
+            out = getattr(merged, method)(*operands_left, **static)
         if not changed:
             return out
         _, after = nnx.split(merged)

@@ -9,6 +9,7 @@ from typing import Any
 from .calls import Call, Group, Leaf, group, input_groups, named, nnx_paths
 from .entries import Entry, part_of
 from .errors import ExportError
+from .scopes import part_names
 
 
 def calls_of(
@@ -133,7 +134,8 @@ class _NnxSource(_Source):
                 return fn(*operands, **static)
             objects = nnx.merge(self.graph, operands[0])
             given = list(objects.values()) if self.many else [objects]
-            out = fn(*given, *operands[1:], **static)
+            with part_names(*given):
+                out = fn(*given, *operands[1:], **static)
             return (out, nnx.split(objects)[1]) if changed else out
 
         skip = 0 if use == "none" else len(self.graph_names())
