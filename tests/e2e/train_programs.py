@@ -272,8 +272,7 @@ class SequenceModel(nn.Module):
     @nn.compact
     def __call__(self, tokens: jax.Array) -> jax.Array:
         x = nn.Embed(self.vocabulary, self.width)(tokens)
-        cell = nn.LSTMCell(self.width, recurrent_kernel_init=nn.initializers.lecun_normal())
-        x = nn.RNN(cell)(x)
+        x = nn.RNN(nn.LSTMCell(self.width))(x)
         return nn.Dense(self.vocabulary)(x)
 
 
