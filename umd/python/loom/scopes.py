@@ -26,7 +26,7 @@ def part_names(*objects: Any) -> Iterator[None]:
         type(node)
         for root in objects
         for _, node in nnx.iter_graph(root)
-        if isinstance(node, nnx.Module) and hasattr(type(node), "__call__")
+        if isinstance(node, nnx.Module) and _has_call(type(node))
     }
     own = {cls: vars(cls).get("__call__") for cls in classes}
     running: list[Any] = []
@@ -40,6 +40,11 @@ def part_names(*objects: Any) -> Iterator[None]:
                 del cls.__call__
             else:
                 cls.__call__ = call
+
+
+def _has_call(cls: type) -> bool:
+    # Not by hasattr: every class has its metaclass's, which makes instances.
+    return any("__call__" in vars(base) for base in cls.__mro__)
 
 
 def _named(call: Callable[..., Any], running: list[Any]) -> Callable[..., Any]:

@@ -72,6 +72,24 @@ def test_gradients_have_the_names_of_what_they_are_of(tmp_path):
     assert b"transpose(jvp(Net))/encoder/layers_0/dot_general" in text
 
 
+class Silent(nnx.Module):
+    """Has methods only."""
+
+    def __init__(self, rngs):
+        self.net = Net(rngs)
+
+    def twice(self, x):
+        return self.net(x), self.net.encode(x)
+
+
+def test_a_class_without_a_call_gets_none(tmp_path):
+    silent = Silent(nnx.Rngs(0))
+    with part_names(silent), pytest.raises(TypeError, match="not callable"):
+        silent(X)
+    text = artifact(tmp_path / "b", fn_or_module=silent, args=(X,), methods=["twice"])
+    assert b"Net/encoder/layers_0/dot_general" in text
+
+
 def test_classes_are_left_as_they_were():
     before = {cls: dict(vars(cls)) for cls in (Net, Encoder, Scaled, nnx.Linear)}
     net = Net(nnx.Rngs(0))
