@@ -124,8 +124,48 @@ def placement() -> Report:
                             PLACEMENT.with_suffix(".md"))
 
 
+FEATURES = util.BUILD / "e2e" / "features"
+IN_GUEST = ("gnn", "-gather")  # with a device that has not got it
+
+
 def features() -> Report:
-    return of_zoo_and_steps("features")
+    return of_zoo_and_steps("features", "--work", FEATURES)
+
+
+def features_in_guest() -> Report:
+    """A device that lacks a unit gives the bits of one that has all, and takes
+    no program that was compiled for such."""
+    name, lacking = IN_GUEST
+    program = FEATURES / f"{name}{lacking}.loom"
+    if not program.is_file():
+        raise DevError(f"{program} was not compiled; ./dev test features does it")
+    folder = EACH_RUN.models / name
+    model = loomrun.Interface.of_bundle(folder / "bundle")
+    inputs = {p: npy(folder / "inputs", p) for p in model.inputs}
+    report = Report()
+    config = loomrun.guest_config("npu16", hazards=True)
+    config.devices = tuple(f"{d},features={lacking}" for d in config.devices)
+    with guest.Guest(config) as g:
+        g.load_driver()
+        _, outputs = loomrun.in_guest(g, program, model, inputs)
+        wrong = [p for p in model.outputs if outputs[p] !=
+                 (FEATURES / name / loomrun.output_file(p)).read_bytes()]
+        if wrong:
+            report.failed.append(f"{name} on a device with features={lacking}: "
+                                 f"other bits in {', '.join(wrong)}")
+        report.passed += not wrong
+        try:
+            loomrun.in_guest(g, FEATURES / f"{name}.loom", model, inputs)
+            report.failed.append(f"a device with features={lacking} takes a "
+                                 "program that was compiled for one with all")
+        except guest.GuestError:
+            raise
+        except DevError as e:
+            known = "target" in str(e) or "device" in str(e)
+            report.passed += known
+            report.failed += [] if known else [str(e)]
+        g.check()
+    return report
 
 
 def dropped_orders() -> Report:

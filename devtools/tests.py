@@ -406,6 +406,17 @@ def features() -> Report:
     return e2e.features()
 
 
+@check("features-guest", "T2")
+def features_guest() -> Report:
+    """The same on a device that lacks a unit, which takes no program that
+    needs it."""
+    driver_exists()
+    qemu.build()
+    kernel.build_module(kernel.debian())
+    host.build(host.HOST)
+    return e2e.features_in_guest()
+
+
 @check("dropped-orders", "T2")
 def dropped_orders() -> Report:
     """A wait or a signal less is noticed, by the hazard checker or as a

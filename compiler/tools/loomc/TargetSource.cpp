@@ -129,8 +129,10 @@ static std::string applyFeatures(const std::string &list, loom_target &target) {
   static const char *const names[LOOM_NUM_FEATURES] = {
       "conv",  "dw",   "transpose", "gather", "scatter", "scan", "reg", "loop",
       "trans", "bf16", "int8",      "codec",  "vpu",     "f32",  "epi"};
-  std::stringstream items(list);
-  for (std::string item; std::getline(items, item, ',');) {
+  for (size_t at = 0; at <= list.size();) {
+    const size_t comma = std::min(list.find(',', at), list.size());
+    const std::string item = list.substr(at, comma - at);
+    at = comma + 1;
     const auto *found = std::find(std::begin(names), std::end(names),
                                   item.empty() ? item : item.substr(1));
     if (item.empty() || item[0] != '-' || found == std::end(names)) {
