@@ -218,6 +218,8 @@ void drop(const file &f, uint64_t each, rng &r, tally &t) {
   memory m = memory_of(f, r);
   for (uint32_t i = 0; i < f.view.n_segments; i++) {
     const loom_prog_segment &s = f.view.segments[i];
+    if (s.engine == LOOM_ENGINE_CPU) // one operation after the other
+      continue;
     machine checked(*f.view.target, m, true);
     const loom_completion whole = checked.run(s);
     // Data decide how often its loop runs, and these do not end it.
