@@ -24,7 +24,7 @@
 
 // LOOM-LABEL: func.func @main
 // LOOM: %[[SLOT:.*]] = "loom.slot"() <{hidden, {{.*}}kind = 3 : i64, label = "condition", rights = 3
-// LOOM: "loom.halt"
+// LOOM-NOT: "loom.halt"
 // LOOM: "loom.round"(%[[SLOT]])
 // LOOM-NEXT: "loom.cpu"
 // LOOM-NOT: "loom.dma"

@@ -169,13 +169,14 @@ LogicalResult Converter::topK(stablehlo::SortOp op) {
     int32_t value = back.load(0);
     if (isKey)
       value = key.emit(back, value, /*back=*/true);
-    auto few = RankedTensorType::get(
-        {lines, top->count},
-        cast<RankedTensorType>(result.getType()).getElementType());
+    Type made = cast<RankedTensorType>(result.getType()).getElementType();
+    // A float that is stored as one loses a NaN's bits; sorting moves them.
+    Type stored = isa<FloatType>(made) ? builder.getI32Type() : made;
+    auto few = RankedTensorType::get({lines, top->count}, stored);
+    Value picked = mapOf(loc, few, picker.all(list), back, value);
     // What nobody takes is there, too.
-    Ref all =
-        Ref::of(padded(Ref::of(mapOf(loc, few, picker.all(list), back, value)),
-                       {0, 0}, {0, length - top->count}, {0, 0}, 0, loc));
+    Ref all = Ref::of(padded(Ref::of(retyped(Ref::of(picked), made, loc)),
+                             {0, 0}, {0, length - top->count}, {0, 0}, 0, loc));
     Ref wide = *all.reshaped(moved.shape);
     Ref to{wide.root, wide.offset, SmallVector<int64_t>(type.getShape()), {}};
     to.strides.assign(wide.strides.begin(), wide.strides.end() - 1);
