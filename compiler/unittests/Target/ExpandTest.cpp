@@ -347,6 +347,28 @@ func.func @main(%x: tensor<2x3xf64>) -> (tensor<2x0xf64>, tensor<2x1xf64>, tenso
   EXPECT_EQ(as<double>(out[2]), (std::vector<double>{2.5, 2.5}));
 }
 
+/// Two arrays together, along no dimension: as they are combined with what they
+/// begin at.
+TEST_F(Expand, ReductionsAlongNoDimension) {
+  const std::vector<double> x{1, -2, 3}, y{10, 20, 30};
+  auto out = once(R"mlir(
+func.func @main(%x: tensor<3xf64>, %y: tensor<3xf64>) -> (tensor<3xf64>, tensor<3xf64>) {
+  %a = "stablehlo.constant"() <{value = dense<0.5> : tensor<f64>}> : () -> tensor<f64>
+  %b = "stablehlo.constant"() <{value = dense<100.0> : tensor<f64>}> : () -> tensor<f64>
+  %0:2 = "stablehlo.reduce"(%x, %y, %a, %b) <{dimensions = array<i64>}> ({
+  ^bb0(%p: tensor<f64>, %q: tensor<f64>, %r: tensor<f64>, %s: tensor<f64>):
+    %m = "stablehlo.maximum"(%p, %r) : (tensor<f64>, tensor<f64>) -> tensor<f64>
+    %n = "stablehlo.subtract"(%q, %s) : (tensor<f64>, tensor<f64>) -> tensor<f64>
+    "stablehlo.return"(%m, %n) : (tensor<f64>, tensor<f64>) -> ()
+  }) : (tensor<3xf64>, tensor<3xf64>, tensor<f64>, tensor<f64>) -> (tensor<3xf64>, tensor<3xf64>)
+  return %0#0, %0#1 : tensor<3xf64>, tensor<3xf64>
+})mlir",
+                  {bytes(x), bytes(y)});
+  ASSERT_EQ(out.size(), 2u);
+  EXPECT_EQ(as<double>(out[0]), (std::vector<double>{1, 0.5, 3}));
+  EXPECT_EQ(as<double>(out[1]), (std::vector<double>{90, 80, 70}));
+}
+
 /// The gradient of a pooling of booleans: sums are whether there is any.
 TEST_F(Expand, SelectAndScatterOfBooleans) {
   auto out = once(R"mlir(

@@ -118,6 +118,7 @@ private:
   LogicalResult cpuConcatenate(stablehlo::ConcatenateOp op);
   LogicalResult cpuPad(stablehlo::PadOp op);
   LogicalResult cpuReduce(stablehlo::ReduceOp op);
+  LogicalResult cpuReduceNothing(stablehlo::ReduceOp op);
   LogicalResult cpuReduceWindow(stablehlo::ReduceWindowOp op);
   LogicalResult cpuSelectAndScatter(stablehlo::SelectAndScatterOp op);
   LogicalResult cpuSort(stablehlo::SortOp op);

@@ -105,20 +105,40 @@ std::optional<int32_t> Converter::beginCombining(Operation *op, CpuForm &form,
   return 0;
 }
 
+/// A start value wherever the result has an element.
+static Ref startsOf(Value init, Value result) {
+  Ref start = Ref::of(init);
+  start.shape.assign(typeOf(result).getShape().begin(),
+                     typeOf(result).getShape().end());
+  start.strides.assign(start.shape.size(), 0);
+  return start;
+}
+
+/// Along no dimension: each element with the start value alone.
+LogicalResult Converter::cpuReduceNothing(stablehlo::ReduceOp op) {
+  CpuForm form(builder, LOOM_CPU_MAP);
+  for (auto [result, init] : llvm::zip(op.getResults(), op.getInitValues()))
+    form.input(startsOf(map.lookup(init), result)
+                   .materialiseView(builder, op.getLoc()));
+  for (Value input : op.getInputs())
+    form.input(map.lookup(input));
+  if (failed(cpuRegion(op, op.getBody(), form.inputs.size(), form.program)))
+    return failure();
+  for (Value result : op.getResults())
+    form.result(typeOf(result));
+  return finishCpu(op, form);
+}
+
 LogicalResult Converter::cpuReduce(stablehlo::ReduceOp op) {
   RankedTensorType in = typeOf(op.getInputs()[0]);
   if (isEmpty(in)) { // the start values are all there is
-    for (auto [result, init] : llvm::zip(op.getResults(), op.getInitValues())) {
-      Ref start = Ref::of(map.lookup(init));
-      start.shape.assign(typeOf(result).getShape().begin(),
-                         typeOf(result).getShape().end());
-      start.strides.assign(start.shape.size(), 0);
-      map[result] = start.materialiseView(builder, op.getLoc());
-    }
+    for (auto [result, init] : llvm::zip(op.getResults(), op.getInitValues()))
+      map[result] = startsOf(map.lookup(init), result)
+                        .materialiseView(builder, op.getLoc());
     return success();
   }
   if (op.getDimensions().empty())
-    return refuseCpu(op, "it reduces no dimension");
+    return cpuReduceNothing(op);
   CpuForm form(builder, LOOM_CPU_REDUCE);
   std::optional<int32_t> combiner = beginCombining(
       op, form, op.getInputs(), op.getInitValues(), op.getBody());
