@@ -14,6 +14,8 @@
 #define LOOM_CPU_BY_LANES 16u
 /* Products of each output that DOT and CONV take in a quantum. */
 #define LOOM_CPU_PRODUCTS 4u
+/* Rows that QR and HOUSEHOLDER take of each column in a quantum, there and back: in f64, of pairs four products. */
+#define LOOM_CPU_ROWS 2u
 
 /* The parts of an operation whose header is sound. */
 static inline const struct loom_cpu_operand *loom_cpu_operands(const struct loom_cpu_op *op)
@@ -235,13 +237,7 @@ static inline __u64 loom_cpu_solve_quanta(const struct loom_cpu_op *op)
 	return loom_cpu_times(loom_cpu_chunks(loom_cpu_box_elements(x) / n), n + loom_cpu_triangle(n));
 }
 
-/* Quanta for rows of a column, or of lanes' columns. */
-static inline __u64 loom_cpu_row_quanta(__u64 rows)
-{
-	return (rows + LOOM_CPU_PRODUCTS - 1) / LOOM_CPU_PRODUCTS;
-}
-
-/* Reflections number 0 to k - 1 of m rows and n columns: each made, with make, and applied to columns from `after` its own on. */
+/* Reflections 0 to k - 1: each made, with make, and applied to columns from its own, or the one after it, on. */
 static inline __u64 loom_cpu_reflections_quanta(const struct loom_cpu_operand *a, __u64 k, __u32 make, __u32 after)
 {
 	const __u64 m = a->dims[a->rank - 2], n = a->dims[a->rank - 1];
@@ -252,8 +248,8 @@ static inline __u64 loom_cpu_reflections_quanta(const struct loom_cpu_operand *a
 		const __u64 columns = loom_cpu_chunks(batch * (n - r - after));
 
 		if (make)
-			quanta = loom_cpu_plus(quanta, loom_cpu_times(loom_cpu_chunks(batch), loom_cpu_row_quanta(3 * (m - r))));
-		quanta = loom_cpu_plus(quanta, loom_cpu_times(columns, loom_cpu_row_quanta(2 * (m - r))));
+			quanta = loom_cpu_plus(quanta, loom_cpu_times(loom_cpu_chunks(batch), 3 * (m - r)));
+		quanta = loom_cpu_plus(quanta, loom_cpu_times(columns, 2 * (m - r) / LOOM_CPU_ROWS));
 	}
 	return quanta;
 }

@@ -81,10 +81,9 @@ enum loom_cpu_structure {
  *   CHOLESKY               c(rows of all matrices) x (2n + t(n)), n the order of a matrix, t(n) = 0/4 + 1/4 + ... +
  *                          (n - 1)/4, each rounded down: with q = n / 4 that is 2q(q - 1) + q(n mod 4)
  *   TRIANGULAR_SOLVE       c(columns of all B) x (n + t(n))
- *   QR                     c(elements of A), and for each reflection r: c(matrices) x (3(m - r) / 4, rounded up) + c(columns
- *                          after r of all matrices) x ((m - r) / 2, rounded up), m the rows of a matrix
- *   HOUSEHOLDER            c(elements of Q), and for each reflection r: c(columns from r on of all matrices) x ((m - r) / 2,
- *                          rounded up)
+ *   QR                     c(elements of A), and for each reflection r: (m - r) x (3 c(matrices) + c(columns after r of all
+ *                          matrices)), m the rows of a matrix
+ *   HOUSEHOLDER            c(elements of Q), and for each reflection r: (m - r) x c(columns from r on of all matrices)
  * An operation states a cost that is not below this; those of a segment add up to at most its budget.
  */
 struct loom_cpu_op {

@@ -3,7 +3,7 @@
  * QR and HOUSEHOLDER: reflections I - tau v v^H, made of a column or applied to columns. All is computed in f64. The
  * cursor: j phases done, i lanes, k rows gone through in the phase. Lanes of a phase that makes a reflection are
  * matrices; of one that applies it, columns of all matrices. What must last from row to row is in partial[0]. A quantum
- * takes up to LOOM_CPU_PRODUCTS rows of each lane.
+ * takes a row of the former, or settles the reflection, and LOOM_CPU_ROWS of the latter.
  */
 #include "cpu_factor.h"
 
@@ -81,12 +81,6 @@ static void clear(union loom_cpu_reg *d, __u32 parts, __u32 lanes)
 {
 	for (__u32 i = 0; i < parts; i++)
 		loom_cpu_splat(&d[i], LOOM_F64, 0, lanes);
-}
-
-/* Rows that this quantum goes to, of so many. */
-static __u32 rows_end(const struct loom_cpu_run *r, __u32 all)
-{
-	return all - r->c->k < LOOM_CPU_PRODUCTS ? all : r->c->k + LOOM_CPU_PRODUCTS;
 }
 
 /* ---- a reflection is made ------------------------------------------------------------------------------ */
@@ -211,7 +205,7 @@ static bool make(struct loom_cpu_run *r, const struct reflection *h)
 {
 	union loom_cpu_reg *p = r->s->partial[0];
 	const struct making s = { &p[0], &p[1], &p[2] };
-	const __u32 all = 3 * h->rows, end = rows_end(r, all);
+	const __u32 pass = r->c->k / h->rows, row = r->c->k % h->rows;
 	__u32 dims[LOOM_CPU_MAX_RANK], lanes;
 
 	memcpy(dims, h->a->dims, sizeof(dims));
@@ -219,15 +213,11 @@ static bool make(struct loom_cpu_run *r, const struct reflection *h)
 	lanes = loom_cpu_chunk(r, dims, h->a->rank, r->c->i);
 	if (!r->c->k)
 		clear(p, 2, lanes);
-	for (; r->c->k < end; r->c->k++) {
-		const __u32 row = r->c->k % h->rows;
-
-		if (row)
-			make_row(r, h, &s, r->c->k / h->rows, h->column + row, lanes);
-		if (r->c->k + 1 == 2 * h->rows)
-			settle(r, h, &s, lanes);
-	}
-	return end == all && loom_cpu_next_chunk(r, dims, h->a->rank, lanes);
+	if (row)
+		make_row(r, h, &s, pass, h->column + row, lanes);
+	else if (pass == 2)
+		settle(r, h, &s, lanes);
+	return ++r->c->k == 3 * h->rows && loom_cpu_next_chunk(r, dims, h->a->rank, lanes);
 }
 
 /* ---- a reflection is applied --------------------------------------------------------------------------- */
@@ -275,7 +265,7 @@ static bool apply(struct loom_cpu_run *r, const struct reflection *h, const stru
 		  bool adjoint)
 {
 	union loom_cpu_reg *w = r->s->partial[0], *v = &r->s->reg[0], *c = &r->s->reg[2];
-	const __u32 parts = h->f.parts, all = 2 * h->rows, end = rows_end(r, all);
+	const __u32 parts = h->f.parts, all = 2 * h->rows, end = r->c->k + LOOM_CPU_ROWS;
 	__u32 dims[LOOM_CPU_MAX_RANK], lanes;
 
 	memcpy(dims, to->dims, sizeof(dims));
