@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 // Layers as the compiler planned them. Each segment's stream goes through the machine's own engine with nothing
 // computed, so that no input is needed and planned cycles are a run's, unless the program loads scalars that time
-// depends on, or goes through a schedule: a segment counts once. Operations of the CPU engine have the cycles of their
-// cost.
+// depends on. A segment counts as often as its schedule repeats it, in a WHILE once. Operations of the CPU engine have
+// the cycles of their cost.
 #include <algorithm>
 #include <array>
 #include <cstdio>
@@ -64,6 +64,9 @@ public:
 		starts.push_back(0);
 		for (const auto &record : records)
 			starts.push_back(starts.back() + record.header().units);
+		rounds.assign(v.n_segments, 0);
+		for (const auto *e = v.entries; e != v.entries + v.n_entries; e++)
+			count_rounds(*e);
 		for (uint32_t i = 0; i < v.n_segments; i++) {
 			if (v.segments[i].engine == LOOM_ENGINE_CPU)
 				add_cpu(i);
@@ -84,6 +87,37 @@ private:
 		planner::Plan plan;
 	};
 
+	void count_rounds(const loom_prog_entry &e)
+	{
+		for (uint32_t s = 0; !e.n_steps && s < e.n_segments; s++)
+			rounds[e.first_segment + s] = 1;
+		count_rounds(e, e.first_step, e.first_step + e.n_steps, 1);
+	}
+	// Of steps that run so many times.
+	void count_rounds(const loom_prog_entry &e, uint32_t begin, uint32_t end, uint64_t times)
+	{
+		for (uint32_t at = begin; at < end; at++) {
+			const loom_prog_step &step = v.steps[at];
+			if (step.kind == LOOM_STEP_RUN) {
+				for (uint32_t s = 0; s < step.count; s++)
+					rounds[e.first_segment + step.first + s] += times;
+				continue;
+			}
+			const bool counted = step.kind == LOOM_STEP_REPEAT;
+			exact &= counted;
+			count_rounds(e, at + 1, at + 1 + step.count, counted ? times * step.arg : times);
+			at += step.count;
+		}
+	}
+	void append(layer l)
+	{
+		const uint64_t times = rounds[l.segment];
+		for (uint64_t *value : {&l.cycles, &l.ideal, &l.macs, &l.moved, &l.bus, &l.vector})
+			*value *= times;
+		for (int64_t *value : {&l.traffic, &l.edge, &l.fill, &l.wait, &l.stall, &l.overlap})
+			*value *= static_cast<int64_t>(times);
+		layers.push_back(std::move(l));
+	}
 	size_t record_at(uint32_t unit) const
 	{
 		return std::lower_bound(starts.begin(), starts.end(), unit) - starts.begin();
@@ -114,7 +148,7 @@ private:
 		const std::vector<uint64_t> taken = planner::layerCycles(own.records, own.plan, spans);
 		for (size_t i = 0; i < rows.size(); i++)
 			add(*rows[i], own, spans[i], taken[i], index);
-		cycles += own.plan.cycles;
+		cycles += rounds[index] * own.plan.cycles;
 		exact &= own.plan.exact;
 	}
 	void add_cpu(uint32_t index)
@@ -134,9 +168,9 @@ private:
 				l.moved += bytes_of(at + sizeof(op), i);
 			l.records = 1;
 			name(op.loc, l);
-			layers.push_back(std::move(l));
+			append(std::move(l));
 		}
-		cycles += before;
+		cycles += rounds[index] * before;
 	}
 	static uint64_t bytes_of(const uint8_t *operands, uint32_t index)
 	{
@@ -189,7 +223,7 @@ private:
 		left -= l.wait;
 		(left < 0 ? l.overlap : l.stall) = left;
 		name(row.loc, l);
-		layers.push_back(std::move(l));
+		append(std::move(l));
 	}
 	void name(uint32_t index, layer &l) const
 	{
@@ -211,6 +245,7 @@ private:
 
 	const loom_prog_view &v;
 	std::vector<planner::Record> records;
+	std::vector<uint64_t> rounds; // by segment
 	std::vector<uint32_t> starts; // units of the records, and the end
 };
 
