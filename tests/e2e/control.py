@@ -176,6 +176,31 @@ class BeamSearch(nn.Module):
         return at, scores, texts
 
 
+class Trimmed(nn.Module):
+    """A layer until it stands still, less the mean of what lies in the middle: a sort in a loop
+    that data end."""
+
+    width: int = 24
+    cut: int = 5
+
+    @nn.compact
+    def __call__(self, x: jax.Array) -> Any:
+        w = self.param("w", nn.initializers.normal(0.1), (self.width, self.width))
+
+        def more(state: Any) -> jax.Array:
+            at, _, moved = state
+            return (at < 12) & (moved > 1e-2)
+
+        def body(state: Any) -> Any:
+            at, h, _ = state
+            y = jnp.tanh(h @ w + x)
+            middle = jnp.sort(y, axis=-1)[:, self.cut : -self.cut]
+            y = y - middle.mean(-1, keepdims=True)
+            return at + 1, y, jnp.abs(y - h).max()
+
+        return jax.lax.while_loop(more, body, (jnp.int32(0), x, jnp.float32(1)))
+
+
 class NestedScan(nn.Module):
     """Layers by one scan over stacked weights, each a scan over time."""
 
@@ -257,6 +282,10 @@ def beam_search(rng: np.random.Generator) -> tuple[Any, Inputs]:
     return BeamSearch(), (rng.integers(1, 40, (9,), np.int32),)
 
 
+def sort_in_loop(rng: np.random.Generator) -> tuple[Any, Inputs]:
+    return Trimmed(), (_rows(rng, 3, 24),)
+
+
 def nested_scan(rng: np.random.Generator) -> tuple[Any, Inputs]:
     return NestedScan(), (_rows(rng, 6, 2, 24),)
 
@@ -277,6 +306,7 @@ SMALL: dict[str, Callable[[np.random.Generator], tuple[Any, Inputs]]] = {
     "sampler": sampler,
     "topk_sampler": topk_sampler,
     "beam_search": beam_search,
+    "sort_in_loop": sort_in_loop,
     "nested_scan": nested_scan,
     "cond_in_scan": cond_in_scan,
     "repeated": repeated,

@@ -259,6 +259,11 @@ func.func @main(%x: tensor<8xf32>, %w: tensor<6x8x8xf32>) -> tensor<8xf32> {
   // The same bits from a machine without loops, and from the CPU engine alone.
   without = 1ull << LOOM_FEAT_LOOP | 1ull << LOOM_FEAT_REG;
   EXPECT_EQ(once(text, {bytes(values(8, 5)), bytes(w)}), out);
+  // Of one without a unit the loop asks for, only what needs it moves.
+  for (const unsigned unit : {LOOM_FEAT_VPU, LOOM_FEAT_F32, LOOM_FEAT_EPI}) {
+    without = 1ull << unit;
+    EXPECT_EQ(once(text, {bytes(values(8, 5)), bytes(w)}), out) << unit;
+  }
   without = 0;
   back.cpuOnly = true;
   EXPECT_EQ(once(text, {bytes(values(8, 5)), bytes(w)}), out);

@@ -356,14 +356,14 @@ void Emitter::beginLoop(Location loc, std::optional<int64_t> count) {
   forgetSides();
 }
 
-void Emitter::beginRound(Location loc, std::optional<int64_t> trip,
-                         Value cond) {
+void Emitter::beginRound(Location loc, std::optional<int64_t> trip, Value cond,
+                         bool cpuFirst) {
   endStream(loc);
   cpuLast = false;
   ++rounds;
   npu::RoundOp::create(builder, loc, cond,
                        trip ? builder.getI64IntegerAttr(*trip) : IntegerAttr());
-  loops.push_back({trip.value_or(1), 0, true});
+  loops.push_back({trip.value_or(1), 0, true, cpuFirst});
   trips *= loops.back().trip;
 }
 

@@ -128,18 +128,21 @@ public:
   bool hasCpu() const { return cpuOps; }
   /// A copy by the CPU engine, where that is at work.
   void copyOnCpu(Location loc, const Box &from, const Box &to);
-  /// Whether the CPU engine is at work: the last of the stretch is one of its
-  /// operations, or there are no records at all.
-  bool onCpu() const {
-    return code.made() == ended && (cpuLast || !code.made());
+  /// Whether the CPU engine is at work: its operation was the last, or nothing
+  /// was since the schedule's loop began or ended, and that begins with one.
+  bool onCpu(bool begins) const {
+    return code.made() == ended && (cpuLast || begins);
   }
   /// A loop of the schedule around what is emitted up to endRound(): `trip`
   /// times, or while the i1 in `cond` is true.
-  void beginRound(Location loc, std::optional<int64_t> trip, Value cond);
+  void beginRound(Location loc, std::optional<int64_t> trip, Value cond,
+                  bool cpuFirst);
   void endRound(Location loc);
   bool hasRounds() const { return rounds; }
   /// Whether the innermost loop is one of the schedule.
   bool inRound() const { return loops.back().round; }
+  /// Whether a CPU operation is the first in it.
+  bool cpuFirst() const { return loops.back().cpuFirst; }
 
   /// A loop of the sequencer around what is emitted up to endLoop(). Without a
   /// count the records say when it ends.
@@ -203,6 +206,7 @@ private:
     int64_t trip;       // 1 if data end it
     unsigned counter;   // register; 0 without
     bool round = false; // of the schedule
+    bool cpuFirst = false;
   };
   SmallVector<Loop> loops; // around
   int64_t trips = 1;       // of all of them

@@ -187,6 +187,7 @@ void Emitter::copyOnCpu(Location loc, const Box &from, const Box &to) {
     boxes.push_back(builder.getDenseI64ArrayAttr(box));
   }
   ++cpuOps;
+  cpuLast = true;
   npu::CpuOp::create(
       builder, loc, ValueRange{from.mem, to.mem},
       builder.getI64IntegerAttr(LOOM_CPU_COPY), builder.getI64IntegerAttr(1),

@@ -48,7 +48,8 @@ public:
   /// Of schedules.
   void beginRound(loomt::LoopBeginOp op);
   void endRound(loomt::LoopEndOp op);
-  void carry(StringRef kind, const Twine &shape, ArrayRef<Move> moves);
+  void carry(StringRef kind, const Twine &shape, ArrayRef<Move> moves,
+             bool cpuFirst);
 
 private:
   /// A layer, whose traffic is what moves.
@@ -90,8 +91,9 @@ void Control::copyAll(ArrayRef<Move> moves) {
 }
 
 /// What a schedule carries, on the engine that is at work.
-void Control::carry(StringRef kind, const Twine &shape, ArrayRef<Move> moves) {
-  if (e.onCpu()) {
+void Control::carry(StringRef kind, const Twine &shape, ArrayRef<Move> moves,
+                    bool cpuFirst) {
+  if (e.onCpu(cpuFirst)) {
     for (const Move &move : moves)
       e.copyOnCpu(loc, memory.box(move.from), memory.box(move.to));
   } else if (!moves.empty()) {
@@ -102,18 +104,32 @@ void Control::carry(StringRef kind, const Twine &shape, ArrayRef<Move> moves) {
 
 void Control::endRound(loomt::LoopEndOp op) {
   const SmallVector<Move> moves = movesOf(op.getNext(), op.getResults());
-  carry("carry", Twine(moves.size()) + " tensors", moves);
+  carry("carry", Twine(moves.size()) + " tensors", moves, e.cpuFirst());
   e.endRound(loc);
+}
+
+/// Whether the first operation that is one, in inner loops of the schedule as
+/// well, is the CPU engine's.
+static bool beginsOnCpu(loomt::LoopBeginOp op) {
+  for (Operation *at = op->getNextNode(); at; at = at->getNextNode()) {
+    auto inner = dyn_cast<loomt::LoopBeginOp>(at);
+    if (!isa<loomt::ViewOp, loomt::ConstantOp, loomt::LoopTestOp>(at) &&
+        !(inner && inner.getScheduled()))
+      return isa<loomt::CpuOp>(at);
+  }
+  return false;
 }
 
 void Control::beginRound(loomt::LoopBeginOp op) {
   const SmallVector<Move> moves = movesOf(op.getInits(), op.getStates());
   Value asked = loomt::askedState(op);
+  const bool cpuFirst = beginsOnCpu(op);
   if (asked)
-    carry("while", Twine(op.getStates().size()) + " tensors", moves);
+    carry("while", Twine(op.getStates().size()) + " tensors", moves, cpuFirst);
   else
-    carry("loop", Twine(*op.getTrip()) + " times", moves);
-  e.beginRound(loc, op.getTrip(), asked ? memory.box(asked).mem : Value());
+    carry("loop", Twine(*op.getTrip()) + " times", moves, cpuFirst);
+  e.beginRound(loc, op.getTrip(), asked ? memory.box(asked).mem : Value(),
+               cpuFirst);
 }
 
 void Control::begin(loomt::LoopBeginOp op) {

@@ -575,6 +575,22 @@ bool stablehlo::isFree(Operation *op) {
              ReverseOp, OptimizationBarrierOp>(op);
 }
 
+/// Whether something of what the operation becomes needs a unit that the target
+/// lacks: that goes to the CPU engine once it is known.
+static bool mayLackUnit(Operation *op, uint64_t features) {
+  auto lacks = [&](unsigned feature) { return !(features >> feature & 1); };
+  if (isa<GatherOp>(op) && lacks(LOOM_FEAT_GATHER) && lacks(LOOM_FEAT_REG))
+    return true;
+  if (!isa<DotGeneralOp, ConvolutionOp>(op))
+    return lacks(LOOM_FEAT_VPU);
+  Type type = getElementTypeOrSelf(op->getOperand(0));
+  return lacks(LOOM_FEAT_EPI) ||
+         (isa<ConvolutionOp>(op) && lacks(LOOM_FEAT_CONV)) ||
+         lacks(type.isBF16()      ? LOOM_FEAT_BF16
+               : type.isInteger() ? LOOM_FEAT_INT8
+                                  : LOOM_FEAT_F32);
+}
+
 /// Whether the block has something that the NPU does not run.
 static bool assign(Block &block, uint64_t features) {
   bool any = false;
@@ -592,6 +608,8 @@ static bool assign(Block &block, uint64_t features) {
     } else if (npu && !cpuRefusal(&op)) {
       op.setAttr(kCpuAttr, StringAttr::get(op.getContext(), npu->reason));
       any = true;
+    } else {
+      any |= mayLackUnit(&op, features);
     }
   }
   return any;
