@@ -86,7 +86,8 @@ struct memory {
   memory(const loom_cpp::device &device, const loom_prog_view &v)
       : slots(v.n_slots) {
     for (uint32_t i = 0; i < v.n_slots; i++) {
-      if (v.slots[i].kind != LOOM_SLOT_ARG)
+      if (v.slots[i].kind != LOOM_SLOT_ARG ||
+          (v.slots[i].flags & LOOM_SLOT_HIDDEN))
         continue;
       slots[i] =
           std::make_unique<loom_cpp::buffer>(device.get(), v.slots[i].bytes);
