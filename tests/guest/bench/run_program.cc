@@ -60,7 +60,8 @@ public:
     const loom_prog_view &view = program.view();
     buffers.resize(view.n_slots);
     for (uint32_t i = 0; i < view.n_slots; i++) {
-      if (view.slots[i].kind != LOOM_SLOT_ARG)
+      if (view.slots[i].kind != LOOM_SLOT_ARG ||
+          (view.slots[i].flags & LOOM_SLOT_HIDDEN))
         continue;
       buffers[i] =
           std::make_unique<loom_cpp::buffer>(device.get(), view.slots[i].bytes);
