@@ -131,8 +131,8 @@ LogicalResult Converter::cpuElementwise(Operation *op) {
 void Converter::storeResult(CpuProgram &program, int32_t value, Type element,
                             int32_t result) {
   if (value < 0)
-    value =
-        program.emit(isWide(element) ? LOOM_CPU_MOV64 : LOOM_UOP_MOV, value);
+    value = program.emit(
+        isWide(element) ? int32_t(LOOM_CPU_MOV64) : LOOM_UOP_MOV, value);
   program.store(value, result);
 }
 

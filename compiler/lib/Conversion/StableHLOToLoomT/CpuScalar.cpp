@@ -274,8 +274,9 @@ LogicalResult RegionEmitter::branch(Operation &op) {
   }
   const bool isCase = isa<stablehlo::CaseOp>(op);
   for (auto [i, result] : llvm::enumerate(op.getResults())) {
-    const int32_t select =
-        isWide(elementOf(result)) ? LOOM_CPU_SELECT64 : LOOM_UOP_SELECT;
+    const int32_t select = isWide(elementOf(result))
+                               ? int32_t(LOOM_CPU_SELECT64)
+                               : LOOM_UOP_SELECT;
     int32_t value = results.back()[i];
     for (size_t b = results.size() - 1; b-- > 0;) {
       const int32_t here =

@@ -108,7 +108,7 @@ LogicalResult loomt::ReduceOp::verify() {
   for (Value input : getInputs())
     if (tensor(input).getShape() != domain)
       return emitOpError("inputs differ in shape");
-  if (getReduced() < 1 || getReduced() > int64_t(domain.size()) ||
+  if (getReduced() < 1 || getReduced() > domain.size() ||
       getType().getShape() != domain.drop_back(getReduced()))
     return emitOpError("result must be the inputs' shape without the ")
            << getReduced() << " trailing dimensions";
@@ -182,8 +182,8 @@ LogicalResult ConvOp::verify() {
   for (int64_t v : window.take_front(4))
     if (v < 1 || v > 255)
       return emitOpError("strides and dilations are 1 to 255");
-  if (getGroups() < 1 || in[3] != f[2] * getGroups() || f[3] % getGroups() ||
-      out[0] != in[0] || out[3] != f[3])
+  if (getGroups() < 1 || uint64_t(in[3]) != f[2] * getGroups() ||
+      f[3] % getGroups() || out[0] != in[0] || out[3] != f[3])
     return emitOpError("shapes do not fit: ")
            << input << " * " << filter << " -> " << getType();
   for (int d = 0; d < 2; ++d) {
