@@ -215,7 +215,8 @@ def totals(table: dict[str, dict[str, int]]) -> dict[str, int]:
 def summary(table: dict[str, dict[str, int]]) -> str:
     total = totals(table)
     everything = sum(total.values())
-    share = 100 * ran(total) / everything if everything else 0
+    # Rounded down: 100 % is said of all of them alone.
+    share = 1000 * ran(total) // everything / 10 if everything else 0
     return (", ".join(f"{n} {s}" for s, n in total.items())
             + f" of {everything}: {share:.1f} % run")
 
