@@ -41,7 +41,7 @@ class Inner(nn.Module):
     def __call__(self, x: jax.Array) -> jax.Array:
         x = nn.Dense(16)(x)
         x = x.astype(jnp.float8_e4m3fn).astype(jnp.float32)  # f8
-        return jnp.linalg.qr(x)[0]  # factor
+        return x + jax.lax.rng_uniform(0.0, 1.0, x.shape)  # uniform
 
 
 class Odd(nn.Module):
@@ -257,14 +257,14 @@ def exported(shop: Shop, target: Any, *args: Any, params: Any = None) -> Path:
 def unsupported(shop: Shop) -> Iterator[Case]:
     odd = Odd()
     bundle = exported(shop, odd, X, params=odd.init(jax.random.key(0), jnp.ones((4, 16))))
-    both = ("f8", "Qr", line_of("f8"), line_of("factor"), "Odd/Inner_0")
+    both = ("f8", "rng", line_of("f8"), line_of("uniform"), "Odd/Inner_0")
     yield shop.compile("two unsupported operations, both listed", bundle, *both, lines=24)
 
-    def factor(x: jax.Array) -> jax.Array:
-        return jnp.linalg.qr(x)[0]  # qr
+    def foreign(x: jax.Array) -> jax.Array:
+        return jax.ffi.ffi_call("my_kernel", X)(x)  # ffi
 
-    # The line inside the caller stands in for the library's own.
-    yield shop.compile("custom call", exported(shop, factor, X), "Qr", line_of("qr"), lines=24)
+    bundle = exported(shop, foreign, X)
+    yield shop.compile("custom call", bundle, "my_kernel", line_of("ffi"), lines=24)
     with jax.enable_x64(True):
 
         def wide(x: jax.Array) -> jax.Array:

@@ -13,6 +13,7 @@ One line a check; ends with `N passed, N failed, N skipped`.
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -39,6 +40,7 @@ class Stateful:
     state: Any
     call: Callable[[Any, Any], tuple[Any, Any]]
     inputs: list[np.ndarray]  # one a call
+    x64: bool = False  # with JAX's 64-bit types
 
 
 def rows(*shape: int) -> list[np.ndarray]:
@@ -138,11 +140,52 @@ def average() -> Stateful:
     return linen(Average(), rows(4, 7), "seen")
 
 
+# --- other types ----------------------------------------------------------------------------------
+class Spectrum(nn.Module):
+    """Convolves by Fourier transforms, with a filter that is complex, and averages what it saw."""
+
+    @nn.compact
+    def __call__(self, x: jax.Array) -> tuple[jax.Array, jax.Array]:
+        there = nn.initializers.normal(1.0)
+        filter = self.param("filter", there, (x.shape[-1] // 2 + 1,), jnp.complex64)
+        mean = self.variable("seen", "mean", jnp.zeros, filter.shape, jnp.complex64)
+        seen = jnp.fft.rfft(x)
+        mean.value = 0.75 * mean.value + 0.25 * seen.mean(0)
+        return jnp.fft.irfft(seen * filter, x.shape[-1]), jnp.abs(mean.value)
+
+
+def spectrum() -> Stateful:
+    return linen(Spectrum(), rows(3, 20), "seen")
+
+
+class Wide(nn.Module):
+    """Sums in f64 and counters of 64 bits."""
+
+    @nn.compact
+    def __call__(self, x: jax.Array) -> tuple[jax.Array, jax.Array]:
+        weight = self.param("weight", nn.initializers.normal(1.0), x.shape[1:], jnp.float64)
+        total = self.variable("seen", "total", jnp.zeros, x.shape[1:], jnp.float64)
+        bits = self.variable("seen", "bits", lambda: jnp.uint64(0x9E3779B97F4A7C15))
+        count = self.variable("seen", "count", lambda: jnp.int64(-(2**40)))
+        total.value = total.value + (x * weight).sum(0)
+        bits.value = bits.value * jnp.uint64(0xBF58476D1CE4E5B9) ^ (bits.value >> 31)
+        count.value = count.value * 3
+        return jnp.tanh(total.value), count.value
+
+
+def wide() -> Stateful:
+    with jax.enable_x64(True):
+        inputs = [x.astype(np.float64) for x in rows(4, 7)]
+        return dataclasses.replace(linen(Wide(), inputs, "seen"), x64=True)
+
+
 PROGRAMS: dict[str, Callable[[], Stateful]] = {
     "batch_stats": batch_stats,
     "nnx_batch_stats": nnx_batch_stats,
     "decoder_cache": decoder_cache,
     "average": average,
+    "spectrum": spectrum,
+    "wide": wide,
 }
 
 
@@ -199,11 +242,19 @@ class Calls(Folder):
 
 def compare(name: str, tools: Tools, work: Path) -> list[tuple[str, Callable[[], str]]]:
     t = Calls(name, tools, work)
+
+    def in_mode(check: Callable[[], str]) -> Callable[[], str]:
+        def run() -> str:
+            with jax.enable_x64(t.what.x64):
+                return check()
+
+        return run
+
     return [
-        ("compiles", t.compiled),
-        ("each call", t.as_jax),
-        ("goes on", t.goes_on),
-        ("begins anew", t.begins_anew),
+        ("compiles", in_mode(t.compiled)),
+        ("each call", in_mode(t.as_jax)),
+        ("goes on", in_mode(t.goes_on)),
+        ("begins anew", in_mode(t.begins_anew)),
     ]
 
 

@@ -90,7 +90,7 @@ def check_exact(what: str, want: np.ndarray, got: np.ndarray) -> None:
 
 def close(what: str, want: np.ndarray, got: np.ndarray, error: float) -> float:
     """How far apart two tensors are, by their norms; integers have to be equal."""
-    if want.dtype.kind != "f":
+    if want.dtype.kind not in "fc":
         check_exact(what, want, got)
         return 0.0
     apart = float(np.linalg.norm(got.reshape(want.shape) - want) / max(np.linalg.norm(want), 1e-30))

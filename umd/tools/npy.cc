@@ -73,7 +73,7 @@ std::vector<uint64_t> shape_of(const std::string &text, const std::string &name)
 
 uint64_t element_bytes(const std::string &descr, const std::string &name)
 {
-	if (descr.size() != 3 || !std::strchr("<|", descr[0]) || !std::strchr("fiub", descr[1]) ||
+	if (descr.size() != 3 || !std::strchr("<|", descr[0]) || !std::strchr("fiubc", descr[1]) ||
 	    !std::strchr("1248", descr[2]))
 		refuse(name, fmt::format("element type {} is not a little-endian number or boolean", printable(descr)));
 	return static_cast<uint64_t>(descr[2] - '0');

@@ -39,7 +39,7 @@ state_map state_of(const loom_cpp::program &program)
 const char *dtype_name(uint32_t dtype)
 {
 	static const char *const names[] = {"F32", "BF16", "F16",  "I32", "U32", "I16", "U16",
-					    "I8",  "U8",   "BOOL", "F64", "I64", "U64"};
+					    "I8",  "U8",   "BOOL", "F64", "I64", "U64", "C64"};
 	return dtype < std::size(names) ? names[dtype] : nullptr;
 }
 

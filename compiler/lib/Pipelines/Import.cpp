@@ -159,6 +159,10 @@ static Type elementType(MLIRContext &context, const DType &dtype) {
     return BFloat16Type::get(&context);
   if (name == "f16")
     return Float16Type::get(&context);
+  if (name == "f64")
+    return Float64Type::get(&context);
+  if (name == "c64")
+    return ComplexType::get(Float32Type::get(&context));
   if (name == "i1")
     return IntegerType::get(&context, 1);
   return IntegerType::get(&context, dtype.bytes * 8,

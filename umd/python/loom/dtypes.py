@@ -13,15 +13,18 @@ NAMES = {
     "int8": "i8",
     "uint8": "u8",
     "bool": "i1",
+    "float64": "f64",
+    "int64": "i64",
+    "uint64": "u64",
+    "complex64": "c64",
 }
 
-# What to write instead of a type that the NPU has not.
+# What to write instead of a type that no engine has, or that JAX narrows as it is set.
 REMEDIES = {
     "float64": "float32",
     "int64": "int32",
     "uint64": "uint32",
-    "complex64": "a pair of float32 arrays",
-    "complex128": "a pair of float32 arrays",
+    "complex128": "complex64",
     "int4": "int8",
     "uint4": "uint8",
 }

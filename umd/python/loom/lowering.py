@@ -6,7 +6,6 @@ Only this file and calls.py touch jax; it is imported when `export` runs.
 
 from __future__ import annotations
 
-import re
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,6 +17,7 @@ from .calls import Call, Group, is_prng_key
 from .dtypes import loom_name, remedy
 from .errors import ExportError
 from .paths import join
+from .refusals import REFUSALS
 
 PLATFORM = "loom"
 STABLEHLO_VERSION = "1.17.0"  # what the compiler's reader covers
@@ -60,6 +60,11 @@ def describe(path: str, value: Any) -> tuple[str, tuple[int, ...]]:
     if name is None:
         raise ExportError(
             f"{path}: element type {value.dtype} is not supported; {remedy(value.dtype)}"
+        )
+    if jax.dtypes.canonicalize_dtype(value.dtype) != value.dtype:
+        raise ExportError(
+            f"{path}: JAX takes {value.dtype} for a narrower type; {remedy(value.dtype)}, or set "
+            "jax_enable_x64"
         )
     return name, tuple(value.shape)
 
@@ -189,15 +194,30 @@ def _trace_message(name: str, error: Exception) -> str:
 
 
 def _lower_message(name: str, error: Exception, traced: Any) -> str:
-    first = _first_line(error)
-    found = re.search(r"primitive '([^']+)'", first)
-    where = _primitive_line(traced.jaxpr, found.group(1)) if found else None
-    at = where or "unknown line"
-    what = f"the operation '{found.group(1)}' has no StableHLO form" if found else first
+    primitives = _being_lowered(error)
+    lines = [_primitive_line(traced.jaxpr, p) for p in primitives]
+    at = next((line for line in reversed(lines) if line), "unknown line")
+    refused = next((p for p in primitives if p in REFUSALS), None)
+    if refused:
+        why, instead = REFUSALS[refused]
+        return f"{at}: lowering {name} failed: '{refused}' {why}; {instead}"
+    missing = primitives and "not found for platform" in str(error)
+    what = (
+        f"the operation '{primitives[-1]}' has no StableHLO form"
+        if missing
+        else _first_line(error)
+    )
     return (
         f"{at}: lowering {name} failed: {what} for platform '{PLATFORM}'; keep this part outside "
         "the exported function, or write it with other operations"
     )
+
+
+def _being_lowered(error: Exception) -> list[str]:
+    """Names of the primitives that were being lowered, each one part of the one before."""
+    frames = (frame for frame, _ in traceback.walk_tb(error.__traceback__))
+    found = (f.f_locals.get("eqn") for f in frames if f.f_code.co_name == "jaxpr_subcomp")
+    return [equation.primitive.name for equation in found if equation is not None]
 
 
 def _first_line(error: Exception) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import flax.linen as nn
 import jax
+import jax.experimental
 import jax.numpy as jnp
 import ml_dtypes
 import numpy as np
@@ -17,6 +18,7 @@ from flax import nnx
 
 import loom
 from loom import versions
+from loom.refusals import REFUSALS
 
 X = jax.ShapeDtypeStruct((2, 4), jnp.float32)
 
@@ -66,8 +68,8 @@ def test_untested_flax(tmp_path, monkeypatch):
     [
         (np.zeros(3), "float64", "float32"),
         (np.zeros(3, np.int64), "int64", "int32"),
-        (np.zeros(3, np.complex128), "complex128", "pair of float32"),
-        (np.zeros(3, np.complex64), "complex64", "pair of float32"),
+        (np.zeros(3, np.uint64), "uint64", "jax_enable_x64"),
+        (np.zeros(3, np.complex128), "complex128", "complex64"),
         (np.zeros(3, ml_dtypes.float8_e4m3fn), "float8_e4m3fn", "bfloat16"),
         (np.zeros(3, ml_dtypes.int4), "int4", "int8"),
     ],
@@ -84,7 +86,7 @@ def test_unsupported_parameter_type(tmp_path):
 
 
 def test_unsupported_output_type(tmp_path):
-    refused(tmp_path, "result/1", "complex64", target=lambda x: (x, x + 1j))
+    refused(tmp_path, "result/1", "int4", target=lambda x: (x, x.astype(jnp.int4)))
 
 
 def test_dynamic_dimension(tmp_path):
@@ -175,18 +177,67 @@ def test_python_branch_on_a_traced_value(tmp_path):
 
 def test_primitive_without_lowering_names_the_line(tmp_path):
     def factor(x):
-        return jnp.linalg.eigh(x)[0]  # eigh
+        return jax.lax.linalg.qr(x, pivoting=True)[0]  # pivots
 
     square = jax.ShapeDtypeStruct((3, 3), jnp.float32)
     refused(
         tmp_path,
-        line_of("eigh"),
-        "'eigh'",
+        line_of("pivots"),
+        "'geqp3'",
         "'loom'",
         "outside",
         target=jax.jit(factor),
         args=(square,),
     )
+
+
+def twice(x):
+    return jax.pure_callback(lambda v: 2 * v, x, x)
+
+
+def told(x):
+    jax.experimental.io_callback(print, None, x)
+    return x
+
+
+def shown(x):
+    jax.debug.print("{}", x)
+    return x
+
+
+def seen(x):
+    jax.debug.callback(print, x)
+    return x
+
+
+REFUSED_FOR_GOOD = {
+    "eigh": lambda x: jnp.linalg.eigh(x)[0],
+    "svd": lambda x: jnp.linalg.svd(x)[1],
+    "eig": lambda x: jnp.linalg.eig(x)[0],
+    "schur": lambda x: jax.scipy.linalg.schur(x)[0],
+    "hessenberg": lambda x: jax.scipy.linalg.hessenberg(x),
+    "tridiagonal": lambda x: jax.lax.linalg.tridiagonal(x)[0],
+    "pure_callback": twice,
+    "io_callback": told,
+    "debug_callback": seen,
+    "debug_print": shown,
+}
+
+
+@pytest.mark.parametrize("primitive", REFUSALS)
+def test_refused_for_good(tmp_path, primitive):
+    why, instead = REFUSALS[primitive]
+    function = REFUSED_FOR_GOOD[primitive]
+    line = f"{Path(__file__).name}:"
+    square = jax.ShapeDtypeStruct((3, 3), jnp.float32)
+    refused(tmp_path, line, f"'{primitive}'", why, instead, target=function, args=(square,))
+
+
+def test_documents_say_what_is_refused_for_good():
+    text = (Path(__file__).parents[3] / "docs/compiler.md").read_text()
+    table = text.split("## What it refuses for good")[1].split("\n## ")[0]
+    missing = [name for name in REFUSALS if f"`{name}`" not in table]
+    assert not missing
 
 
 def test_returns_nothing(tmp_path):

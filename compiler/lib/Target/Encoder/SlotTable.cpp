@@ -134,7 +134,8 @@ LogicalResult SlotTable::add(func::FuncOp func, const std::string &entry,
 
 static std::string typeText(unsigned dtype, ArrayRef<int64_t> dims) {
   static const char *const names[] = {"f32", "bf16", "f16", "i32", "u32",
-                                      "i16", "u16",  "i8",  "u8",  "i1"};
+                                      "i16", "u16",  "i8",  "u8",  "i1",
+                                      "f64", "i64",  "u64", "c64"};
   std::string text =
       dtype < std::size(names) ? names[dtype] : std::to_string(dtype);
   return text + "[" +
