@@ -66,7 +66,7 @@ TEST(Bundle, NamesWhatIsWrong) {
       {"\"path\":\"x\"", "\"path\":\"params/w\"", "occurs twice"},
       {"\"role\":\"input\"", "\"role\":\"output\"", "role 'output' is unknown"},
       {"\"role\":\"param\"", "\"role\":\"weights\"", "role 'weights'"},
-      {"bf16", "f64", "dtype 'f64' is not supported; use one of"},
+      {"bf16", "c128", "dtype 'c128' is not supported; use one of"},
       {"[2,3]", "[2,-3]", "'shape' holds something that is no size"},
       {"[2,3]", "7", "'shape' is not a list"},
       {"\"donated\":[1]", "\"donated\":[2]", "'donated' must hold indices"},
