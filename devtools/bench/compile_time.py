@@ -91,6 +91,15 @@ def compile_time(pairs: int) -> list[Measure]:
             + against_xla("BERT-base f32", 1.0, "bert_f32", pairs))
 
 
+@bench("compile-steps")
+def compile_steps(pairs: int) -> list[Measure]:
+    """Train steps: the digits CNN's, and one of 10,000 operations."""
+    return [row for name, goal, network in (
+                ("CNN's train step", 0.5, "cnn_step_f32"),
+                ("train step of 10,000 operations", 1.0, "long_step_f32"))
+            for row in against_xla(name, goal, network, pairs)[:1]]
+
+
 @bench("compile-warm")
 def compile_warm(pairs: int) -> list[Measure]:
     """One small operation in a process that has compiled before."""

@@ -103,6 +103,27 @@ def one_operation(rng: np.random.Generator) -> Model:
     return nn.Dense(64, use_bias=False), (rng.standard_normal((16, 64), np.float32),)
 
 
+def train_step(rng: np.random.Generator, case: str) -> Model:
+    """Loss, gradients, optimiser: a function of the state, a key and a batch."""
+    import train  # tests/e2e
+
+    made = train.CASES[case](rng)
+    step = train.step_of(made)
+    state = train.begin(made, jax.jit(step))
+    return step, (state, jax.random.key(SEED), *made.inputs)
+
+
+def long_step(rng: np.random.Generator) -> Model:
+    """The same of a transformer so deep that the step has 10,000 operations."""
+    import optax
+    import train
+
+    ids = rng.integers(0, 40, (2, 12), np.int32)
+    made = train.next_token(train.Transformer(layers=12), ids, optax.adamw(1e-3))
+    step = train.step_of(made)
+    return step, (train.begin(made, jax.jit(step)), jax.random.key(SEED), *made.inputs)
+
+
 MODELS: dict[str, Callable[[np.random.Generator], Model]] = {
     "resnet50_f32": partial(resnet50, dtype=jnp.float32),
     "resnet50_bf16": partial(resnet50, dtype=jnp.bfloat16),
@@ -114,6 +135,8 @@ MODELS: dict[str, Callable[[np.random.Generator], Model]] = {
     "lstm_f32": lstm,
     "depthwise_f32": depthwise,
     "one_operation": one_operation,
+    "cnn_step_f32": partial(train_step, case="digits"),
+    "long_step_f32": long_step,
 }
 
 
@@ -123,16 +146,26 @@ def made(name: str) -> tuple[Any, Any, tuple[Any, ...]]:
 
     rng = np.random.default_rng(SEED)
     module, inputs = MODELS[name](rng)
+    if not isinstance(module, nn.Module):
+        return module, None, inputs
     shapes = jax.eval_shape(module.init, jax.random.key(0), *inputs)
     return module, models.drawn(shapes, rng), inputs
+
+
+def applied(module: Any) -> Callable[..., Any]:
+    """fn(params, *inputs), where a plain function has no parameters of its own."""
+    return module.apply if isinstance(module, nn.Module) else lambda _, *inputs: module(*inputs)
+
+
+def described(tree: Any) -> Any:
+    return jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype), tree)
 
 
 def export(name: str, out: Path) -> None:
     import loom
 
     module, params, inputs = made(name)
-    shapes = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype), inputs)
-    loom.export(module, shapes, params=params, path=out / "bundle")
+    loom.export(module, described(inputs), params=params, path=out / "bundle")
     size = sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(params))
     (out / "facts.json").write_text(json.dumps({"param_bytes": size}) + "\n")
 
@@ -140,7 +173,7 @@ def export(name: str, out: Path) -> None:
 def running(name: str) -> Callable[[], float]:
     module, params, inputs = made(name)
     params, inputs = jax.device_put((params, inputs))
-    apply = jax.jit(module.apply)
+    apply = jax.jit(applied(module))
 
     def once() -> float:
         start = time.perf_counter()
@@ -153,11 +186,11 @@ def running(name: str) -> Callable[[], float]:
 def compiling(name: str) -> Callable[[], float]:
     """XLA's own time: tracing and lowering are done before the clock starts."""
     module, params, inputs = made(name)
-    shapes = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype), (params, *inputs))
+    shapes = described((params, *inputs))
 
     def once() -> float:
         jax.clear_caches()
-        lowered = jax.jit(module.apply).lower(*shapes)
+        lowered = jax.jit(applied(module)).lower(*shapes)
         start = time.perf_counter()
         lowered.compile()
         return time.perf_counter() - start

@@ -221,7 +221,7 @@ def bert(rng: np.random.Generator) -> Case:
     return Case(module, (ids, types, mask), loss, optax.adamw(1e-3, weight_decay=1e-2))
 
 
-def _next_token(module: nn.Module | Graph, ids: np.ndarray, tx: Any) -> Case:
+def next_token(module: nn.Module | Graph, ids: np.ndarray, tx: Any) -> Case:
     def loss(logits: jax.Array, given: jax.Array) -> jax.Array:
         return cross_entropy(logits[:, :-1], given[:, 1:])
 
@@ -229,18 +229,18 @@ def _next_token(module: nn.Module | Graph, ids: np.ndarray, tx: Any) -> Case:
 
 
 def lstm(rng: np.random.Generator) -> Case:
-    return _next_token(LSTM(), _labels(rng, 3, 7, classes=20), optax.adam(1e-3))
+    return next_token(LSTM(), _labels(rng, 3, 7, classes=20), optax.adam(1e-3))
 
 
 def transformer(rng: np.random.Generator) -> Case:
     ids = _labels(rng, 2, 12, classes=40)
-    return _next_token(Transformer(), ids, optax.adamw(1e-3, weight_decay=1e-2))
+    return next_token(Transformer(), ids, optax.adamw(1e-3, weight_decay=1e-2))
 
 
 def nnx_transformer(rng: np.random.Generator) -> Case:
     rngs = nnx.Rngs(int(rng.integers(1 << 30)))
     module = zoo.NnxTransformer(40, 32, 2, 1, jnp.float32, rngs, bias=False)
-    return _next_token(Graph(module), _labels(rng, 2, 12, classes=40), optax.adam(1e-3))
+    return next_token(Graph(module), _labels(rng, 2, 12, classes=40), optax.adam(1e-3))
 
 
 def seq2seq(rng: np.random.Generator) -> Case:
