@@ -41,12 +41,13 @@ static void choose(union loom_cpu_reg *d, const union loom_cpu_reg *where, const
 	loom_cpu_scalar(LOOM_CPU_SELECT64, d, where, a, b, lanes);
 }
 
+/* Lanes move along one dimension of the matrix, and stay in the other. */
 static void load_wide(struct loom_cpu_run *r, const struct loom_cpu_operand *o, const struct loom_cpu_matter *f,
-		      __u32 row, __u32 column, union loom_cpu_reg *d, __u32 lanes)
+		      __u32 stay, __u32 row, __u32 column, union loom_cpu_reg *d, __u32 lanes)
 {
 	union loom_cpu_reg *t = &r->s->res[0];
 
-	loom_cpu_load_element(r, o, f, f->row, row, column, t);
+	loom_cpu_load_element(r, o, f, stay, row, column, t);
 	for (__u32 i = 0; i < f->parts; i++)
 		loom_cpu_convert(f->dtype, LOOM_F64, &d[i], &t[i], lanes);
 }
@@ -165,7 +166,7 @@ static void settle(struct loom_cpu_run *r, const struct reflection *h, const str
 	union loom_cpu_reg *alpha = &r->s->reg[0], *beta = &r->s->reg[2], *tau = &r->s->reg[4], *none = &r->s->reg[6],
 			   *zero = &r->s->reg[7], *one = &r->s->reg[8];
 
-	load_wide(r, h->a, f, h->column, h->column, alpha, lanes);
+	load_wide(r, h->a, f, f->row, h->column, h->column, alpha, lanes);
 	find_beta(r, s, alpha, f->parts, beta, none, lanes);
 	clear(&beta[1], 1, lanes);
 	clear(zero, 1, lanes);
@@ -187,7 +188,7 @@ static void make_row(struct loom_cpu_run *r, const struct reflection *h, const s
 {
 	union loom_cpu_reg *x = &r->s->reg[0], *t = &r->s->reg[2], *scale = &r->s->reg[4];
 
-	load_wide(r, h->a, &h->f, row, h->column, x, lanes);
+	load_wide(r, h->a, &h->f, h->f.row, row, h->column, x, lanes);
 	if (pass == 2) {
 		loom_cpu_divide_wide(h->f.parts, t, x, s->by, scale, lanes);
 		store_wide(r, h->a, &h->f, row, h->column, t, lanes);
@@ -222,23 +223,12 @@ static bool make(struct loom_cpu_run *r, const struct reflection *h)
 
 /* ---- a reflection is applied --------------------------------------------------------------------------- */
 
-/* The same for all columns of a matrix. */
-static void load_shared(struct loom_cpu_run *r, const struct loom_cpu_operand *o, const struct loom_cpu_matter *f,
-			__u32 row, __u32 column, union loom_cpu_reg *d, __u32 lanes)
-{
-	union loom_cpu_reg *t = &r->s->res[0];
-
-	loom_cpu_load_element(r, o, f, f->column, row, column, t);
-	for (__u32 i = 0; i < f->parts; i++)
-		loom_cpu_convert(f->dtype, LOOM_F64, &d[i], &t[i], lanes);
-}
-
 /* v's element number row, 1 on the diagonal. */
 static void load_vector(struct loom_cpu_run *r, const struct reflection *h, __u32 row, union loom_cpu_reg *v,
 			__u32 lanes)
 {
 	if (row) {
-		load_shared(r, h->a, &h->f, h->column + row, h->column, v, lanes);
+		load_wide(r, h->a, &h->f, h->f.column, h->column + row, h->column, v, lanes);
 		return;
 	}
 	clear(v, h->f.parts, lanes);
@@ -251,7 +241,7 @@ static void scale_sum(struct loom_cpu_run *r, const struct reflection *h, union 
 {
 	union loom_cpu_reg *t = &r->s->reg[0], *sum = &r->s->reg[2];
 
-	load_shared(r, h->tau, &h->f, 0, h->column, t, lanes);
+	load_wide(r, h->tau, &h->f, h->f.column, 0, h->column, t, lanes);
 	negate(&t[0], lanes);
 	if (h->f.parts == 2 && !adjoint)
 		negate(&t[1], lanes);
@@ -278,7 +268,7 @@ static bool apply(struct loom_cpu_run *r, const struct reflection *h, const stru
 		const __u32 row = r->c->k % h->rows;
 
 		load_vector(r, h, row, v, lanes);
-		load_wide(r, to, &h->f, h->column + row, first, c, lanes);
+		load_wide(r, to, &h->f, h->f.row, h->column + row, first, c, lanes);
 		if (r->c->k < h->rows) {
 			if (parts == 2)
 				negate(&v[1], lanes);

@@ -17,15 +17,14 @@ import argparse
 import json
 import re
 import shutil
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
+from called import Failed, call
 from paths import tensor_file
 
 TARGET = "npu16"
-TIME_LIMIT = 600
 LACKING = (
     "-gather",
     "-scatter",
@@ -56,25 +55,6 @@ MOVES = {
 # What may be refused where the unit that lacks is needed inside of a loop, and how.
 LOOPS = ("seq2seq", "lstm")
 REFUSAL = re.compile(r"\w+\.py:\d+:\d+: .*\(feature [A-Z0-9]+\).*choose a target", re.S)
-
-
-class Failed(Exception):
-    """A check that did not pass; the text says why."""
-
-
-def call(command: list[object]) -> str:
-    done = subprocess.run(
-        [str(c) for c in command],
-        capture_output=True,
-        encoding="utf-8",
-        errors="replace",
-        timeout=TIME_LIMIT,
-        check=False,
-    )
-    if done.returncode:
-        words = (done.stderr.strip() or done.stdout.strip() or "said nothing").splitlines()
-        raise Failed(f"{Path(str(command[0])).name}: {' / '.join(words[:2])}")
-    return done.stdout
 
 
 def folder_of(name: str, options: argparse.Namespace) -> Path:

@@ -15,14 +15,14 @@ from __future__ import annotations
 
 import argparse
 import json
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
 from typing import Any
 
+from called import Failed, call
+
 FULLY = 22  # of all
-TIME_LIMIT = 600
 BEGIN = "<!-- tests/e2e/placement.py: begin -->"
 END = "<!-- tests/e2e/placement.py: end -->"
 Row = dict[str, Any]
@@ -62,26 +62,11 @@ STEP = " step"
 NAMES = [*FORWARD, *(name + STEP for name in STEPS)]
 
 
-class Failed(Exception):
-    """A check that did not pass; the text says why."""
-
-
 def placement(loomc: Path, bundle: Path, target: str, program: Path) -> dict[str, Any]:
     if not bundle.is_dir():
         raise Failed(f"{bundle} is not there; models.py or train.py makes it")
     command = [loomc, bundle, "--target", target, "-o", program, "--placement=json"]
-    done = subprocess.run(
-        [str(c) for c in command],
-        capture_output=True,
-        encoding="utf-8",
-        errors="replace",
-        timeout=TIME_LIMIT,
-        check=False,
-    )
-    if done.returncode:
-        words = (done.stderr.strip() or "said nothing").splitlines()
-        raise Failed(f"loomc: exit {done.returncode}: {' / '.join(words[:3])}")
-    return json.loads(done.stdout)
+    return json.loads(call(command))
 
 
 def judge(name: str, told: dict[str, Any]) -> Row:

@@ -16,7 +16,6 @@ import argparse
 import json
 import re
 import shutil
-import subprocess
 import sys
 import tempfile
 import time
@@ -25,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from called import Failed, call, ended
 from compare import accuracy, compare_model
 from paths import load_tensor, output_file, tensor_file
 
@@ -32,7 +32,6 @@ TARGETS = ("npu8", "npu16", "npu64", "npu128", "odd")
 # Those that no name stands for are files that loomc reads.
 TARGET_FILES = {"odd": Path(__file__).resolve().parent / "targets" / "odd.json"}
 BREAK_TARGET = "npu16"
-TIME_LIMIT = 600  # seconds for one command; only a hang gets there
 # Cycles are those of the target only on a device that is the target, not a superset of it.
 BACKENDS = ("sim",)
 
@@ -42,42 +41,11 @@ def device_of(target: str) -> str:
     return "sim" if target in TARGET_FILES else f"sim:{target}"
 
 
-class Failed(Exception):
-    """A check that did not pass; the text is its line, row what was measured all the same."""
-
-    def __init__(self, text: str, row: dict[str, Any] | None = None):
-        super().__init__(text)
-        self.row = row or {}
-
-
 @dataclass(frozen=True)
 class Tools:
     loomc: Path
     loom: Path
     work: Path
-
-
-def ended(command: list[Any]) -> subprocess.CompletedProcess[str]:
-    try:
-        return subprocess.run(
-            [str(c) for c in command],
-            capture_output=True,
-            encoding="utf-8",
-            errors="replace",
-            timeout=TIME_LIMIT,
-        )
-    except subprocess.TimeoutExpired as e:
-        raise Failed(f"{Path(command[0]).name}: no end after {TIME_LIMIT} s") from e
-
-
-def call(command: list[Any]) -> str:
-    """Standard output of a command; Failed with its last words where it does not exit 0."""
-    done = ended(command)
-    if done.returncode != 0:
-        words = (done.stderr.strip() or done.stdout.strip() or "said nothing").splitlines()
-        how = f"signal {-done.returncode}" if done.returncode < 0 else f"exit {done.returncode}"
-        raise Failed(f"{Path(command[0]).name}: {how}: {' / '.join(words[:3])}")
-    return done.stdout
 
 
 def compile_model(tools: Tools, bundle: Path, target: str, name: str) -> tuple[Path, dict]:
@@ -279,9 +247,7 @@ def break_one_weight(bundle: Path, copy: Path, whole: bool = False) -> str:
 def compare_programs(tools: Tools, model: Path, a: Path, b: Path) -> dict[str, Any]:
     """The JSON line of `loom compare`, whose status says whether anything differs."""
     command = [tools.loom, "compare", a, b, "--json", *input_options(model)]
-    done = subprocess.run(
-        [str(c) for c in command], capture_output=True, encoding="utf-8", timeout=TIME_LIMIT
-    )
+    done = ended(command)
     if done.returncode not in (0, 2):
         raise Failed(f"loom compare: exit {done.returncode}: {done.stderr.strip()[:300]}")
     told = json.loads(done.stdout.strip().splitlines()[-1])

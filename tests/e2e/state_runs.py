@@ -10,12 +10,12 @@ from __future__ import annotations
 import argparse
 import json
 import shutil
-import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from called import Failed, call
 from paths import output_file, use_checkout
 
 use_checkout()
@@ -27,13 +27,6 @@ from safetensors.numpy import load_file  # noqa: E402
 import loom  # noqa: E402
 from loom.paths import join  # noqa: E402
 
-TIME_LIMIT = 1200
-
-
-class Failed(Exception):
-    """A check that did not pass."""
-
-
 @dataclass(frozen=True)
 class Tools:
     loomc: Path
@@ -42,13 +35,7 @@ class Tools:
     target: str
 
     def call(self, tool: Path, *words: Any) -> str:
-        done = subprocess.run(
-            [str(w) for w in (tool, *words)], capture_output=True, text=True, timeout=TIME_LIMIT
-        )
-        if done.returncode:
-            text = (done.stderr.strip() or done.stdout.strip() or "said nothing").splitlines()
-            raise Failed(f"{tool.name}: exit {done.returncode}: {' / '.join(text[:3])}")
-        return done.stdout
+        return call([tool, *words])
 
 
 @dataclass(frozen=True)
@@ -164,7 +151,7 @@ class Checks:
     def check(self, label: str, function: Callable[[], str]) -> bool:
         try:
             text, good = function(), True
-        except (Failed, loom.LoomError, subprocess.TimeoutExpired) as e:
+        except (Failed, loom.LoomError) as e:
             text, good = str(e), False
         self.passed += good
         self.rows.append({"check": label, "passed": good, "text": text})

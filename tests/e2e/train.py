@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
@@ -30,6 +29,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+from called import Failed, call
 from flax import nnx
 from paths import output_file, save_tensor, tensor_file, use_checkout
 
@@ -42,7 +42,6 @@ from loom.paths import join
 SEED = 20260211
 WARM_STEPS = 3
 LOSS_TOLERANCE = 1e-4
-TIME_LIMIT = 600
 
 
 # --- networks -------------------------------------------------------------------------------------
@@ -319,10 +318,6 @@ def begin(case: Case, step: Callable[..., Any]) -> Any:
 
 
 # --- the check ------------------------------------------------------------------------------------
-class Failed(Exception):
-    """A check that did not pass; the text says why."""
-
-
 def flat(tree: Any, name: str) -> dict[str, np.ndarray]:
     return {
         join(name, keys): np.asarray(jax.random.key_data(v) if is_key(v) else v)
@@ -332,19 +327,6 @@ def flat(tree: Any, name: str) -> dict[str, np.ndarray]:
 
 def is_key(value: Any) -> bool:
     return jnp.issubdtype(getattr(value, "dtype", np.int32), jax.dtypes.prng_key)
-
-
-def call(command: list[Any], **environment: str) -> None:
-    done = subprocess.run(
-        [str(c) for c in command],
-        capture_output=True,
-        text=True,
-        timeout=TIME_LIMIT,
-        env={**os.environ, **environment},
-        check=False,
-    )
-    if done.returncode:
-        raise Failed((done.stderr.strip() or done.stdout.strip() or "said nothing")[-4000:])
 
 
 def tensor_error(have: np.ndarray, want: np.ndarray, before: np.ndarray) -> float:

@@ -83,6 +83,27 @@ protected:
     return first;
   }
 
+  /// Runs for npu16, as `loops` and `without` say; the outputs.
+  std::vector<std::vector<uint8_t>>
+  once(StringRef text, const std::vector<std::vector<uint8_t>> &inputs) {
+    loom_target target;
+    program::namedTarget("npu16", target);
+    target.features &= ~without;
+    compiled = {};
+    result = {};
+    EXPECT_TRUE(compile(text, target, compiled, loops)) << messages;
+    if (compiled.file.empty())
+      return {};
+    result = runProgram(compiled.file.bytes(), inputs);
+    EXPECT_EQ(result.error, "");
+    return result.outputs;
+  }
+
+  Loops loops = Loops::None;
+  uint64_t without = 0;     // features
+  CompiledProgram compiled; // the last that once() made
+  RunResult result;         // of it
+
   BackOptions back;
   MLIRContext context{MLIRContext::Threading::DISABLED};
   std::string messages;

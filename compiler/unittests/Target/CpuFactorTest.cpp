@@ -16,18 +16,13 @@ using Pair = std::complex<float>;
 namespace {
 class CpuFactor : public CompileAndRun {
 protected:
+  CpuFactor() { loops = Loops::Keep; }
+
   std::vector<std::vector<uint8_t>>
   once(StringRef text, const std::vector<std::vector<uint8_t>> &inputs) {
-    loom_target target;
-    program::namedTarget("npu16", target);
-    CompiledProgram compiled;
-    EXPECT_TRUE(compile(text, target, compiled, Loops::Keep)) << messages;
-    if (compiled.file.empty())
-      return {};
-    RunResult result = runProgram(compiled.file.bytes(), inputs);
-    EXPECT_EQ(result.error, "");
+    auto outputs = CompileAndRun::once(text, inputs);
     EXPECT_GT(result.cpuSegments, 0u);
-    return result.outputs;
+    return outputs;
   }
 };
 

@@ -20,19 +20,7 @@ using namespace loom_test;
 namespace {
 class Expand : public CompileAndRun {
 protected:
-  std::vector<std::vector<uint8_t>>
-  once(const std::string &text,
-       const std::vector<std::vector<uint8_t>> &inputs) {
-    loom_target target;
-    program::namedTarget("npu16", target);
-    CompiledProgram compiled;
-    EXPECT_TRUE(compile(text, target, compiled, Loops::Keep)) << messages;
-    if (compiled.file.empty())
-      return {};
-    result = runProgram(compiled.file.bytes(), inputs);
-    EXPECT_EQ(result.error, "");
-    return result.outputs;
-  }
+  Expand() { loops = Loops::Keep; }
 
   /// Numbers of one type and shape ("3xui32"), and the next state.
   std::vector<std::vector<uint8_t>> random(const std::string &algorithm,
@@ -47,8 +35,6 @@ protected:
                     ")\n  return %0#0, %0#1 : " + s + ", " + n + "\n}",
                 {bytes(state)});
   }
-
-  RunResult result;
 };
 using Numbers = std::vector<uint32_t>;
 using State = std::vector<uint64_t>;
