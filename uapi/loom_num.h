@@ -54,6 +54,14 @@ static inline __u32 loom_num_bits(float f)
 	return bits;
 }
 
+/* cond ? x : y by bits: for the conditional operator compilers branch, or load what they pick alone. */
+static inline __u32 loom_num_pick(int cond, __u32 x, __u32 y)
+{
+	const __u32 mask = 0u - (__u32)cond;
+
+	return (x & mask) | (y & ~mask);
+}
+
 static inline int loom_num_isnan(__u32 a)
 {
 	return (a & ~LOOM_NUM_SIGN) > LOOM_NUM_INF;

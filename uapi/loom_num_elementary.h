@@ -35,14 +35,6 @@ static inline __u64 loom_num_bits64(double d)
 	return bits;
 }
 
-/* cond ? x : y by bits: the conditional operator makes compilers branch where several follow each other. */
-static inline __u32 loom_num_pick(int cond, __u32 x, __u32 y)
-{
-	const __u32 mask = 0u - (__u32)cond;
-
-	return (x & mask) | (y & ~mask);
-}
-
 /* Adding 1.5 * 2^52 rounds a double below 2^51 to an integer, which then is in the low bits of the sum. */
 #define LOOM_NUM_SHIFTER 0x1.8p52
 #define LOOM_NUM_LOG2E 0x1.71547652b82fep+0
@@ -126,12 +118,20 @@ static inline __u32 loom_num_expm1(__u32 a)
 	return loom_num_isnan(a) ? LOOM_NUM_NAN : r;
 }
 
+/*
+ * With e^r = (q + p) / (q - p), p / q being the continued fraction of tanh(r / 2) cut off after its sixth level (2^-60
+ * of itself away, |r| <= log(2) / 2), one division is enough. Where s is 1, q falls out, so that small values are exact.
+ */
 static inline __u32 loom_num_tanh(__u32 a)
 {
-	const double e = loom_num_expm1_64(2.0 * loom_num_exp_range(a & ~LOOM_NUM_SIGN));
-	const __u32 r = loom_num_bits((float)(e / (e + 2.0)));
+	double r;
+	const double t = loom_num_exp_split(2.0 * loom_num_exp_range(a & ~LOOM_NUM_SIGN), &r);
+	const double s = loom_num_scale(1.0, t), w = r * r;
+	const double p = r * (332640.0 + w * (10080.0 + w * 42.0));
+	const double q = 665280.0 + w * (75600.0 + w * (840.0 + w));
+	const double v = (p * (s + 1.0) + q * (s - 1.0)) / (p * (s - 1.0) + q * (s + 1.0));
 
-	return loom_num_isnan(a) ? LOOM_NUM_NAN : r | (a & LOOM_NUM_SIGN);
+	return loom_num_isnan(a) ? LOOM_NUM_NAN : loom_num_bits((float)v) | (a & LOOM_NUM_SIGN);
 }
 
 /*

@@ -87,7 +87,7 @@
 
 #define LOOM_NUM_MOVE_UOPS(X)                                                                                          \
 	X(MOV, A)                                                                                                      \
-	X(SELECT, A ? B : C)
+	X(SELECT, loom_num_pick(A != 0, B, C))
 
 #define LOOM_NUM_ELEMENTARY_UOPS(X)                                                                                    \
 	X(EXP, loom_num_exp(A))                                                                                        \

@@ -63,11 +63,11 @@ static const union loom_cpu_reg *source(const struct loom_cpu_run *r, const stru
 	return &r->s->imm[reg - LOOM_CPU_NUM_REGS + (wide ? LOOM_CPU_MAX_IMMS : 0)];
 }
 
-/* One that writes a register. Fields that it does not use name register 0, whatever that is. */
-static void compute(struct loom_cpu_run *r, const struct loom_cpu_scalar_op *u, struct values *v, __u32 lanes)
+/* One that computes. Fields that it does not use name register 0, whatever that is. */
+static void compute(struct loom_cpu_run *r, const struct loom_cpu_scalar_op *u, struct values *v, __u32 lanes,
+		    union loom_cpu_reg *d)
 {
 	const bool wide = u->op >= 0x100;
-	union loom_cpu_reg *d = &r->s->reg[u->dst];
 
 	if (u->op == LOOM_UOP_IOTA)
 		iota(r, u->a, d);
@@ -80,32 +80,43 @@ static void compute(struct loom_cpu_run *r, const struct loom_cpu_scalar_op *u, 
 }
 
 static void put_result(struct loom_cpu_run *r, __u32 result, const union loom_cpu_reg *a, __u32 lanes,
-		       const struct loom_cpu_stream *out, __u64 first)
+		       const struct loom_cpu_ends *e)
 {
-	if (!out)
+	const struct loom_cpu_stream *out = &e->out[result];
+
+	if (!e->out)
 		r->s->res[result] = *a;
 	else
-		loom_cpu_store_run(out[result].base + (__s64)first * out[result].step, out[result].step,
-				   out[result].dtype, a, 0, lanes);
+		loom_cpu_store_run(out->base + (__s64)e->first * out->step, out->step, out->dtype, a, 0, lanes);
 }
 
 void loom_cpu_program(struct loom_cpu_run *r, const struct loom_cpu_scalar_op *ops, __u32 n, __u32 lanes)
 {
-	loom_cpu_program_to(r, ops, n, lanes, NULL, 0);
+	struct loom_cpu_ends e = { .out = NULL };
+
+	for (__u32 i = 0; i < LOOM_CPU_MAX_OPERANDS; i++)
+		e.arg[i] = &r->s->arg[i];
+	loom_cpu_program_at(r, ops, n, lanes, &e);
 }
 
-void loom_cpu_program_to(struct loom_cpu_run *r, const struct loom_cpu_scalar_op *ops, __u32 n, __u32 lanes,
-			 const struct loom_cpu_stream *out, __u64 first)
+static bool is_float(__u32 dtype)
 {
+	return dtype == LOOM_F32 || dtype == LOOM_F64;
+}
+
+void loom_cpu_program_at(struct loom_cpu_run *r, const struct loom_cpu_scalar_op *ops, __u32 n, __u32 lanes,
+			 const struct loom_cpu_ends *e)
+{
+	const struct loom_cpu_scalar_op *const end = ops + n;
 	struct values v;
 
 	v.at[0] = &r->s->reg[0];
-	for (const struct loom_cpu_scalar_op *u = ops; u < ops + n; u++) {
+	for (const struct loom_cpu_scalar_op *u = ops; u < end; u++) {
 		if (u->op == LOOM_UOP_LOAD)
-			v.at[u->dst] = &r->s->arg[u->a];
-		else if (u->op == LOOM_UOP_STORE)
-			put_result(r, u->dst, v.at[u->a], lanes, out, first);
-		else
-			compute(r, u, &v, lanes);
+			v.at[u->dst] = e->arg[u->a];
+		else if (u->op != LOOM_UOP_STORE)
+			compute(r, u, &v, lanes, e->last && u == end - 2 ? e->last : &r->s->reg[u->dst]);
+		else if (!e->last || is_float(e->out->dtype)) /* NaNs become canonical when they are stored */
+			put_result(r, u->dst, v.at[u->a], lanes, e);
 	}
 }

@@ -135,9 +135,17 @@ void loom_cpu_prepare(struct loom_cpu_run *r); /* immediates */
 /* Runs n scalar operations, over lanes; arguments and results are in the scratch memory. */
 void loom_cpu_program(struct loom_cpu_run *r, const struct loom_cpu_scalar_op *ops, __u32 n, __u32 lanes);
 
-/* The same for elements first, first + 1, ... of streams: results go there. */
-void loom_cpu_program_to(struct loom_cpu_run *r, const struct loom_cpu_scalar_op *ops, __u32 n, __u32 lanes,
-			 const struct loom_cpu_stream *out, __u64 first);
+/* Where a scalar program finds its arguments and leaves its results. */
+struct loom_cpu_ends {
+	const union loom_cpu_reg *arg[LOOM_CPU_MAX_OPERANDS];
+	const struct loom_cpu_stream *out; /* NULL: results stay in the scratch memory */
+	__u64 first; /* element of out */
+	union loom_cpu_reg *last; /* the place in out of what the last but one computes and the last stores; or NULL */
+};
+
+/* The same with arguments and results elsewhere. */
+void loom_cpu_program_at(struct loom_cpu_run *r, const struct loom_cpu_scalar_op *ops, __u32 n, __u32 lanes,
+			 const struct loom_cpu_ends *e);
 
 /* d = op(a, b, c) over n lanes; d may be one of the others. */
 void loom_cpu_scalar(__u32 op, union loom_cpu_reg *d, const union loom_cpu_reg *a, const union loom_cpu_reg *b,

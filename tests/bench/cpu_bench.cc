@@ -4,11 +4,13 @@
 // and tells the seconds as a line of JSON. cpu_numpy.py does the same by NumPy.
 #include <chrono>
 #include <cstdio>
-#include <map>
+#include <memory>
+#include <span>
 #include <string>
 
 #include "cpu_engine.h"
 #include "cpu_variants.h"
+#include "loom/loom.hpp"
 #include "segment.h"
 
 namespace {
@@ -87,18 +89,41 @@ operation named(const std::string &name) {
   std::exit(1);
 }
 
-void fill(world &w) {
-  std::vector<float> a(count), b(count);
-  std::vector<uint8_t> pick(count);
-  for (uint32_t i = 0; i < count; i++) {
-    a[i] = static_cast<float>(i % 4093) / 512.0f - 4.0f;
-    b[i] = static_cast<float>(i * 7 % 4099) / 512.0f - 4.0f;
-    pick[i] = i * 5 % 3 == 0;
+// Memory as libloom lends it to programs.
+class memory {
+public:
+  memory() : device_("sim") {
+    for (const uint32_t bytes : {4 * count, 4 * count, count, 4 * count})
+      buffers_.emplace_back(device_.get(), bytes);
+    auto *a = static_cast<float *>(buffers_[A].data());
+    auto *b = static_cast<float *>(buffers_[B].data());
+    auto *pick = static_cast<uint8_t *>(buffers_[PICK].data());
+    for (uint32_t i = 0; i < count; i++) {
+      a[i] = static_cast<float>(i % 4093) / 512.0f - 4.0f;
+      b[i] = static_cast<float>(i * 7 % 4099) / 512.0f - 4.0f;
+      pick[i] = i * 5 % 3 == 0;
+    }
+    for (const auto &buffer : buffers_)
+      slots_.push_back({buffer.data(), buffer.bytes(), read_write, 0});
   }
-  w.slot_of(a);
-  w.slot_of(b);
-  w.slot_of(pick);
-  w.slot(count * 4);
+  std::span<const loom_cpu_slot> slots() const { return slots_; }
+
+private:
+  loom_cpp::device device_;
+  std::vector<loom_cpp::buffer> buffers_;
+  std::vector<loom_cpu_slot> slots_;
+};
+
+double seconds_of(const loom_cpu_variant &v, const loom_cpu_segment &segment,
+                  scratch &lent) {
+  loom_cpu_cursor cursor;
+  const auto begin = std::chrono::steady_clock::now();
+  loom_cpu_begin(&cursor, lent.bytes);
+  while (v.step(&segment, &cursor, ~0u) == LOOM_CPU_MORE)
+    ;
+  const std::chrono::duration<double> took =
+      std::chrono::steady_clock::now() - begin;
+  return took.count();
 }
 
 } // namespace
@@ -114,26 +139,22 @@ int main(int argc, char **argv) {
     std::fprintf(stderr, "loom_cpu_bench: no variant %s here\n", argv[2]);
     return 1;
   }
-  world w;
-  fill(w);
-  w.add(named(argv[1]));
-  if (w.check() != LOOM_CPU_OK) {
-    std::fprintf(stderr, "loom_cpu_bench: %s\n", w.error.what);
+  const memory m;
+  const auto code = named(argv[1]).encode();
+  loom_cpu_segment segment;
+  loom_cpu_error error;
+  if (loom_cpu_check(code.data(), code.size() * 8, m.slots().data(),
+                     static_cast<uint32_t>(m.slots().size()), 1,
+                     LOOM_CPU_MAX_COST, &segment, &error) != LOOM_CPU_OK) {
+    std::fprintf(stderr, "loom_cpu_bench: %s\n", error.what);
     return 1;
   }
-  const auto memory = std::make_unique<scratch>();
+  const auto lent = std::make_unique<scratch>();
   for (int c; (c = std::getchar()) != EOF;) {
     if (c != '\n')
       continue;
-    loom_cpu_cursor cursor;
-    const auto begin = std::chrono::steady_clock::now();
-    loom_cpu_begin(&cursor, memory->bytes);
-    while (v->step(&w.segment, &cursor, ~0u) == LOOM_CPU_MORE)
-      ;
-    const std::chrono::duration<double> took =
-        std::chrono::steady_clock::now() - begin;
-    std::printf("{\"seconds\": %.9f, \"variant\": \"%s\"}\n", took.count(),
-                v->name);
+    std::printf("{\"seconds\": %.9f, \"variant\": \"%s\"}\n",
+                seconds_of(*v, segment, *lent), v->name);
     std::fflush(stdout);
   }
 }
