@@ -8,6 +8,7 @@
 #include "Places.h"
 #include "Residency.h"
 #include "Results.h"
+#include "SplitReductions.h"
 #include "SplitWindows.h"
 
 #include "loom/Dialect/StableHLO/StableHLO.h"
@@ -361,5 +362,6 @@ LogicalResult mlir::loom::convertLoomTToLoom(func::FuncOp func,
                                              const loom_target &target) {
   splitWindows(func, target);
   TilingCache tilings(target);
+  splitReductions(func, target, tilings);
   return Lowering(func, target, tilings).run();
 }
