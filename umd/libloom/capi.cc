@@ -181,17 +181,49 @@ std::shared_ptr<loom::buffer> state_of(loom::instance &instance, uint32_t slot, 
 // The driver refuses the same; here both slots can be named.
 void refuse_overlaps(const loom::program &p, const std::vector<loom::binding> &slots)
 {
+	std::vector<uint32_t> order;
 	for (uint32_t i = 0; i < slots.size(); i++)
-		for (uint32_t j = 0; j < slots.size(); j++) {
-			if (i == j || !slots[i].memory || slots[i].memory != slots[j].memory ||
-			    !(p.view.slots[i].rights & LOOM_RIGHT_WRITE))
-				continue;
-			if (slots[i].offset < slots[j].offset + p.view.slots[j].bytes &&
-			    slots[j].offset < slots[i].offset + p.view.slots[i].bytes)
-				throw failure(-EINVAL, fmt::format("writable slot {} ({}) overlaps slot {} ({})", i,
-								   p.string(p.view.slots[i].name), j,
-								   p.string(p.view.slots[j].name)));
+		if (slots[i].memory)
+			order.push_back(i);
+	std::sort(order.begin(), order.end(), [&](uint32_t a, uint32_t b) {
+		return std::pair(slots[a].memory.get(), slots[a].offset) <
+		       std::pair(slots[b].memory.get(), slots[b].offset);
+	});
+	// Of the slots so far in one buffer: the one that ends last, and the writable one that does.
+	const loom::buffer *memory = nullptr;
+	uint32_t last = 0, written = 0;
+	uint64_t end = 0, written_end = 0;
+	for (const uint32_t i : order) {
+		const uint64_t begin = slots[i].offset, bytes = p.view.slots[i].bytes;
+		const bool writes = p.view.slots[i].rights & LOOM_RIGHT_WRITE;
+		if (slots[i].memory.get() != memory)
+			end = written_end = 0;
+		memory = slots[i].memory.get();
+		if (begin < written_end || (writes && begin < end)) {
+			const uint32_t w = writes ? i : written, other = writes ? last : i;
+			throw failure(-EINVAL, fmt::format("writable slot {} ({}) overlaps slot {} ({})", w,
+							   p.string(p.view.slots[w].name), other,
+							   p.string(p.view.slots[other].name)));
 		}
+		if (begin + bytes > end)
+			end = begin + bytes, last = i;
+		if (writes && begin + bytes > written_end)
+			written_end = begin + bytes, written = i;
+	}
+}
+
+loom::job job_of(const loom::program &p, const loom_job_desc &desc)
+{
+	if (desc.entry >= p.view.n_entries)
+		throw failure(-EINVAL, fmt::format("entry point {}: the program has {}", desc.entry, p.view.n_entries));
+	loom::job work;
+	work.entry = desc.entry;
+	work.slots = bind_slots(p, desc);
+	refuse_overlaps(p, work.slots);
+	for (uint32_t i = 0; i < desc.n_waits; i++)
+		work.waits.push_back(desc.waits[i]->object);
+	work.report_bytes = sizeof(loom_report) + sizeof(loom_report_entry) * uint64_t{desc.report_entries};
+	return work;
 }
 
 } // namespace
@@ -243,6 +275,23 @@ int loom_buffer_create(loom_device *device, uint64_t bytes, loom_buffer **buffer
 		if (!bytes || bytes > LOOM_MAX_BUFFER_BYTES)
 			throw failure(-EINVAL, fmt::format("a buffer of {} bytes: must be 1 to 1 GiB", bytes));
 		*buffer = new loom_buffer{device->object->create_buffer(bytes)};
+		return 0;
+	});
+}
+
+int loom_buffer_wrap(loom_device *device, void *data, uint64_t bytes, loom_buffer **buffer, loom_error *error)
+{
+	return guard(error, [&] {
+		if (!data || reinterpret_cast<uintptr_t>(data) % 64 || !bytes || bytes > LOOM_MAX_BUFFER_BYTES)
+			throw failure(-EINVAL, fmt::format("memory of {} bytes at {}: must be 1 byte to 1 GiB, "
+							   "64-byte aligned",
+							   bytes, data));
+		std::shared_ptr<loom::buffer> made = device->object->wrap_buffer(data, bytes);
+		if (!made)
+			throw failure(-EOPNOTSUPP, fmt::format("{} cannot use the caller's memory; create a buffer "
+							       "and copy",
+							       device->object->name));
+		*buffer = new loom_buffer{std::move(made)};
 		return 0;
 	});
 }
@@ -369,18 +418,15 @@ int loom_instance_write_state(loom_instance *instance, uint32_t slot, uint64_t o
 int loom_submit(loom_instance *instance, const loom_job_desc *desc, loom_event **event, loom_error *error)
 {
 	return guard(error, [&] {
-		const loom::program &p = *instance->object->program;
-		if (desc->entry >= p.view.n_entries)
-			throw failure(-EINVAL,
-				      fmt::format("entry point {}: the program has {}", desc->entry, p.view.n_entries));
-		loom::job work;
-		work.entry = desc->entry;
-		work.slots = bind_slots(p, *desc);
-		refuse_overlaps(p, work.slots);
-		for (uint32_t i = 0; i < desc->n_waits; i++)
-			work.waits.push_back(desc->waits[i]->object);
-		work.report_bytes = sizeof(loom_report) + sizeof(loom_report_entry) * uint64_t{desc->report_entries};
-		*event = new loom_event{instance->object->submit(std::move(work))};
+		*event = new loom_event{instance->object->submit(job_of(*instance->object->program, *desc))};
+		return 0;
+	});
+}
+
+int loom_run(loom_instance *instance, const loom_job_desc *desc, loom_result *result, loom_error *error)
+{
+	return guard(error, [&] {
+		*result = instance->object->run(job_of(*instance->object->program, *desc))->result;
 		return 0;
 	});
 }

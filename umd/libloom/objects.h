@@ -74,6 +74,13 @@ public:
 	virtual ~instance() = default;
 	std::shared_ptr<loom::program> program;
 	virtual std::shared_ptr<event> submit(job work) = 0;
+	// The same, and waits; here, if the backend can.
+	virtual std::shared_ptr<event> run(job work)
+	{
+		std::shared_ptr<event> done = submit(std::move(work));
+		done->wait(-1);
+		return done;
+	}
 	virtual void reset() = 0;
 	// The memory of a STATE slot, once the jobs submitted so far have ended.
 	virtual std::shared_ptr<buffer> state(uint32_t slot) = 0;
@@ -85,6 +92,8 @@ public:
 	std::string name;
 	loom_target target{};
 	virtual std::shared_ptr<buffer> create_buffer(uint64_t bytes) = 0;
+	// Null: the device reaches no memory but its own.
+	virtual std::shared_ptr<buffer> wrap_buffer(void *, uint64_t) { return nullptr; }
 	// Takes a program that passed every check and whose constants are in place.
 	virtual std::shared_ptr<program> adopt(std::shared_ptr<program> checked) = 0;
 	virtual std::shared_ptr<instance> create_instance(std::shared_ptr<program> of) = 0;

@@ -75,15 +75,27 @@ private:
 		nullptr; // exactly as large as it has to be, so that the address sanitizer sees an access past it
 };
 
+// The caller's memory.
+class wrapped_buffer : public buffer {
+public:
+	wrapped_buffer(void *memory, uint64_t size)
+	{
+		data = static_cast<uint8_t *>(memory);
+		bytes = size;
+	}
+};
+
 class sim_device;
 
 class sim_instance : public instance, public std::enable_shared_from_this<sim_instance> {
 public:
 	sim_instance(std::shared_ptr<sim_device> on, std::shared_ptr<loom::program> of);
 	std::shared_ptr<event> submit(job work) override;
+	std::shared_ptr<event> run(job work) override;
 	void reset() override;
 	std::shared_ptr<buffer> state(uint32_t slot) override;
 	void initialise_state();
+	void refuse_lost();
 
 	std::shared_ptr<sim_device> device;
 	std::vector<std::shared_ptr<buffer>> own; // by slot: state, scratch, hidden arguments
@@ -132,11 +144,13 @@ public:
 		pending.push_back(std::move(item));
 		cond.notify_one();
 	}
+	// Runs it on this thread and returns true, if no job is before it.
+	bool run_here(queued &item);
 	void stop()
 	{
 		std::lock_guard lock(mutex);
 		stopping = true;
-		cond.notify_one();
+		cond.notify_all();
 	}
 
 	std::mutex mutex;
@@ -153,7 +167,7 @@ private:
 
 	std::condition_variable cond;
 	std::deque<queued> pending;
-	bool stopping = false;
+	bool stopping = false, busy = false;
 	loom_npu *npu = nullptr;
 	host_view view;
 	std::vector<loom_npu_slot> slots;
@@ -179,6 +193,10 @@ public:
 			worker.join();
 	}
 	std::shared_ptr<buffer> create_buffer(uint64_t bytes) override { return std::make_shared<sim_buffer>(bytes); }
+	std::shared_ptr<buffer> wrap_buffer(void *data, uint64_t bytes) override
+	{
+		return std::make_shared<wrapped_buffer>(data, bytes);
+	}
 	std::shared_ptr<program> adopt(std::shared_ptr<program> checked) override { return checked; }
 	std::shared_ptr<instance> create_instance(std::shared_ptr<program> of) override
 	{
@@ -287,16 +305,37 @@ void sim_engine::serve()
 	_mm_setcsr(default_mxcsr);
 	std::unique_lock lock(mutex);
 	for (;;) {
-		cond.wait(lock, [&] { return stopping || !pending.empty(); });
+		cond.wait(lock, [&] { return !busy && (stopping || !pending.empty()); });
 		if (pending.empty())
 			return;
 		queued item = std::move(pending.front());
 		pending.pop_front();
+		busy = true;
 		lock.unlock();
 		run(item);
 		item = {};
 		lock.lock();
+		busy = false;
 	}
+}
+
+bool sim_engine::run_here(queued &item)
+{
+	{
+		std::lock_guard lock(mutex);
+		if (busy || !pending.empty())
+			return false;
+		busy = true;
+	}
+	const unsigned mxcsr = _mm_getcsr();
+	_mm_setcsr(default_mxcsr);
+	run(item);
+	_mm_setcsr(mxcsr);
+	std::lock_guard lock(mutex);
+	busy = false;
+	if (!pending.empty() || stopping)
+		cond.notify_all();
+	return true;
 }
 
 // Waits need no care: an event exists before the job that waits for it, and jobs run in order of submission.
@@ -446,16 +485,32 @@ void sim_instance::initialise_state()
 	}
 }
 
+void sim_instance::refuse_lost()
+{
+	std::lock_guard lock(device->engine->mutex);
+	if (lost)
+		throw failure(-EIO, fmt::format("the instance is LOST after: {}; reset it", lost_why));
+}
+
 std::shared_ptr<event> sim_instance::submit(job work)
 {
+	refuse_lost();
 	auto done = std::make_shared<host_event>();
-	{
-		std::lock_guard lock(device->engine->mutex);
-		if (lost)
-			throw failure(-EIO, fmt::format("the instance is LOST after: {}; reset it", lost_why));
-	}
 	last = done;
 	device->engine->enqueue({shared_from_this(), std::move(work), done});
+	return done;
+}
+
+std::shared_ptr<event> sim_instance::run(job work)
+{
+	refuse_lost();
+	auto done = std::make_shared<host_event>();
+	last = done;
+	queued item{shared_from_this(), std::move(work), done};
+	if (!device->engine->run_here(item)) {
+		device->engine->enqueue(std::move(item));
+		done->wait(-1);
+	}
 	return done;
 }
 

@@ -92,8 +92,12 @@ public:
   OwningOpRef<ModuleOp> run(StringRef path, const Bundle *bundle,
                             const EntryPoint *entry);
 
+  OwningOpRef<ModuleOp> read(std::shared_ptr<llvm::MemoryBuffer> bytes,
+                             StringRef name);
+  LogicalResult finish(ModuleOp module, StringRef name, const Bundle *bundle,
+                       const EntryPoint *entry);
+
 private:
-  OwningOpRef<ModuleOp> readArtifact(StringRef path);
   func::FuncOp findMain(ModuleOp module);
   LogicalResult nameByEntry(func::FuncOp main, const EntryPoint &entry);
   void nameByLocation(func::FuncOp main);
@@ -116,18 +120,11 @@ private:
 
 } // namespace
 
-OwningOpRef<ModuleOp> Importer::readArtifact(StringRef path) {
-  file = path.str();
-  auto buffer = llvm::MemoryBuffer::getFile(path, /*IsText=*/false,
-                                            /*RequiresNullTerminator=*/false);
-  if (!buffer) {
-    sink((path + ": cannot be read: " + buffer.getError().message() +
-          "; check the path and its permissions")
-             .str());
-    return {};
-  }
+OwningOpRef<ModuleOp> Importer::read(std::shared_ptr<llvm::MemoryBuffer> bytes,
+                                     StringRef name) {
+  SinkHandler handler(context, sink);
   llvm::Expected<OwningOpRef<ModuleOp>> module =
-      readVHLO(context, std::move(*buffer), path);
+      readVHLO(context, std::move(bytes), name);
   if (!module) {
     sink(llvm::toString(module.takeError()));
     return {};
@@ -280,30 +277,42 @@ LogicalResult Importer::bind(func::FuncOp main, const Bundle &bundle,
 
 OwningOpRef<ModuleOp> Importer::run(StringRef path, const Bundle *bundle,
                                     const EntryPoint *entry) {
+  auto buffer = llvm::MemoryBuffer::getFile(path, /*IsText=*/false,
+                                            /*RequiresNullTerminator=*/false);
+  if (!buffer) {
+    sink((path + ": cannot be read: " + buffer.getError().message() +
+          "; check the path and its permissions")
+             .str());
+    return {};
+  }
+  OwningOpRef<ModuleOp> module = read(std::move(*buffer), path);
+  if (!module || failed(finish(*module, path, bundle, entry)))
+    return {};
+  return module;
+}
+
+LogicalResult Importer::finish(ModuleOp module, StringRef name,
+                               const Bundle *bundle, const EntryPoint *entry) {
   SinkHandler handler(context, sink);
-  OwningOpRef<ModuleOp> module = readArtifact(path);
-  if (!module)
-    return {};
-  func::FuncOp main = findMain(*module);
+  file = name.str();
+  func::FuncOp main = findMain(module);
   if (!main)
-    return {};
+    return failure();
   if (!entry)
     nameByLocation(main);
   else if (failed(nameByEntry(main, *entry)))
-    return {};
+    return failure();
   if (entry)
     initialiseState(main, *bundle, *entry);
   if (entry && options.bindParameters && failed(bind(main, *bundle, *entry)))
-    return {};
+    return failure();
   PassManager passes(&context);
   buildFrontPipeline(passes, options.features, options.unroll);
-  if (failed(passes.run(*module)))
-    return {};
-  if (options.checkLegality &&
-      failed(stablehlo::checkLegality(*module, options.features,
-                                      options.requireNpu)))
-    return {};
-  return module;
+  if (failed(passes.run(module)))
+    return failure();
+  return success(!options.checkLegality ||
+                 succeeded(stablehlo::checkLegality(module, options.features,
+                                                    options.requireNpu)));
 }
 
 OwningOpRef<ModuleOp>
@@ -326,4 +335,18 @@ OwningOpRef<ModuleOp> mlir::loom::importArtifact(MLIRContext &context,
                                                  const DiagnosticSink &sink,
                                                  const ImportOptions &options) {
   return Importer(context, sink, options).run(path, nullptr, nullptr);
+}
+
+OwningOpRef<ModuleOp>
+mlir::loom::readArtifact(MLIRContext &context,
+                         std::shared_ptr<llvm::MemoryBuffer> bytes,
+                         StringRef name, const DiagnosticSink &sink) {
+  return Importer(context, sink, {}).read(std::move(bytes), name);
+}
+
+LogicalResult mlir::loom::importModule(ModuleOp module, StringRef name,
+                                       const DiagnosticSink &sink,
+                                       const ImportOptions &options) {
+  return Importer(*module.getContext(), sink, options)
+      .finish(module, name, nullptr, nullptr);
 }

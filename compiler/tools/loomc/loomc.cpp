@@ -2,7 +2,6 @@
 //
 // The model compiler's command line: a bundle in, a .loom out.
 
-#include "Report.h"
 #include "TargetSource.h"
 
 #include "loom/Frontend/SourceNames.h"
@@ -10,6 +9,7 @@
 #include "loom/Pipelines/Import.h"
 #include "loom/Target/Program/Container.h"
 #include "loom/Target/Program/Targets.h"
+#include "loom/Target/Report.h"
 
 #include "mlir/IR/Diagnostics.h"
 #include "mlir/IR/MLIRContext.h"
@@ -292,7 +292,7 @@ int main(int argc, char **argv) {
   app.add_option("--emit", options.emit, "how far to go")
       ->check(CLI::IsMember({"stablehlo", "loomt", "loom", "program"}))
       ->capture_default_str();
-  app.set_version_flag("--version", "loomc 0.1.0");
+  app.set_version_flag("--version", kProducer);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError &e) {

@@ -63,6 +63,12 @@ LOOM_API int loom_device_get_stats(loom_device *device, struct loom_device_stats
 
 /* A zeroed buffer of bytes (1 to 1 GiB), mapped for its whole life. */
 LOOM_API int loom_buffer_create(loom_device *device, uint64_t bytes, loom_buffer **buffer, struct loom_error *error);
+/*
+ * A buffer over memory of the caller's, which must be 64-byte aligned and stay until the buffer and every job that it
+ * is bound to are gone. In-process devices only; -EOPNOTSUPP elsewhere.
+ */
+LOOM_API int loom_buffer_wrap(loom_device *device, void *data, uint64_t bytes, loom_buffer **buffer,
+			      struct loom_error *error);
 LOOM_API void loom_buffer_destroy(loom_buffer *buffer);
 LOOM_API void *loom_buffer_data(loom_buffer *buffer);
 LOOM_API uint64_t loom_buffer_bytes(const loom_buffer *buffer);
@@ -133,6 +139,13 @@ struct loom_result {
 	uint64_t cpu_cycles; /* of cycles, those of CPU segments */
 	uint64_t segments;   /* that ran; one in a loop counts each time */
 };
+
+/*
+ * Submits, and waits for the end. Returns 0 if the job was accepted; result says how it ended. In-process, where no
+ * job is before it, the calling thread does the work.
+ */
+LOOM_API int loom_run(loom_instance *instance, const struct loom_job_desc *desc, struct loom_result *result,
+		      struct loom_error *error);
 
 /* Waits up to timeout_ns (negative: for ever). 0: done, see result; -ETIME: not yet. result may be NULL. */
 LOOM_API int loom_event_wait(loom_event *event, int64_t timeout_ns, struct loom_result *result);

@@ -16,6 +16,10 @@ namespace mlir::loom {
 /// {slot, dtype, role ("input", "output", ...), name, dims}.
 inline constexpr llvm::StringLiteral kTensorsAttr = "loom.tensors";
 
+/// Attribute of a result: number of the donated argument in whose place it is
+/// computed, or copied at the end where the argument is read until then.
+inline constexpr llvm::StringLiteral kReplacesAttr = "loom.replaces";
+
 /// Replaces a loomt function by a loom one of the same name, without arguments
 /// or results. Layers that do not fit the target are reported with the reason.
 LogicalResult convertLoomTToLoom(func::FuncOp func, const loom_target &target);

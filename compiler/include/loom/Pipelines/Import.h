@@ -12,6 +12,7 @@
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/OwningOpRef.h"
 #include "mlir/Pass/PassManager.h"
+#include "llvm/Support/MemoryBuffer.h"
 
 #include <functional>
 
@@ -62,6 +63,18 @@ OwningOpRef<ModuleOp> importBundleEntry(MLIRContext &context,
 OwningOpRef<ModuleOp> importArtifact(MLIRContext &context, llvm::StringRef path,
                                      const DiagnosticSink &sink,
                                      const ImportOptions &options = {});
+
+/// The same in two steps, from memory. Reads an artifact that is called `name`
+/// in messages, as stablehlo with calls; null after an error.
+OwningOpRef<ModuleOp> readArtifact(MLIRContext &context,
+                                   std::shared_ptr<llvm::MemoryBuffer> bytes,
+                                   llvm::StringRef name,
+                                   const DiagnosticSink &sink);
+
+/// Makes of what readArtifact() gave what importArtifact() gives.
+LogicalResult importModule(ModuleOp module, llvm::StringRef name,
+                           const DiagnosticSink &sink,
+                           const ImportOptions &options = {});
 
 } // namespace mlir::loom
 

@@ -15,6 +15,9 @@
 
 namespace mlir::loom {
 
+/// The compiler's name and version, as its programs carry it.
+inline constexpr char kProducer[] = "loomc 0.1.0";
+
 struct LayerPlan {
   std::string kind, shape, module, source, tiling, bound;
   uint64_t macs = 0, bytes = 0, ideal = 0, cycles = 0;

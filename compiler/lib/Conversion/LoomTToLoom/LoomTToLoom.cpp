@@ -101,6 +101,10 @@ static ElementsAttr initOf(DictionaryAttr attributes) {
 }
 
 void Lowering::placeArguments() {
+  DenseSet<Value> replaced;
+  for (unsigned i = 0; i < func.getNumResults(); ++i)
+    if (BlockArgument old = replacedBy(func, i))
+      replaced.insert(old);
   for (BlockArgument argument : func.getArguments()) {
     DictionaryAttr attributes = func.getArgAttrDict(argument.getArgNumber());
     std::string name = nameOf(attributes, "arg", argument.getArgNumber());
@@ -108,9 +112,10 @@ void Lowering::placeArguments() {
     tensors.push_back({slots, cast<RankedTensorType>(argument.getType()), role,
                        name, isComplex(attributes)});
     const bool state = role == "state";
+    const bool written = state || replaced.contains(argument);
     Value mem = slot(argument.getLoc(), boundBytes(argument.getType()),
                      state ? LOOM_SLOT_STATE : LOOM_SLOT_ARG,
-                     LOOM_RIGHT_READ | (state ? LOOM_RIGHT_WRITE : 0), name,
+                     LOOM_RIGHT_READ | (written ? LOOM_RIGHT_WRITE : 0), name,
                      state ? initOf(attributes) : ElementsAttr());
     memory.set(argument, {mem, 0});
   }
@@ -128,6 +133,9 @@ void Lowering::placeResults(const Places &places) {
       memory.set(places.placeOf(root), {memory.box(old).mem, 0});
       placed.insert(places.placeOf(root));
       results.insert(root);
+      if (roleOf(attributes, "output") == "output")
+        tensors.push_back(
+            {old.getArgNumber(), type, "output", name, isComplex(attributes)});
       continue;
     }
     const std::string role = roleOf(attributes, "output");

@@ -5,6 +5,7 @@
 #include "Places.h"
 #include "Residency.h"
 
+#include "loom/Conversion/LoomTToLoom.h"
 #include "loom/Dialect/LoomT/LoomT.h"
 
 using namespace mlir;
@@ -28,6 +29,9 @@ std::string mlir::loom::roleOf(DictionaryAttr attributes, StringRef fallback) {
 
 BlockArgument mlir::loom::replacedBy(func::FuncOp func, unsigned result) {
   DictionaryAttr attributes = func.getResultAttrDict(result);
+  if (attributes)
+    if (auto index = attributes.getAs<IntegerAttr>(kReplacesAttr))
+      return func.getArgument(index.getInt());
   if (roleOf(attributes, "output") != "state")
     return {};
   const std::string name = nameOf(attributes, "result", result);

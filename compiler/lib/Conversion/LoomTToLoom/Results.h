@@ -16,8 +16,8 @@ std::string nameOf(DictionaryAttr attributes, StringRef fallback,
 /// Role of an argument or result, from its attributes.
 std::string roleOf(DictionaryAttr attributes, StringRef fallback);
 
-/// The argument whose state a result replaces; null if it is an output, or
-/// state that the function only writes.
+/// The argument whose place a result takes: the same state, or what
+/// kReplacesAttr says; null if it has a place of its own.
 BlockArgument replacedBy(func::FuncOp func, unsigned result);
 
 /// Gives every result a root that nothing else is and that may be computed

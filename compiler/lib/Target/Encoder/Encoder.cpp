@@ -449,7 +449,7 @@ LogicalResult mlir::loom::encodeEntries(ArrayRef<EntryFunction> entries,
                                         MutableArrayRef<CompiledProgram> out,
                                         program::Image &file) {
   Container container(target);
-  container.producer = "loomc 0.1.0";
+  container.producer = kProducer;
   SlotTable slots(container);
   for (auto [entry, report] : llvm::zip_equal(entries, out))
     if (failed(Encoder(entry.func, target, container, slots, report)

@@ -53,6 +53,14 @@ std::string program::targetNames() {
   return names;
 }
 
+std::string program::nameOfTarget(const loom_target &target) {
+  for (const Named &n : kTargets)
+    if (loom_target named;
+        namedTarget(n.name, named) && !memcmp(&named, &target, sizeof(named)))
+      return n.name;
+  return "custom";
+}
+
 /// The same limits as the device's own check, in the same words where a person
 /// can meet them: a program for a target that no device can be would be of no
 /// use.

@@ -17,6 +17,9 @@ bool namedTarget(const std::string &name, loom_target &target);
 /// The names, separated by ", ".
 std::string targetNames();
 
+/// The name of a target; "custom" if none is like it.
+std::string nameOfTarget(const loom_target &target);
+
 /// What is wrong with a target, or an empty string.
 std::string checkTarget(const loom_target &target);
 

@@ -1,15 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
-#include "Report.h"
+#include "loom/Target/Report.h"
 
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
 #include <cstdio>
 
-using mlir::loom::CompiledProgram;
-using mlir::loom::LayerPlan;
-using mlir::loom::PlacedOp;
+using namespace mlir::loom;
 
 static std::string percent(uint64_t part, uint64_t whole) {
   char text[32];
@@ -38,8 +36,8 @@ static std::string alignRows(const std::vector<std::vector<std::string>> &rows,
   return text;
 }
 
-std::string reportTable(const CompiledProgram &program,
-                        const std::string &target) {
+std::string mlir::loom::reportTable(const CompiledProgram &program,
+                                    const std::string &target) {
   std::vector<std::vector<std::string>> rows{{"layer", "op", "shape", "module",
                                               "tiles", "bound", "records",
                                               "planned", "ideal", "%"}};
@@ -69,9 +67,10 @@ std::string reportTable(const CompiledProgram &program,
   return text;
 }
 
-std::string reportJson(const CompiledProgram &program,
-                       const std::string &target, const std::string &output,
-                       uint64_t fileBytes) {
+std::string mlir::loom::reportJson(const CompiledProgram &program,
+                                   const std::string &target,
+                                   const std::string &output,
+                                   uint64_t fileBytes) {
   nlohmann::json root;
   root["entry"] = program.entry;
   root["target"] = target;
@@ -106,7 +105,7 @@ std::string reportJson(const CompiledProgram &program,
          "\n";
 }
 
-std::string placementLine(const PlacedOp &op) {
+std::string mlir::loom::placementLine(const PlacedOp &op) {
   std::string text;
   for (const std::string &part : {op.source, op.module, op.operation})
     if (!part.empty())
@@ -114,8 +113,8 @@ std::string placementLine(const PlacedOp &op) {
   return text + op.why;
 }
 
-std::string placementTable(const CompiledProgram &program,
-                           const std::string &target) {
+std::string mlir::loom::placementTable(const CompiledProgram &program,
+                                       const std::string &target) {
   std::vector<std::vector<std::string>> rows{
       {"segment", "engine", "operation", "module", "why", "bytes", "cycles"}};
   auto layer = program.layers.begin();
@@ -145,8 +144,8 @@ std::string placementTable(const CompiledProgram &program,
          " segments, " + std::to_string(program.cycles) + " cycles\n";
 }
 
-std::string placementJson(const CompiledProgram &program,
-                          const std::string &target) {
+std::string mlir::loom::placementJson(const CompiledProgram &program,
+                                      const std::string &target) {
   nlohmann::json root;
   root["target"] = target;
   root["segments"] = program.segments;

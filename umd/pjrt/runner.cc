@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "runner.h"
+
+#include <cerrno>
+
+#include "counters.h"
+
+namespace loom::pjrt {
+namespace {
+
+abi::code code_of_result(int status)
+{
+	return status == -EIO ? abi::code::internal : code_of_errno(status);
+}
+
+} // namespace
+
+runner::~runner()
+{
+	loom_instance_destroy(instance);
+	loom_program_destroy(program);
+}
+
+void runner::prepare()
+{
+	loom_error error{};
+	if (!program)
+		check(loom_program_load(on->handle, of->code.data(), of->code.size(), &program, &error), error,
+		      of->name);
+	if (!instance)
+		check(loom_instance_create(program, &instance, &error), error, of->name);
+}
+
+outcome runner::run(const std::vector<loom_binding> &bindings)
+{
+	count().executions++;
+	try {
+		prepare();
+		loom_job_desc job{};
+		job.n_bindings = static_cast<uint32_t>(bindings.size());
+		job.bindings = bindings.data();
+		loom_result result{};
+		loom_error error{};
+		check(loom_run(instance, &job, &result, &error), error, of->name);
+		if (!result.status)
+			return nullptr;
+		count().failures++;
+		// It accepts no more jobs; the next run has a new one.
+		loom_instance_destroy(instance);
+		instance = nullptr;
+		return make_outcome(code_of_result(result.status), of->name + ": " + result.message);
+	} catch (...) {
+		count().failures++;
+		return current_outcome();
+	}
+}
+
+} // namespace loom::pjrt

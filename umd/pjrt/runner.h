@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+// A program as one device has it.
+#pragma once
+
+#include <mutex>
+
+#include "device.h"
+#include "program.h"
+
+namespace loom::pjrt {
+
+// Loaded by its first run; used by one task of the device's queue at a time.
+class runner {
+public:
+	runner(device *on, program_ptr of) : on(on), of(std::move(of)) {}
+	~runner();
+	runner(const runner &) = delete;
+	runner &operator=(const runner &) = delete;
+
+	// Null, or how the device failed: module path, source line and fault.
+	outcome run(const std::vector<loom_binding> &bindings);
+
+	device *const on;
+	const program_ptr of;
+
+private:
+	void prepare();
+
+	loom_program *program = nullptr;
+	loom_instance *instance = nullptr;
+};
+
+} // namespace loom::pjrt
