@@ -72,29 +72,46 @@ def describe(path: str, value: Any) -> tuple[str, tuple[int, ...]]:
 def lower(call: Call) -> Lowered:
     """Trace and lower `call`. ExportError names the user's line where either of them fails."""
     import jax
-    from jax._src import config
-    from jaxlib import _jax
 
     state = [i for i, g in enumerate(call.groups) if g is call.state]
     # Unused inputs stay, so that flat indices do not depend on what the method happens to use.
     jitted = jax.jit(call.fn, keep_unused=True, donate_argnums=tuple(state))
+    traced, module = _module(call.name, jitted, tuple(g.tree for g in call.groups), {})
+    return Lowered(_serialise(module), _outputs(call, traced.out_info), _donated(module))
+
+
+def artifact_of(name: str, fn: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bytes:
+    """The artifact of fn(*args, **kwargs), where fn may be jitted already. Errors as lower()."""
+    import jax
+
+    jitted = fn if hasattr(fn, "trace") else jax.jit(fn)
+    return _serialise(_module(name, jitted, args, kwargs)[1])
+
+
+def _module(
+    name: str, jitted: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> tuple[Any, Any]:
+    """What tracing gave, and its module for the platform 'loom'."""
+    from jax._src import config
+
     # Shardy would put operations of a dialect into the artifact that the format does not cover.
     with config.use_shardy_partitioner(False), _donation():
         try:
-            traced = jitted.trace(*(g.tree for g in call.groups))
+            traced = jitted.trace(*args, **kwargs)
         except ExportError:
             raise
         except Exception as e:
-            raise trace_failure(call.name, e) from e
+            raise trace_failure(name, e) from e
         try:
-            module = traced.lower(lowering_platforms=(PLATFORM,)).compiler_ir("stablehlo")
+            return traced, traced.lower(lowering_platforms=(PLATFORM,)).compiler_ir("stablehlo")
         except Exception as e:
-            raise ExportError(_lower_message(call.name, e, traced)) from e
-    outputs = _outputs(call, traced.out_info)
-    donated = _donated(module)
-    return Lowered(
-        _jax.mlir.serialize_portable_artifact(module, STABLEHLO_VERSION, False), outputs, donated
-    )
+            raise ExportError(_lower_message(name, e, traced)) from e
+
+
+def _serialise(module: Any) -> bytes:
+    from jaxlib import _jax
+
+    return _jax.mlir.serialize_portable_artifact(module, STABLEHLO_VERSION, False)
 
 
 def trace_failure(name: str, error: Exception) -> ExportError:
