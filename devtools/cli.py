@@ -11,8 +11,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from . import (bench, deep, demo, fmt, guest, host, kernel, qemu, setup, tests,
-               uapi_doc, util)
+from . import (bench, checks, deep, demo, fmt, guest, host, kernel, qemu, setup, tests,
+               uapi_doc, util, wheel)
 
 from .util import DevError, say
 
@@ -92,6 +92,16 @@ def cmd_test(args: argparse.Namespace) -> int:
 
 def cmd_bench(args: argparse.Namespace) -> int:
     return bench.main(args.names, as_json=args.json, pairs=args.pairs)
+
+
+def cmd_wheel(args: argparse.Namespace) -> int:
+    setup.setup()
+    built = wheel.build()
+    target = args.output / built.name
+    args.output.mkdir(parents=True, exist_ok=True)
+    util.copy_if_changed(built, target)
+    say(f"==> {target}")
+    return checks.close(wheel.look_at(target))
 
 
 def cmd_fmt(args: argparse.Namespace) -> int:
@@ -178,6 +188,11 @@ def parser() -> argparse.ArgumentParser:
                    help="end with one line of JSON")
     p.add_argument("--pairs", type=int, default=15,
                    help="interleaved pairs a ratio (15, the least)")
+
+    p = command("wheel", cmd_wheel, "The Python package with everything in "
+                "it, for pip install.")
+    p.add_argument("--output", type=Path, default=util.BUILD / "dist",
+                   metavar="DIR", help="where to (build/dist)")
 
     p = command("fmt", cmd_fmt, "Lay the sources out with clang-format.")
     p.add_argument("--check", action="store_true",

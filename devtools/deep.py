@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from . import (checks, conformance, e2e, host, kernel, qemu, runners, setup,
-               tests, training, util)
+               tests, training, util, wheel)
 from .checks import Report
 from .util import DevError, ROOT, say
 
@@ -131,6 +131,21 @@ def conformance_all(seed: int) -> tuple[Report, dict[str, Any]]:
     conformance.run_cases(conformance.SAMPLE, ("--write",))
     report = conformance.run_cases(conformance.ALL, ("--write",))
     return report, {"cases": report.detail.split(";")[0]}
+
+
+@suite("jax-versions", "umd", "compiler", "devtools/smoke.py")
+def jax_versions(seed: int) -> tuple[Report, dict[str, Any]]:
+    """The wheel beside each release of JAX that the package says it is tested
+    with, each in a clean venv."""
+    setup.venv_python()
+    built = wheel.build()
+    report, counts = Report(), {}
+    for version in wheel.tested_jax():
+        one = wheel.try_out(built, version)
+        counts[version] = f"{one.passed} passed, {len(one.failed)} failed"
+        one.failed = [f"jax {version}: {text}" for text in one.failed]
+        report.add(one)
+    return report, {"wheel": built.name, "jax": counts}
 
 
 # What makes a page of a suite's result.

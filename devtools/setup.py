@@ -81,8 +81,10 @@ def venv_python() -> Path:
 
 
 def python_env() -> dict[str, str]:
-    """How Loom's own package is found, and JAX kept to the CPU."""
+    """How Loom's own package and its library are found, and JAX kept to the CPU."""
     return {"PYTHONPATH": str(util.ROOT / "umd" / "python"),
+            "LOOM_LIBRARY": str(util.BUILD / "host" / "umd" / "pjrt" /
+                                "libloom_pjrt.so"),
             "JAX_PLATFORMS": "cpu", "PYTHONUNBUFFERED": "1",
             "PATH": f"{venv_dir() / 'bin'}:{os.environ.get('PATH', '')}"}
 

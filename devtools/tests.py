@@ -9,7 +9,7 @@ from pathlib import Path
 
 from . import (checks, conformance, demo, e2e, fmt, guest, host, kernel,
                loomrun, objects, qemu, runners, setup, training, trouble,
-               uapi_doc, util)
+               uapi_doc, util, wheel)
 from .checks import Report, check
 from .util import DevError, ROOT, say
 
@@ -80,7 +80,8 @@ def docs_tables() -> Report:
 
 @check("python", "T0")
 def python_package() -> Report:
-    """The Python package: export, bundles, refusals."""
+    """The Python package: export, run, JAX's platform, doctor, refusals."""
+    host.build(host.HOST)
     return runners.pytest(ROOT / "umd" / "python" / "tests")
 
 
@@ -430,6 +431,15 @@ def bad_input() -> Report:
     """Broken and hostile files: one clear message, no crash, nothing left."""
     host.build(host.HOST)
     return e2e.bad_input()
+
+
+@check("wheel", "T2")
+def wheel_installs() -> Report:
+    """The wheel: tag, exports, size; in a clean venv it does what README says."""
+    built = wheel.build()
+    report = wheel.look_at(built)
+    report.add(wheel.try_out(built))
+    return report
 
 
 @check("models-guest", "T2")

@@ -8,6 +8,7 @@ program; `loom.load` runs such a program, with numpy arrays. `python -m loom doc
 found and what is missing. Importing this package does not import jax.
 """
 
+from .activity import Counters, counters
 from .bundle import Bundle, EntryPoint, Tensor, load_bundle
 from .device import Device, DeviceStats, Target
 from .entries import Entry
@@ -34,6 +35,7 @@ __all__ = [
     "Bundle",
     "BundleError",
     "CompileError",
+    "Counters",
     "Device",
     "DeviceError",
     "DeviceStats",
@@ -57,6 +59,7 @@ __all__ = [
     "TensorInfo",
     "VersionError",
     "__version__",
+    "counters",
     "export",
     "load",
     "load_bundle",

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import ctypes
 import dataclasses
+import fcntl
 import glob
 import os
 
@@ -129,3 +130,36 @@ def nodes() -> list[tuple[str, str]]:
         driver = os.path.basename(os.path.realpath(link)) if os.path.exists(link) else ""
         found.append((node, driver))
     return found
+
+
+class _drm_version(ctypes.Structure):
+    _fields_ = [
+        ("major", ctypes.c_int),
+        ("minor", ctypes.c_int),
+        ("patch", ctypes.c_int),
+        ("name_len", ctypes.c_size_t),
+        ("name", ctypes.c_void_p),
+        ("date_len", ctypes.c_size_t),
+        ("date", ctypes.c_void_p),
+        ("desc_len", ctypes.c_size_t),
+        ("desc", ctypes.c_void_p),
+    ]
+
+
+DRM_IOCTL_VERSION = 0xC0406400
+
+
+def driver_version(node: str) -> str:
+    """ "1.0.0", as the node's driver says it; "" where it does not."""
+    raw = _drm_version()
+    try:
+        fd = os.open(node, os.O_RDWR | os.O_CLOEXEC)
+    except OSError:
+        return ""
+    try:
+        fcntl.ioctl(fd, DRM_IOCTL_VERSION, raw)
+    except OSError:
+        return ""
+    finally:
+        os.close(fd)
+    return f"{raw.major}.{raw.minor}.{raw.patch}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import ctypes
 import dataclasses
+import errno
 import os
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
@@ -188,7 +189,10 @@ def load(path: str | os.PathLike[str], device: Device | str | None = None) -> Pr
     """
     file = os.fspath(path)
     if os.path.isdir(file):
-        raise ProgramError(f"{file} is a directory; compile the bundle first: loomc {file} -o m.loom")
+        raise ProgramError(
+            f"{file} is a directory; compile the bundle first: loomc {file} -o m.loom",
+            -errno.EISDIR,
+        )
     if isinstance(device, Device):
         return Program(device, file)
     return Program(_device_for(file, device), file)
