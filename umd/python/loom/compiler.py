@@ -11,11 +11,11 @@ from ctypes import POINTER, c_char_p, c_int, c_size_t, c_uint32, c_void_p
 from typing import Any
 
 from . import capi, library
-from .device import Device
+from .device import SIM, Device
 from .errors import CompileError, LibraryError
 
 MESSAGE = ctypes.CFUNCTYPE(None, c_void_p, c_char_p)
-DEFAULT_TARGET = "npu16"
+DEFAULT_TARGET = "npu16"  # of a device "sim"
 
 
 class loom_compile_options(ctypes.Structure):
@@ -77,25 +77,27 @@ def version() -> str:
     return _library().loom_compiler_version().decode()
 
 
-def target_name(given: str | None) -> str:
-    """The target asked for, else LOOM_TARGET, else npu16."""
-    return given or os.environ.get("LOOM_TARGET") or DEFAULT_TARGET
+def _target(given: str | None) -> tuple[str, capi.loom_target]:
+    """The named target, else that of the device that Device() opens; and what to call it."""
+    with Device(f"{SIM}:{given}" if given else None) as device:
+        raw = library.load().loom_device_target(device._open).contents
+        spec = device.name if device.name != SIM else os.environ.get("LOOM_DEVICE") or SIM
+        name = given or (spec.partition(":")[2] or DEFAULT_TARGET if spec.startswith(SIM) else spec)
+        return name, capi.loom_target.from_buffer_copy(raw)
 
 
 def compile_artifact(
     artifact: bytes, entry: str, target: str | None = None, require_npu: bool = False
 ) -> Compiled:
-    """Compile for a named target. CompileError has all of the compiler's messages."""
+    """Compile for a target (see _target). CompileError has all of the compiler's messages."""
     lib = _library()
-    name = target_name(target)
+    name, raw = _target(target)
     said: list[str] = []
 
     def say(_: Any, text: bytes) -> None:
         said.append(text.decode(errors="replace").strip())
 
     callback = MESSAGE(say)
-    with Device(f"sim:{name}") as device:
-        raw = capi.loom_target.from_buffer_copy(lib.loom_device_target(device._open).contents)
     options = loom_compile_options(
         size=ctypes.sizeof(loom_compile_options),
         target=ctypes.pointer(raw),

@@ -14,7 +14,7 @@ from importlib import metadata
 from pathlib import Path
 
 from . import compiler, device, library, versions
-from .errors import LoomError
+from .errors import LibraryError, LoomError
 
 OK, NOTE, FAIL = "ok", "note", "fail"
 SECONDS = 120.0  # that JAX may take to find the device
@@ -25,9 +25,10 @@ VARIABLES = (
     "PJRT_NAMES_AND_LIBRARY_PATHS",
     "LOOM_LIBRARY",
     "LOOM_DEVICE",
-    "LOOM_TARGET",
     "LOOM_SIM_DEVICES",
     "LOOM_CACHE_DIR",
+    "LOOM_CACHE_BYTES",
+    "LOOM_MEMORY_LIMIT",
     "LOOM_CPU",
     "LOOM_ISA",
     "LOOM_THREADS",
@@ -131,24 +132,20 @@ def chosen() -> Findings:
         with device.Device() as d:
             t = d.target
             said = f"{d.name}: {t.rows} x {t.cols} array, {t.vpu_lanes} lanes, ISA {t.isa}"
+    except LibraryError:
+        return  # told already
     except LoomError as e:
         remedy = "unset LOOM_DEVICE to run in this process" if "LOOM_DEVICE" in os.environ else ""
         yield Finding("device", FAIL, str(e), remedy)
         return
     yield Finding("device", OK, said)
-    target = compiler.target_name(None)
-    try:
-        with device.Device(f"sim:{target}"):
-            yield Finding("target", OK, f"{target} (in-process, loom.placement, loom.report)")
-    except LoomError as e:
-        yield Finding("target", FAIL, str(e), "set LOOM_TARGET to one of these, or unset it")
 
 
 def cache() -> Findings:
     """Compiled programs kept on disk."""
     place = cache_dir()
     if place is None:
-        yield Finding("compile cache", NOTE, "LOOM_CACHE_DIR is empty: nothing is kept on disk")
+        yield Finding("compile cache", NOTE, "LOOM_CACHE_BYTES is 0: nothing is kept on disk")
         return
     files = [p for p in place.rglob("*") if p.is_file()] if place.is_dir() else []
     size = sum(p.stat().st_size for p in files) / 2**20
@@ -163,11 +160,12 @@ def cache() -> Findings:
 
 def cache_dir() -> Path | None:
     """Where the plugin keeps compiled programs; None: nowhere."""
-    given = os.environ.get("LOOM_CACHE_DIR")
-    if given is not None:
-        return Path(given) if given else None
+    if os.environ.get("LOOM_CACHE_BYTES") == "0":
+        return None
+    if given := os.environ.get("LOOM_CACHE_DIR"):
+        return Path(given)
     base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base) / "loom" / "jax"
+    return Path(base) / "loom" / "pjrt"
 
 
 def variables() -> Findings:
@@ -189,8 +187,6 @@ def _variable(name: str, value: str) -> Finding:
         return Finding(
             name, FAIL, f"{value}: a second way to register loom, without donation", f"unset {name}"
         )
-    if name == "LOOM_CACHE_DIR" and not value:
-        return Finding(name, NOTE, "is empty")
     return Finding(name, NOTE, value)
 
 

@@ -186,7 +186,7 @@ class Report:
                 tables.count(x.macs),
                 tables.count(x.cycles),
                 tables.count(x.ideal),
-                f"{100 * x.ideal / x.cycles:.0f}" if x.cycles else "",
+                _share(x.ideal, x.cycles),
             ]
             for i, x in enumerate(self.layers)
         ]
@@ -221,11 +221,10 @@ def placement(f: Any, *args: Any, target: str | None = None, **kwargs: Any) -> P
 
     f: a function, jitted or not, e.g. a linen module's `apply`; or an nnx module.
     args, kwargs: as for the call; jax.ShapeDtypeStruct will do for arrays.
-    target: npu8, npu16, npu64, npu128; None: LOOM_TARGET, else npu16.
+    target: npu8, npu16, npu64, npu128; None: that of the device which JAX would use.
 
     Raises CompileError: what neither engine runs, one line each with your line and the remedy;
-    ExportError (another jax than the tested ones, a trace that fails), DeviceError (no such
-    target), LibraryError.
+    a trace that fails), VersionError, DeviceError (no such target), LibraryError.
     """
     name, compiled = _compile(f, args, kwargs, target)
     told = compiled.placement
@@ -294,7 +293,9 @@ def _compile(
     f: Any, args: tuple[Any, ...], kwargs: dict[str, Any], target: str | None
 ) -> tuple[str, Compiled]:
     from .lowering import artifact_of
+    from .versions import check_plugin
 
+    check_plugin()
     function, args = _plain(f, args)
     name = _name(f)
     try:
@@ -302,6 +303,13 @@ def _compile(
     except ExportError as e:
         raise CompileError(str(e)) from e
     return name, compile_artifact(artifact, name, target)
+
+
+def _share(ideal: int, cycles: int) -> str:
+    """Above 100 part of the layer's work was done while an earlier layer still ran."""
+    if ideal > cycles:
+        return ">100"
+    return f"{100 * ideal / cycles:.0f}" if cycles else ""
 
 
 def _plain(f: Any, args: tuple[Any, ...]) -> tuple[Callable[..., Any], tuple[Any, ...]]:

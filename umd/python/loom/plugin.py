@@ -53,7 +53,7 @@ def _client() -> Any:
 
     try:
         return _open()
-    except (LoomError, RuntimeError) as e:
+    except (LoomError, RuntimeError, AttributeError, TypeError) as e:
         if not jax.config.jax_platforms:
             log.warning("%s; JAX goes on without loom", e)
         raise RuntimeError(str(e)) from None
@@ -61,13 +61,13 @@ def _client() -> Any:
 
 def _open() -> Any:
     import jax
-    from jax._src import profiler, xla_bridge
-    from jax._src.lib import xla_client
+    from jax._src import xla_bridge
+    from jax._src.lib import _profiler, xla_client
 
     check_plugin()
     library.pjrt_version()
     c_api = xla_client.load_pjrt_plugin_dynamically(PLATFORM, str(library.path()))
-    profiler.register_plugin_profiler(c_api)
+    _profiler.register_plugin_profiler(c_api)
     # Shardy would put operations into programs that the format between JAX and plugins lacks.
     jax.config.update("jax_use_shardy_partitioner", False)
     return xla_bridge.make_pjrt_c_api_client(PLATFORM)

@@ -116,7 +116,7 @@ def html_table(
             cells += f'<td style="{CELL.format("left")}">{_bar(*bars[i])}</td>'
         body += f'<tr style="background:transparent">{cells}</tr>'
     return (
-        '<table style="border-collapse:collapse;border:0;margin:0"><thead>'
+        '<table style="border-collapse:collapse;border:0;margin:0;font-size:12px;line-height:1.4"><thead>'
         f'<tr style="border-bottom:1px solid rgba(128,128,128,.5)">{head}</tr></thead>'
         f"<tbody>{body}</tbody></table>"
     )
@@ -126,7 +126,7 @@ def _cell(tag: str, column: Column, content: str) -> str:
     align = CELL.format("right" if column.number else "left")
     mono = MONO if column.number and tag == "td" else ""
     nowrap = "" if column.cut else "white-space:nowrap;"
-    wide = "max-width:26em;overflow-wrap:anywhere;" if column.cut else ""
+    wide = "max-width:26em;overflow-wrap:break-word;" if column.cut else ""
     return f'<{tag} style="{mono}{nowrap}{wide}{align}">{content}</{tag}>'
 
 

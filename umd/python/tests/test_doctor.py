@@ -40,7 +40,7 @@ def test_json(tmp_path):
 TROUBLE = {
     "library": ({"LOOM_LIBRARY": "/nothing.so"}, "plugin library"),
     "device": ({"LOOM_DEVICE": "/dev/accel/accel77"}, "device"),
-    "target": ({"LOOM_DEVICE": "sim", "LOOM_TARGET": "npu9"}, "target"),
+    "target": ({"LOOM_DEVICE": "sim:npu9"}, "device"),
     "twice": ({"PJRT_NAMES_AND_LIBRARY_PATHS": "loom:/x.so"}, "PJRT_NAMES_AND_LIBRARY_PATHS"),
     "cache": ({"LOOM_CACHE_DIR": "/proc/loom"}, "compile cache"),
 }

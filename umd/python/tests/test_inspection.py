@@ -116,7 +116,7 @@ def test_target_by_name_and_variable(monkeypatch):
     x = jax.ShapeDtypeStruct((64, 64), jnp.float32)
     small, large = loom.report(f, x, target="npu8"), loom.report(f, x, target="npu128")
     assert small.cycles > large.cycles
-    monkeypatch.setenv("LOOM_TARGET", "npu64")
+    monkeypatch.setenv("LOOM_DEVICE", "sim:npu64")
     assert loom.report(f, x).target == "npu64"
     with pytest.raises(loom.DeviceError, match="npu8, npu16, npu64, npu128"):
         loom.report(f, x, target="npu3")

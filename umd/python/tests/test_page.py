@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""The programs of docs/jax.md run as they stand."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+from conftest import environment
+
+DOCS = Path(__file__).resolve().parents[3] / "docs"
+
+
+def blocks(name: str) -> list[str]:
+    return re.findall(r"```python\n(.*?)```", (DOCS / name).read_text(), re.S)
+
+
+def test_programs_of_the_page(tmp_path, tool):
+    net = next(b for b in blocks("flax.md") if b.startswith("# net.py"))
+    looks, runs = blocks("jax.md")
+
+    def run(code: str, **env: str) -> str:
+        done = subprocess.run(
+            [sys.executable, "-c", code],
+            cwd=tmp_path,
+            env=environment("", {"JAX_PLATFORMS": "cpu", "LOOM_DEVICE": "sim", **env}),
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    said = run(looks)
+    assert "Net.apply on npu16" in said and "the NPU does not sort" in said
+    run(net)
+    tool("loomc", tmp_path / "net.bundle", "-o", tmp_path / "net.loom")
+    assert "eval(x: float32[32, 64]) -> result: float32[32, 10]" in run(runs)
