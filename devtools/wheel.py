@@ -17,7 +17,7 @@ PACKAGE = ROOT / "umd" / "python"
 SMOKE = ROOT / "devtools" / "smoke.py"
 LIBRARY = "libloom_pjrt.so"
 # Whatever the library or the package is made of.
-INPUTS = ("CMakeLists.txt", "uapi", "qemu-device/model", "accel/core", "umd", "compiler")
+INPUTS = ("CMakeLists.txt", "cmake", "uapi", "qemu-device/model", "accel/core", "umd", "compiler")
 NOT_INPUTS = ("tests", "test", "unittests", "fuzz", "__pycache__")
 # Debian packages whose archives end up inside.
 LINKED = ("libmlir-22-dev", "llvm-22-dev", "libdrm-dev", "libdeflate-dev", "libfmt-dev", "nlohmann-json3-dev",

@@ -18,10 +18,13 @@ class loom_pjrt_counters(ctypes.Structure):
             "memory_hits",
             "disk_hits",
             "compile_ns",
+            "executables",
+            "executed",
             "executions",
             "inline_runs",
             "failures",
-            "bytes_in_use",
+            "live_buffers",
+            "live_bytes",
             "peak_bytes",
         )
     ]
@@ -29,19 +32,27 @@ class loom_pjrt_counters(ctypes.Structure):
 
 @dataclasses.dataclass(frozen=True)
 class Counters:
-    """Since the process began: programs that JAX asked to compile; of these, compiled, found in
-    memory, found on disk; nanoseconds in the compiler; runs, of these on the calling thread, and
-    failed; bytes in use on all devices, now and at most."""
+    """Since the process began.
+
+    compile_requests: programs that JAX asked to compile; of these compiled, or found in memory
+        (memory_hits) or on disk (disk_hits); compile_ns: nanoseconds in the compiler
+    executables: programs loaded on a device; executed: of these, run at least once
+    executions: runs; of these inline_runs on the calling thread, and failures
+    live_buffers, live_bytes, peak_bytes: arrays on devices, now and at most
+    """
 
     compile_requests: int
     compiled: int
     memory_hits: int
     disk_hits: int
     compile_ns: int
+    executables: int
+    executed: int
     executions: int
     inline_runs: int
     failures: int
-    bytes_in_use: int
+    live_buffers: int
+    live_bytes: int
     peak_bytes: int
 
 

@@ -25,6 +25,7 @@ VARIABLES = (
     "PJRT_NAMES_AND_LIBRARY_PATHS",
     "LOOM_LIBRARY",
     "LOOM_DEVICE",
+    "LOOM_TARGET",
     "LOOM_SIM_DEVICES",
     "LOOM_CACHE_DIR",
     "LOOM_CACHE_BYTES",
@@ -145,15 +146,15 @@ def cache() -> Findings:
     """Compiled programs kept on disk."""
     place = cache_dir()
     if place is None:
-        yield Finding("compile cache", NOTE, "LOOM_CACHE_BYTES is 0: nothing is kept on disk")
+        yield Finding("compile cache", NOTE, "is switched off: nothing is kept on disk")
         return
     files = [p for p in place.rglob("*") if p.is_file()] if place.is_dir() else []
     size = sum(p.stat().st_size for p in files) / 2**20
     there = place
     while not there.exists():
         there = there.parent
-    if not os.access(there, os.W_OK):
-        yield Finding("compile cache", FAIL, f"{place}: no permission", "set LOOM_CACHE_DIR")
+    if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
+        yield Finding("compile cache", FAIL, f"{place} cannot be made", "set LOOM_CACHE_DIR")
     else:
         yield Finding("compile cache", OK, f"{place}: {len(files)} files, {size:.1f} MiB")
 
@@ -162,8 +163,8 @@ def cache_dir() -> Path | None:
     """Where the plugin keeps compiled programs; None: nowhere."""
     if os.environ.get("LOOM_CACHE_BYTES") == "0":
         return None
-    if given := os.environ.get("LOOM_CACHE_DIR"):
-        return Path(given)
+    if (given := os.environ.get("LOOM_CACHE_DIR")) is not None:
+        return Path(given) if given else None
     base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(base) / "loom" / "pjrt"
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 import ctypes
 import functools
 import os
+import struct
 from pathlib import Path
 
 from . import capi
@@ -42,6 +43,7 @@ def load() -> ctypes.CDLL:
 @functools.cache
 def _open(file: str) -> ctypes.CDLL:
     try:
+        _refuse_cut_off(file)
         library = ctypes.CDLL(file)
         capi.declare(library)
     except (OSError, AttributeError) as e:
@@ -50,6 +52,21 @@ def _open(file: str) -> ctypes.CDLL:
             f"loom-npu, or unset {VARIABLE}"
         ) from None
     return library
+
+
+def _refuse_cut_off(file: str) -> None:
+    """OSError for an ELF file that ends before its segments do: the loader would end the process."""
+    with open(file, "rb") as f:
+        head = f.read(64)
+        if len(head) < 64 or head[:5] != b"\x7fELF\x02":
+            return  # the loader says what it is
+        (at,) = struct.unpack_from("<Q", head, 32)
+        size, count = struct.unpack_from("<HH", head, 54)
+        f.seek(at)
+        rows = f.read(size * count)
+    ends = [sum(struct.unpack_from("<8xQ16xQ", rows, i)) for i in range(0, len(rows) - 55, size)]
+    if len(rows) < size * count or max(ends, default=0) > os.path.getsize(file):
+        raise OSError("it is cut off")
 
 
 class _ApiVersion(ctypes.Structure):

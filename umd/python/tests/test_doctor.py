@@ -42,7 +42,7 @@ TROUBLE = {
     "device": ({"LOOM_DEVICE": "/dev/accel/accel77"}, "device"),
     "target": ({"LOOM_DEVICE": "sim:npu9"}, "device"),
     "twice": ({"PJRT_NAMES_AND_LIBRARY_PATHS": "loom:/x.so"}, "PJRT_NAMES_AND_LIBRARY_PATHS"),
-    "cache": ({"LOOM_CACHE_DIR": "/proc/loom"}, "compile cache"),
+    "cache": ({"LOOM_CACHE_DIR": "/dev/null/loom"}, "compile cache"),
 }
 
 
