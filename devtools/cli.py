@@ -101,7 +101,10 @@ def cmd_wheel(args: argparse.Namespace) -> int:
     args.output.mkdir(parents=True, exist_ok=True)
     util.copy_if_changed(built, target)
     say(f"==> {target}")
-    return checks.close(wheel.look_at(target))
+    report = wheel.look_at(target)
+    for failure in report.failed:
+        say(f"fail  {failure}")
+    return checks.close(report)
 
 
 def cmd_fmt(args: argparse.Namespace) -> int:
