@@ -20,7 +20,8 @@ from .util import DevError, run, say
 
 DEMO = util.BUILD / "demo"
 TRAIN = DEMO / "train"
-TRAIN_SOURCES = ("examples/digits.py", "umd/python/loom",
+EXPORTER = "tests/e2e/export_digits.py"
+TRAIN_SOURCES = ("examples/digits.py", EXPORTER, "umd/python/loom",
                  "umd/python/requirements.txt")
 LEAST_ACCURACY = 0.97
 
@@ -97,7 +98,7 @@ def train(fresh: bool) -> None:
     if not fresh and stamp.is_file() and stamp.read_text() == key:
         say("    trained already; nothing it is made from has changed")
         return
-    run([setup.venv_python(), util.ROOT / "examples/digits.py", "--out",
+    run([setup.venv_python(), util.ROOT / EXPORTER, "--out",
          TRAIN, "--quiet"], "demo-train", env=setup.python_env(),
         append=False)
     stamp.write_text(key)

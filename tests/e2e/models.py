@@ -41,6 +41,7 @@ use_checkout()
 
 import control
 import digits
+import export_digits
 import linalg
 import loom
 import zoo
@@ -98,7 +99,7 @@ class Trained:
 
 
 def trained_digits(cache: Path | None) -> Trained:
-    """The digits CNN, trained; `cache` is a directory that examples/digits.py wrote in f32."""
+    """The digits CNN, trained; `cache` is a directory that export_digits.py wrote in f32."""
     if cache is not None:
         weights = loom.load_bundle(cache / "bundle").params()
         variables: dict[str, Any] = {}
@@ -110,12 +111,12 @@ def trained_digits(cache: Path | None) -> Trained:
             place[leaf] = jnp.asarray(value)
         return Trained(variables, np.load(cache / "images.npy"), np.load(cache / "labels.npy"))
     data = digits.load(0)
-    variables, _ = digits.train(data, 0)
+    variables = digits.train(data, 0, digits.STEPS, quiet=True)
     return Trained(variables, data.test_images, data.test_labels)
 
 
 def digits_case(trained: Trained, dtype: str) -> Case:
-    model, variables = digits.in_dtype(trained.variables, dtype)
+    model, variables = export_digits.in_dtype(trained.variables, dtype)
     images = jnp.asarray(trained.images[:60])
     if dtype == "bf16":
         images = images.astype(jnp.bfloat16)
@@ -339,7 +340,7 @@ def main() -> int:
     export.add_argument("out", type=Path)
     export.add_argument("--model", action="append", help="only this one; repeatable")
     export.add_argument(
-        "--digits", type=Path, help="what examples/digits.py wrote, to save the training"
+        "--digits", type=Path, help="what export_digits.py wrote, to save the training"
     )
     for command in (names, export):
         command.add_argument("--deep", action="store_true", help="all that the deep suite takes")
