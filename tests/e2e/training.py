@@ -29,6 +29,7 @@ from typing import Any
 import jax
 import numpy as np
 from safetensors.numpy import load_file, save_file
+from spread import SPREAD, limits, nudged
 from state_runs import (
     Checks,
     Failed,
@@ -47,13 +48,9 @@ from train_programs import PROGRAMS, Batch, Program, seed_words
 import loom
 
 STEP_ERROR = 1e-4  # of the loss, relative
-NUDGE = 2e-7  # change of the initial parameters
 # A ReLU that a nudge carries over its kink changes the steps after it a thousandfold, in one run of
 # a few: fewer runs than these often miss it.
 NUDGED_RUNS = 16
-SPREAD = 3.0
-# A loss that no nudge moves by more than its own rounding.
-FLOOR = 1e-6
 INIT_ERROR = 2e-6  # of a tensor's norm: initialisers go through erf_inv
 EVAL_ERROR = 1e-4  # of an answer's norm
 TRAIN_STEPS, TEST_BATCH, LEAST_ACCURACY = 330, 60, 0.97
@@ -74,16 +71,6 @@ def trace(step: Callable[..., Any], state: Any, batches: list[Any]) -> Trace:
         states.append(flat(state))
         results.append(flat(result, "result"))
     return Trace(states, results)
-
-
-def nudged(state: Any, seed: int) -> Any:
-    rng = np.random.default_rng(seed)
-
-    def move(value: jax.Array) -> np.ndarray:
-        value = np.asarray(value)
-        return value * (1 + np.float32(NUDGE) * rng.choice([-1, 1], value.shape).astype(np.float32))
-
-    return {**state, "params": jax.tree.map(move, state["params"])}
 
 
 class Training(Folder):
@@ -145,15 +132,14 @@ def each_step(t: Training, jax_run: Trace) -> str:
 def free_run(t: Training, jax_run: Trace, step: Callable[..., Any]) -> str:
     """All steps on one instance, against what JAX's own losses are worth."""
     want = np.array([float(r["result/loss"]) for r in jax_run.results])
-    moved = np.zeros_like(want)
+    others = []
     for seed in range(NUDGED_RUNS):
-        other = trace(step, nudged(t.state, seed), t.batches)
-        losses = np.array([float(r["result/loss"]) for r in other.results])
-        moved = np.maximum(moved, np.abs(losses - want))
+        state = {**t.state, "params": nudged(t.state["params"], seed)}
+        other = trace(step, state, t.batches)
+        others.append(np.array([float(r["result/loss"]) for r in other.results]))
     out = t.kept(t.train("free", 0, len(want), None, "free.st"))
     got = output(out, "result/loss").reshape(-1)
-    # What a step may have moved, a later one may show.
-    limit = SPREAD * np.maximum(np.maximum.accumulate(moved), FLOOR * np.abs(want))
+    limit = limits(want, others)
     apart = np.abs(got - want)
     if not (apart <= limit).all():
         k = int(np.argmax(apart > limit))

@@ -1,0 +1,148 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""Runs plain JAX programs on the CPU and on Loom, and compares what they print.
+
+    python tests/jax/programs.py --work DIR [--steps N] [--cpu-only] SCRIPT...
+
+Each script runs in a process of its own, on JAX_PLATFORMS=cpu (once as it is, and four times with
+its initial parameters nudged; kept in DIR until the script changes) and on loom,cpu. judge.py says
+what has to agree. Every program that was compiled for Loom has to have been executed by it.
+One line a script; ends with `N passed, N failed, N skipped`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import os
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from judge import Said, runs, summary, wrong
+from plugin import ROOT, environment
+
+RUNNER = Path(__file__).resolve().parent / "run_program.py"
+REQUIREMENTS = ROOT / "umd" / "python" / "requirements.txt"
+NUDGES = 4
+LIMIT = 2400  # seconds
+
+
+class Failed(Exception):
+    pass
+
+
+def call(script: Path, words: list[str], env: dict[str, str]) -> str:
+    """What the script printed."""
+    done = subprocess.run(
+        [sys.executable, str(RUNNER), *words],
+        env={**env, "PYTHONUNBUFFERED": "1"},
+        capture_output=True,
+        text=True,
+        timeout=LIMIT,
+    )
+    if done.returncode:
+        raise Failed(f"code {done.returncode}: {tail(done.stderr)}")
+    return done.stdout
+
+
+def tail(text: str) -> str:
+    return "\n".join(text.strip().splitlines()[-12:])
+
+
+def on_cpu(script: Path, arguments: list[str], work: Path) -> list[Said]:
+    """The CPU's answers, and the nudged ones, from disk where they are made already."""
+    key = hashlib.sha256(json.dumps(arguments).encode())
+    for path in (script, RUNNER, RUNNER.parents[1] / "e2e" / "spread.py", REQUIREMENTS):
+        key.update(path.read_bytes())
+    kept = work / f"{script.stem}-{key.hexdigest()[:16]}.txt"
+    if not kept.is_file():
+        # The nudged runs compile what the first one did.
+        cache = {
+            "JAX_COMPILATION_CACHE_DIR": str(work / "xla"),
+            "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+            "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
+            # bf16 is rounded after every operation, as it is written.
+            "XLA_FLAGS": "--xla_allow_excess_precision=false",
+        }
+        words = ["--nudges", str(NUDGES), str(script), *arguments]
+        text = call(script, words, environment("cpu", **cache))
+        part = kept.with_suffix(f".part{os.getpid()}")
+        part.write_text(text)
+        part.replace(kept)
+    return runs(kept.read_text())
+
+
+def on_loom(script: Path, arguments: list[str], work: Path) -> tuple[Said, dict[str, Any]]:
+    told = work / f"{script.parent.name}-{script.stem}.json"
+    told.unlink(missing_ok=True)
+    words = ["--told", str(told), str(script), *arguments]
+    text = call(script, words, environment("loom,cpu"))
+    return Said.of(text), json.loads(told.read_text())
+
+
+def check(script: Path, options: argparse.Namespace) -> str:
+    """One script; raises Failed, returns what to print."""
+    arguments = [] if options.steps is None or not takes_steps(script) else [
+        "--steps", str(options.steps)
+    ]
+    cpu, *nudged = on_cpu(script, arguments, options.work)
+    if options.cpu_only:
+        text = wrong(cpu, cpu, nudged)
+        if text:
+            raise Failed(text)
+        return summary(cpu, cpu)
+    start = time.monotonic()
+    loom, told = on_loom(script, arguments, options.work)
+    seconds = time.monotonic() - start
+    if told["platform"] != "loom":
+        raise Failed(f"it ran on {told['platform']}")
+    count = told["counters"]
+    if not count["executables"] or count["executed"] != count["executables"]:
+        raise Failed(f"{count['executables']} programs compiled, {count['executed']} executed")
+    if text := wrong(loom, cpu, nudged):
+        raise Failed(text)
+    return f"{summary(loom, cpu)}; {count['executables']} programs; {seconds:.1f} s"
+
+
+def takes_steps(script: Path) -> bool:
+    return '"--steps"' in script.read_text()
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--work", type=Path, required=True)
+    parser.add_argument("--steps", type=int, help="of those that take steps")
+    parser.add_argument("--cpu-only", action="store_true", help="make the CPU's answers")
+    parser.add_argument("--jobs", type=int, default=1, help="scripts at a time")
+    parser.add_argument("--json", type=Path, help="write what each check said here")
+    parser.add_argument("scripts", type=Path, nargs="+")
+    options = parser.parse_args()
+    options.work.mkdir(parents=True, exist_ok=True)
+    failed, rows = 0, []
+
+    def one(script: Path) -> tuple[bool, str]:
+        try:
+            return True, check(script, options)
+        except (Failed, subprocess.TimeoutExpired) as e:
+            return False, str(e)
+
+    with ThreadPoolExecutor(options.jobs) as pool:
+        for script, (good, text) in zip(
+            options.scripts, pool.map(one, options.scripts), strict=True
+        ):
+            failed += not good
+            name = f"{script.parent.name}/{script.stem}"
+            rows.append({"check": name, "text": text})
+            print(f"{'ok    ' if good else 'FAILED'} {name}: {text}", flush=True)
+    if options.json:
+        options.json.write_text(json.dumps(rows))
+    print(f"{len(options.scripts) - failed} passed, {failed} failed, 0 skipped")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
