@@ -12,8 +12,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from . import (checks, conformance, e2e, host, kernel, qemu, runners, setup,
-               tests, training, util, wheel)
+from . import (checks, conformance, e2e, host, kernel, plugin, qemu, runners,
+               setup, tests, training, util, wheel)
 from .checks import Report
 from .util import DevError, ROOT, say
 
@@ -146,6 +146,25 @@ def jax_versions(seed: int) -> tuple[Report, dict[str, Any]]:
         one.failed = [f"jax {version}: {text}" for text in one.failed]
         report.add(one)
     return report, {"wheel": built.name, "jax": counts}
+
+
+PLUGIN = (*MODEL, "compiler", "umd", "accel/core", "tests/jax")
+
+
+@suite("examples", *PLUGIN, "examples")
+def examples(seed: int) -> tuple[Report, dict[str, Any]]:
+    """Every example from its first step to its last on the plugin, against
+    the CPU."""
+    return plugin.whole_examples()
+
+
+@suite("jax-conformance", *PLUGIN, "tests/conformance")
+def jax_conformance(seed: int) -> tuple[Report, dict[str, Any]]:
+    """All of JAX's own harnesses through JAX on the plugin. Writes
+    docs/results/jax-conformance-passed.json."""
+    plugin.harnesses(conformance.SAMPLE, "--write")
+    report = plugin.harnesses(conformance.ALL, "--write")
+    return report, {"cases": report.detail}
 
 
 # What makes a page of a suite's result.

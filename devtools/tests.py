@@ -8,8 +8,8 @@ import subprocess
 from pathlib import Path
 
 from . import (checks, conformance, demo, e2e, fmt, guest, host, kernel,
-               loomrun, objects, qemu, runners, setup, training, trouble,
-               uapi_doc, util, wheel)
+               loomrun, objects, plugin, qemu, runners, setup, training,
+               trouble, uapi_doc, util, wheel)
 from .checks import Report, check
 from .util import DevError, ROOT, say
 
@@ -357,6 +357,33 @@ def conformance_sample() -> Report:
     docs/coverage.json says, nothing more is wrong."""
     host.build(host.HOST)
     return conformance.run_cases(conformance.SAMPLE)
+
+
+@check("jax-api", "T2")
+def jax_api() -> Report:
+    """JAX on the plugin: transformations, random numbers, donation, export,
+    cache, profiler; bad input."""
+    return plugin.api()
+
+
+@check("jax-programs", "T2")
+def jax_programs() -> Report:
+    """Ten plain Flax programs on the plugin: losses, values and tokens as on
+    the CPU; every program compiled ran on Loom."""
+    return plugin.ten_programs()
+
+
+@check("examples", "T2")
+def examples() -> Report:
+    """The first steps of each example on the plugin, as on the CPU."""
+    return plugin.examples()
+
+
+@check("jax-conformance", "T2")
+def jax_conformance() -> Report:
+    """A sample of JAX's own harnesses through JAX: not fewer pass than
+    docs/results/jax-conformance-passed.json says, none crashes."""
+    return plugin.harnesses(conformance.SAMPLE)
 
 
 @check("training-sim", "T2")

@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""JAX on the plugin: its behaviour, whole programs, JAX's own harnesses."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from . import conformance, host, runners, setup, util
+from .checks import Report
+from .util import ROOT
+
+FOLDER = ROOT / "tests" / "jax"
+EXAMPLES = ROOT / "examples"
+WORK = util.BUILD / "jax"
+FEW_STEPS = 25  # of an example, so that it takes seconds
+KEPT = ROOT / "docs" / "results" / "jax-conformance-passed.json"
+LIMIT = 2700.0
+
+
+def built() -> None:
+    host.build(host.HOST)
+
+
+def api() -> Report:
+    built()
+    return runners.pytest(FOLDER)
+
+
+def programs(name: str, scripts: list[Path], *options: str) -> Report:
+    """Plain JAX programs, on the CPU and on Loom. The CPU's answers stay in
+    build/jax until a program changes."""
+    built()
+    return runners.counted(
+        [setup.venv_python(), FOLDER / "programs.py", "--work", WORK / name,
+         "--jobs", str(util.jobs()), *options, *scripts], f"test-jax-{name}",
+        env=setup.python_env(), timeout=LIMIT)
+
+
+def ten_programs() -> Report:
+    return programs("programs", sorted((FOLDER / "programs").glob("*.py")))
+
+
+def examples() -> Report:
+    return programs("examples", sorted(EXAMPLES.glob("*.py")), "--steps",
+                    str(FEW_STEPS))
+
+
+def whole_examples() -> tuple[Report, dict[str, Any]]:
+    """What it checked, and what each said."""
+    rows = WORK / "examples-whole.json"
+    report = programs("examples-whole", sorted(EXAMPLES.glob("*.py")), "--json",
+                      str(rows))
+    return report, {r["check"]: r["text"] for r in json.loads(rows.read_text())}
+
+
+def harnesses(parts: tuple[str, ...], *options: str) -> Report:
+    """JAX's harnesses through JAX; the corpus is the compiler's."""
+    built()
+    which = "all" if parts == conformance.ALL else "sample"
+    report = runners.counted(
+        [setup.venv_python(), FOLDER / "conformance.py", "--judge",
+         host.find_program("conformance_given"), "--work",
+         WORK / f"conformance-{which}", "--corpus", which, "--kept", KEPT,
+         "--jobs", str(util.jobs()), *options, *conformance.indices(parts)],
+        f"test-jax-conformance-{which}", env=setup.python_env(), timeout=LIMIT)
+    log = (util.LOGS / f"test-jax-conformance-{which}.log").read_text()
+    report.detail = next((line for line in log.splitlines()
+                          if "cases that run pass" in line), "")
+    return report

@@ -1,0 +1,162 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""Arrays on the device: copies, donation, readiness, memory."""
+
+from __future__ import annotations
+
+import gc
+import time
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from plugin import counters
+
+X = np.arange(24, dtype=np.float32).reshape(4, 6)
+
+
+@pytest.mark.parametrize(
+    "dtype", ["bool", "int8", "int16", "int32", "uint8", "uint16", "uint32", "float16", "bfloat16",
+              "float32", "complex64"]
+)
+def test_device_put(loom: jax.Device, cpu: jax.Device, dtype: str) -> None:
+    for shape in ((), (0,), (3,), (2, 3, 4)):
+        x = np.asarray(jnp.zeros(shape, dtype)) + np.asarray(1, jnp.dtype(dtype))
+        there = jax.device_put(x, loom)
+        assert there.devices() == {loom} and there.dtype == x.dtype
+        np.testing.assert_array_equal(np.asarray(there), x)
+        back = jax.device_put(there, cpu)
+        assert back.devices() == {cpu}
+        np.testing.assert_array_equal(np.asarray(back), x)
+        np.testing.assert_array_equal(np.asarray(jax.device_put(back, loom)), x)
+
+
+def test_device_put_layouts(loom: jax.Device) -> None:
+    """Arrays that are no plain rows: transposed, with gaps, backwards, broadcast, unaligned."""
+    bytes_ = np.arange(97, dtype=np.uint8)
+    odd = np.frombuffer(bytes_.tobytes(), np.float32, 24, offset=1)
+    for x in (X.T, X[:, ::2], X[::-1], np.broadcast_to(X[0], (5, 6)), odd, np.asfortranarray(X)):
+        np.testing.assert_array_equal(np.asarray(jax.device_put(x, loom)), x)
+
+
+def test_put_is_a_copy_to_the_user(loom: jax.Device) -> None:
+    """What the user writes into the array afterwards is not seen."""
+    x = np.zeros(1 << 16, np.float32)
+    there = jax.device_put(x, loom, may_alias=False)
+    there.block_until_ready()
+    x[:] = 1
+    assert float(there.sum()) == 0
+
+
+def test_donation_deletes_at_once() -> None:
+    add = jax.jit(lambda x: x + 1, donate_argnums=0)
+    x = jnp.asarray(X)
+    y = add(x)
+    assert x.is_deleted()
+    with pytest.raises((RuntimeError, ValueError), match="deleted|donated"):
+        np.asarray(x)
+    with pytest.raises((RuntimeError, ValueError), match="deleted|donated"):
+        add(x)
+    np.testing.assert_array_equal(np.asarray(y), X + 1)
+
+
+def test_donation_is_in_place() -> None:
+    """No more memory is live during a thousand updates than one array and a bit."""
+    add = jax.jit(lambda x: x * 1.5 + 1, donate_argnums=0)
+    x = add(jnp.zeros(1 << 18))
+    x.block_until_ready()
+    gc.collect()
+    before = counters()["live_buffers"]
+    for _ in range(50):
+        x = add(x)
+    x.block_until_ready()
+    assert counters()["live_buffers"] == before
+
+
+def test_donated_twice() -> None:
+    f = jax.jit(lambda x, y: (x + 1, y + 1), donate_argnums=(0,))
+    x = jnp.asarray(X)
+    with pytest.raises((ValueError, RuntimeError), match="donate"):
+        f(x, x)[0].block_until_ready()
+    np.testing.assert_array_equal(np.asarray(jnp.asarray(X) + 1), X + 1)
+
+
+def test_donation_without_a_match() -> None:
+    """A donated argument that no result can take is a warning of JAX, nothing more."""
+    with pytest.warns(UserWarning, match="donated"):
+        y = jax.jit(lambda x: x.sum(), donate_argnums=0)(jnp.asarray(X))
+    assert float(y) == X.sum()
+
+
+def test_results_that_are_arguments() -> None:
+    x = jnp.asarray(np.zeros(1 << 20, np.float32))
+    x.block_until_ready()
+    a, b, c = jax.jit(lambda x: (x, x + 1, x))(x)
+    assert not x.is_deleted()
+    x.delete()
+    assert float(a.sum()) == float(c.sum()) == 0
+    assert float(b.sum()) == 1 << 20
+
+
+def test_block_until_ready() -> None:
+    """Dispatch returns before the work is done; what is ready was computed."""
+    n = 384
+    work = jax.jit(lambda x: jax.lax.fori_loop(0, 40, lambda i, v: v @ v / n, x))
+    x = jnp.ones((n, n))
+    work(x).block_until_ready()
+    start = time.perf_counter()
+    y = work(x)
+    dispatched = time.perf_counter() - start
+    y.block_until_ready()
+    whole = time.perf_counter() - start
+    assert y.is_ready()
+    assert dispatched < whole / 4, f"dispatch took {dispatched:.3f} s of {whole:.3f}"
+    np.testing.assert_allclose(np.asarray(y), 1, rtol=1e-4)
+
+
+def test_delete_in_flight() -> None:
+    n = 256
+    work = jax.jit(lambda x: jax.lax.fori_loop(0, 20, lambda i, v: v @ v / n, x))
+    x = jnp.ones((n, n))
+    y = work(x)
+    x.delete()
+    z = work(y)
+    del y
+    np.testing.assert_allclose(np.asarray(z), 1, rtol=1e-4)
+
+
+def test_memory_stats(loom: jax.Device) -> None:
+    gc.collect()
+    before = loom.memory_stats()
+    x = jnp.zeros(1 << 20, jnp.float32)
+    x.block_until_ready()
+    assert loom.memory_stats()["bytes_in_use"] - before["bytes_in_use"] >= 4 << 20
+    assert loom.memory_stats()["peak_bytes_in_use"] >= loom.memory_stats()["bytes_in_use"]
+
+
+def test_cost_analysis() -> None:
+    compiled = jax.jit(lambda x: x @ x).lower(jnp.ones((64, 64))).compile()
+    cost = compiled.cost_analysis()
+    assert cost["flops"] >= 2 * 64**3
+    assert "loom" in compiled.as_text() or "stablehlo" in compiled.as_text() or compiled.as_text()
+
+
+def test_calls_leak_nothing() -> None:
+    """10,000 calls: the resident size stays where it is."""
+    add = jax.jit(lambda x, y: x + y)
+    x = jnp.float32(1)
+
+    def resident() -> int:
+        gc.collect()
+        with open("/proc/self/statm") as f:
+            return int(f.read().split()[1]) * 4096
+
+    for _ in range(2000):
+        add(x, x)
+    add(x, x).block_until_ready()
+    before, buffers = resident(), counters()["live_buffers"]
+    for _ in range(10000):
+        add(x, x)
+    add(x, x).block_until_ready()
+    assert resident() - before < 2 << 20
+    assert counters()["live_buffers"] - buffers <= 1

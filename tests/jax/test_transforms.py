@@ -1,0 +1,150 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""JAX's transformations and control flow, against the same on the CPU."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jax import lax
+from plugin import counters
+
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(5, 7)).astype(np.float32)
+W = RNG.normal(size=(7, 3)).astype(np.float32)
+
+
+def network(w: jax.Array, x: jax.Array) -> jax.Array:
+    return jnp.tanh(x @ w).sum()
+
+
+def test_devices(loom: jax.Device) -> None:
+    assert jax.default_backend() == "loom"
+    assert [d.id for d in jax.devices("loom")] == list(range(len(jax.devices("loom"))))
+    assert jax.local_device_count() == len(jax.devices())
+    assert loom.device_kind and loom.client.platform_version
+    assert jax.devices("cpu")[0].platform == "cpu"
+
+
+def test_jit(same: Callable[..., Any]) -> None:
+    same(lambda x, w: jax.nn.softmax(x @ w, axis=-1), X, W)
+    # Trees in and out, static arguments, nothing computed at all.
+    same(lambda tree: {"b": tree["a"] * 2, "none": None}, {"a": X})
+    same(lambda x: x, X)
+    same(lambda: jnp.arange(6).reshape(2, 3))
+
+
+def test_jit_executes_on_loom() -> None:
+    before = counters()
+    f = jax.jit(lambda x: x * 3 + 1)
+    for _ in range(3):
+        f(X).block_until_ready()
+    after = counters()
+    assert after["executions"] - before["executions"] >= 3
+    assert after["executables"] - before["executables"] == 1
+
+
+def test_grad(same: Callable[..., Any]) -> None:
+    same(jax.grad(network), W, X)
+    same(jax.value_and_grad(network, argnums=(0, 1)), W, X)
+    same(jax.hessian(lambda x: jnp.sum(jnp.sin(x) ** 3)), X[0])
+    same(lambda x: jax.jvp(jnp.exp, (x,), (x,)), X)
+    same(jax.jacrev(lambda x: jnp.cumsum(x) * x), X[0])
+
+
+def test_vmap(same: Callable[..., Any]) -> None:
+    same(jax.vmap(lambda x: x @ W), X)
+    same(jax.vmap(jax.grad(network), in_axes=(None, 0)), W, X[:, None])
+    same(jax.vmap(lambda x, i: lax.dynamic_slice(x, (i,), (3,))), X, np.arange(5))
+
+
+def test_scan(same: Callable[..., Any]) -> None:
+    def step(carry: jax.Array, x: jax.Array) -> tuple[jax.Array, jax.Array]:
+        carry = jnp.tanh(carry + x)
+        return carry, carry * 2
+
+    same(lambda x: lax.scan(step, jnp.zeros(7), x), X)
+    same(jax.grad(lambda x: lax.scan(step, jnp.zeros(7), x)[1].sum()), X)
+    same(lambda x: lax.scan(step, jnp.zeros(7), x, reverse=True), X)
+    same(lambda x: lax.associative_scan(jnp.add, x), X)
+
+
+def test_while_loop(same: Callable[..., Any]) -> None:
+    def collatz(n: jax.Array) -> jax.Array:
+        def body(state: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
+            n, count = state
+            return jnp.where(n % 2 == 0, n // 2, 3 * n + 1), count + 1
+
+        return lax.while_loop(lambda s: s[0] != 1, body, (n, jnp.int32(0)))[1]
+
+    assert int(same(collatz, np.int32(27))) == 111
+    same(jax.vmap(collatz), np.arange(1, 9, dtype=np.int32))
+    same(lambda x: lax.fori_loop(0, 10, lambda i, v: v + i * x, x), X)
+
+
+def test_cond(same: Callable[..., Any]) -> None:
+    def choose(p: jax.Array, x: jax.Array) -> jax.Array:
+        return lax.cond(p, jnp.sin, lambda v: v * 2, x)
+
+    for p in (True, False):
+        same(choose, p, X)
+        same(jax.grad(lambda x: choose(p, x).sum()), X)
+    for i in range(3):
+        same(lambda i, x: lax.switch(i, [jnp.sin, jnp.cos, jnp.exp], x), np.int32(i), X)
+
+
+def test_checkpoint(same: Callable[..., Any]) -> None:
+    @jax.checkpoint
+    def layer(w: jax.Array, x: jax.Array) -> jax.Array:
+        return jnp.sin(x @ w)
+
+    same(jax.grad(lambda w: layer(w, X).sum()), W)
+    plain = jax.grad(lambda w: jnp.sin(X @ w).sum())
+    again = jax.grad(lambda w: layer(w, X).sum())
+    np.testing.assert_allclose(jax.jit(again)(W), jax.jit(plain)(W), rtol=1e-6, atol=1e-6)
+
+
+def test_custom_vjp(same: Callable[..., Any]) -> None:
+    @jax.custom_vjp
+    def clipped(x: jax.Array) -> jax.Array:
+        return x**2
+
+    clipped.defvjp(lambda x: (x**2, x), lambda x, g: (jnp.clip(2 * x * g, -1, 1),))
+    gradient = same(jax.grad(lambda x: clipped(x).sum()), X)
+    assert float(jnp.abs(gradient).max()) <= 1
+
+    @jax.custom_jvp
+    def twice(x: jax.Array) -> jax.Array:
+        return 2 * x
+
+    twice.defjvp(lambda p, t: (2 * p[0], 7 * t[0]))
+    assert float(jax.jit(jax.grad(twice))(1.0)) == 7
+
+
+def test_custom_linear_solve(same: Callable[..., Any]) -> None:
+    a = X[:, :5] @ X[:, :5].T + 5 * np.eye(5, dtype=np.float32)
+    same(lambda a, b: jax.scipy.sparse.linalg.cg(lambda v: a @ v, b)[0], a, X[:, 0], error=1e-4)
+
+
+@pytest.mark.parametrize("dtype", ["int8", "uint16", "int32", "bool", "float16", "bfloat16"])
+def test_types(same: Callable[..., Any], dtype: str) -> None:
+    x = jnp.asarray(RNG.integers(0, 2, (4, 4)), dtype)
+    same(lambda x: jnp.where(x > 0, x, x.T), np.asarray(x))
+
+
+def test_eager_operations(cpu: jax.Device) -> None:
+    """One operation at a time, indexing and updates included."""
+
+    def all_of(x: jax.Array) -> jax.Array:
+        y = jnp.concatenate([x, x[::-1]]) + 1
+        y = y.at[0].set(7).at[:, 1].add(2)
+        return y[1:, jnp.array([0, 2])].sort(axis=0).mean(axis=1)
+
+    have = all_of(jnp.asarray(X))
+    with jax.default_device(cpu):
+        want = all_of(jnp.asarray(X))
+    np.testing.assert_allclose(have, want, rtol=1e-6)
