@@ -23,6 +23,10 @@ def built() -> None:
     host.build(host.HOST)
 
 
+def library() -> Path:
+    return host.find_program("libloom_pjrt.so")
+
+
 def api() -> Report:
     built()
     return runners.pytest(FOLDER)

@@ -10,7 +10,7 @@ import json
 from .. import host, kernel, qemu, setup, tests, util
 from ..util import DevError, say
 from . import (basics, compile_time, cpu_engine, cycles,  # noqa: F401
-               networks, wall)
+               networks, plugin, wall)
 from .measure import (BENCHES, LEAST_PAIRS, Measure, misses, table,
                       write_table)
 
