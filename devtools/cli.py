@@ -11,8 +11,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from . import (bench, checks, deep, demo, fmt, guest, host, kernel, qemu, setup, tests,
-               uapi_doc, util, wheel)
+from . import (bench, checks, deep, demo, examples_page, fmt, guest, host,
+               kernel, qemu, setup, tests, uapi_doc, util, wheel)
 
 from .util import DevError, say
 
@@ -114,6 +114,9 @@ def cmd_fmt(args: argparse.Namespace) -> int:
 def cmd_docs(args: argparse.Namespace) -> int:
     for path in uapi_doc.write():
         say(f"==> wrote {path.relative_to(util.ROOT)}")
+    if args.examples:
+        host.build()
+        say(f"==> wrote {examples_page.write().relative_to(util.ROOT)}")
     return 0
 
 
@@ -160,7 +163,10 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--relock", action="store_true",
                    help="with qemu: take the source version offered now")
 
-    command("docs", cmd_docs, "Write the documents' tables anew from uapi/.")
+    p = command("docs", cmd_docs,
+                "Write the documents' tables anew from uapi/.")
+    p.add_argument("--examples", action="store_true",
+                   help="also docs/examples.md, by running the examples")
 
     p = command("guest", cmd_guest,
                 "A shell in a guest with the NPU, or one command after --.")

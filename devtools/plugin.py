@@ -33,12 +33,15 @@ def api() -> Report:
 
 
 def programs(name: str, scripts: list[Path], *options: str) -> Report:
-    """Plain JAX programs, on the CPU and on Loom. The CPU's answers stay in
-    build/jax until a program changes."""
+    """Plain JAX programs, on the CPU and on Loom. The CPU's answers are made
+    once, outside the checkout, for a program and a kind of CPU."""
     built()
+    cpu = util.digest(Path("/proc/cpuinfo").read_text().split("\n\n")[0]
+                      .partition("model name")[2].partition("\n")[0])
+    answers = util.cache_dir() / f"jax-programs-{cpu}"
     return runners.counted(
         [setup.venv_python(), FOLDER / "programs.py", "--work", WORK / name,
-         "--jobs", str(util.jobs()), *options, *scripts], f"test-jax-{name}",
+         "--answers", answers, "--jobs", str(util.jobs()), *options, *scripts], f"test-jax-{name}",
         env=setup.python_env(), timeout=LIMIT)
 
 

@@ -7,9 +7,9 @@ import re
 import subprocess
 from pathlib import Path
 
-from . import (checks, conformance, demo, e2e, fmt, guest, host, kernel,
-               loomrun, objects, plugin, qemu, runners, setup, training,
-               trouble, uapi_doc, util, wheel)
+from . import (checks, conformance, demo, e2e, examples_page, fmt, guest,
+               host, kernel, loomrun, objects, plugin, qemu, runners, setup,
+               training, trouble, uapi_doc, util, wheel)
 from .checks import Report, check
 from .util import DevError, ROOT, say
 
@@ -375,8 +375,11 @@ def jax_programs() -> Report:
 
 @check("examples", "T2")
 def examples() -> Report:
-    """The first steps of each example on the plugin, as on the CPU."""
-    return plugin.examples()
+    """The first steps of each example on the plugin, as on the CPU; what
+    docs/examples.md shows of them is what they are."""
+    report = plugin.examples()
+    report.add(examples_page.check())
+    return report
 
 
 @check("jax-conformance", "T2")

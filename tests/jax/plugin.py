@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-import ctypes
+import dataclasses
 import os
 import subprocess
 import sys
@@ -14,18 +14,15 @@ LIBRARY = Path(
     os.environ.get("LOOM_LIBRARY")
     or ROOT / "build" / "host" / "umd" / "pjrt" / "libloom_pjrt.so"
 )
-COUNTERS = ("compiled", "cache_hits", "executables", "executed", "executions", "live_buffers")
-
-
 def environment(platforms: str, **more: str) -> dict[str, str]:
-    """For a process of its own. Where the plugin's disk cache lies is the caller's to say."""
+    """For a process of its own, with no cache on disk unless the caller asks for one."""
     clean = {k: v for k, v in os.environ.items() if not k.startswith("JAX_")}
     return {
         **clean,
-        "PYTHONPATH": str(ROOT / "umd" / "python"),
+        "PYTHONPATH": os.environ.get("PYTHONPATH") or str(ROOT / "umd" / "python"),
         "LOOM_LIBRARY": str(LIBRARY),
         "JAX_PLATFORMS": platforms,
-        "LOOM_CACHE_DIR": "",
+        "LOOM_CACHE_BYTES": "0",
         **more,
     }
 
@@ -45,7 +42,6 @@ def run(
 
 def counters() -> dict[str, int]:
     """What the plugin in this process has counted so far."""
-    library = ctypes.CDLL(str(LIBRARY))
-    library.loom_pjrt_counter.restype = ctypes.c_uint64
-    library.loom_pjrt_counter.argtypes = [ctypes.c_char_p]
-    return {name: library.loom_pjrt_counter(name.encode()) for name in COUNTERS}
+    import loom
+
+    return dataclasses.asdict(loom.counters())

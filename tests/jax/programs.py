@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Runs plain JAX programs on the CPU and on Loom, and compares what they print.
 
-    python tests/jax/programs.py --work DIR [--steps N] [--cpu-only] SCRIPT...
+    python tests/jax/programs.py --work DIR --answers DIR [--steps N] [--cpu-only] SCRIPT...
 
 Each script runs in a process of its own, on JAX_PLATFORMS=cpu (once as it is, and four times with
-its initial parameters nudged; kept in DIR until the script changes) and on loom,cpu. judge.py says
+its initial parameters nudged; kept among the answers until the script changes) and on loom,cpu. judge.py says
 what has to agree. Every program that was compiled for Loom has to have been executed by it.
 One line a script; ends with `N passed, N failed, N skipped`.
 """
@@ -53,16 +53,16 @@ def tail(text: str) -> str:
     return "\n".join(text.strip().splitlines()[-12:])
 
 
-def on_cpu(script: Path, arguments: list[str], work: Path) -> list[Said]:
+def on_cpu(script: Path, arguments: list[str], answers: Path) -> list[Said]:
     """The CPU's answers, and the nudged ones, from disk where they are made already."""
     key = hashlib.sha256(json.dumps(arguments).encode())
     for path in (script, RUNNER, RUNNER.parents[1] / "e2e" / "spread.py", REQUIREMENTS):
         key.update(path.read_bytes())
-    kept = work / f"{script.stem}-{key.hexdigest()[:16]}.txt"
+    kept = answers / f"{script.stem}-{key.hexdigest()[:16]}.txt"
     if not kept.is_file():
         # The nudged runs compile what the first one did.
         cache = {
-            "JAX_COMPILATION_CACHE_DIR": str(work / "xla"),
+            "JAX_COMPILATION_CACHE_DIR": str(answers / "xla"),
             "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
             "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
             # bf16 is rounded after every operation, as it is written.
@@ -89,7 +89,7 @@ def check(script: Path, options: argparse.Namespace) -> str:
     arguments = [] if options.steps is None or not takes_steps(script) else [
         "--steps", str(options.steps)
     ]
-    cpu, *nudged = on_cpu(script, arguments, options.work)
+    cpu, *nudged = on_cpu(script, arguments, options.answers)
     if options.cpu_only:
         text = wrong(cpu, cpu, nudged)
         if text:
@@ -102,7 +102,9 @@ def check(script: Path, options: argparse.Namespace) -> str:
         raise Failed(f"it ran on {told['platform']}")
     count = told["counters"]
     if not count["executables"] or count["executed"] != count["executables"]:
-        raise Failed(f"{count['executables']} programs compiled, {count['executed']} executed")
+        raise Failed(f"{count['executables']} programs loaded, {count['executed']} executed")
+    if count["failures"]:
+        raise Failed(f"{count['failures']} executions failed")
     if text := wrong(loom, cpu, nudged):
         raise Failed(text)
     return f"{summary(loom, cpu)}; {count['executables']} programs; {seconds:.1f} s"
@@ -115,13 +117,15 @@ def takes_steps(script: Path) -> bool:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--work", type=Path, required=True)
+    parser.add_argument("--answers", type=Path, required=True, help="the CPU's, kept")
     parser.add_argument("--steps", type=int, help="of those that take steps")
     parser.add_argument("--cpu-only", action="store_true", help="make the CPU's answers")
     parser.add_argument("--jobs", type=int, default=1, help="scripts at a time")
     parser.add_argument("--json", type=Path, help="write what each check said here")
     parser.add_argument("scripts", type=Path, nargs="+")
     options = parser.parse_args()
-    options.work.mkdir(parents=True, exist_ok=True)
+    for folder in (options.work, options.answers):
+        folder.mkdir(parents=True, exist_ok=True)
     failed, rows = 0, []
 
     def one(script: Path) -> tuple[bool, str]:

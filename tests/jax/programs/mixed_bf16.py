@@ -58,7 +58,7 @@ def main() -> None:
     labels = digits.target.astype(np.int32)
     model = Net()
     params = model.init(jax.random.key(options.seed), images[:1])
-    optimiser = optax.adam(1e-3)
+    optimiser = optax.adam(1e-4)
     state = optimiser.init(params)
     scale = Scale(jnp.float32(256), jnp.int32(0))
 
@@ -83,7 +83,7 @@ def main() -> None:
 
     pick = np.random.default_rng(options.seed)
     for i in range(options.steps):
-        batch = pick.integers(0, 1400, 32)
+        batch = pick.integers(0, 1400, 64)
         params, state, scale, loss = step(params, state, scale, images[batch], labels[batch])
         print(f"step {i:4d}  loss {loss:.7f}")
     assert float(scale.factor) >= 256
