@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from . import (bench, checks, deep, demo, examples_page, fmt, guest, host,
-               kernel, qemu, setup, tests, uapi_doc, util, wheel)
+               jaxguest, kernel, qemu, setup, tests, uapi_doc, util, wheel)
 
 from .util import DevError, say
 
@@ -65,16 +65,21 @@ def cmd_guest(args: argparse.Namespace) -> int:
             programs[target] = path
         else:
             files[target] = path
+    where = jaxguest if args.jax else guest
     config = guest.Config(
-        kernel=args.kernel, smp=args.smp, memory=args.mem,
+        kernel=args.kernel, smp=args.smp, memory=args.mem or where.MEMORY,
         devices=tuple(args.device) if args.device else None,
         programs=programs, files=files)
+    if args.jax:
+        config = jaxguest.config(config)
     if args.command:
         # One argument is a shell command line; several are one program's.
         line = (args.command[0] if len(args.command) == 1
                 else shlex.join(args.command))
-        return guest.run_command(config, line, args.timeout)
-    files["/root/profile"] = b"modprobe loom 2>/dev/null\ndmesg -n 4\n"
+        return guest.run_command(config,
+                                 jaxguest.command(line) if args.jax else line,
+                                 args.timeout or where.TIMEOUT)
+    files["/root/profile"] = where.PROFILE
     return guest.interactive(config)
 
 
@@ -133,14 +138,20 @@ def cmd_clean(args: argparse.Namespace) -> int:
 def add_guest_options(p: argparse.ArgumentParser) -> None:
     p.add_argument("--kernel", choices=("debian", "kasan"), default="debian")
     p.add_argument("--smp", type=int, default=2, help="CPUs (2)")
-    p.add_argument("--mem", type=int, default=1024, help="MiB of memory (1024)")
+    p.add_argument("--jax", action="store_true",
+                   help="with Python, JAX, Flax and the plugin")
+    p.add_argument("--mem", type=int, metavar="MIB",
+                   help=f"MiB of memory ({guest.MEMORY}, with --jax "
+                        f"{jaxguest.MEMORY})")
     p.add_argument("--device", action="append", metavar="ARGS",
                    help="a -device argument instead of `loom`; may repeat")
     p.add_argument("--file", action="append", default=[],
                    metavar="HOST[:GUEST]",
                    help="put a file or program into the guest (in /data)")
-    p.add_argument("--timeout", type=float, default=300.0,
-                   help="seconds that the command may take (300)")
+    p.add_argument("--timeout", type=float,
+                   help="seconds that the command may take "
+                        f"({guest.TIMEOUT:.0f}, with --jax "
+                        f"{jaxguest.TIMEOUT:.0f})")
 
 
 def parser() -> argparse.ArgumentParser:

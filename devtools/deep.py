@@ -12,8 +12,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from . import (checks, conformance, e2e, host, kernel, plugin, qemu, runners,
-               setup, tests, training, util, wheel)
+from . import (checks, conformance, e2e, host, jaxguest, kernel, plugin,
+               qemu, runners, setup, tests, training, util, wheel)
 from .checks import Report
 from .util import DevError, ROOT, say
 
@@ -165,6 +165,16 @@ def jax_conformance(seed: int) -> tuple[Report, dict[str, Any]]:
     plugin.harnesses(conformance.SAMPLE, "--write")
     report = plugin.harnesses(conformance.ALL, "--write")
     return report, {"cases": report.detail}
+
+
+@suite("jax-guest", *DRIVER, "compiler", "umd", "qemu-device", "examples")
+def jax_in_guest(seed: int) -> tuple[Report, dict[str, Any]]:
+    """JAX itself in a guest, on the driver: the first losses of an example are
+    those in-process, and near the CPU's."""
+    qemu.build()
+    kernel.build_module(kernel.debian())
+    host.build(host.HOST)
+    return jaxguest.example()
 
 
 # What makes a page of a suite's result.

@@ -43,6 +43,10 @@ HARMLESS = re.compile(r"DMA-API: (?:preallocated|debugging enabled)|"
                       r"use-after-free debug is enabled")
 DEVICE_ID = "npu0"
 DEFAULT_MODULES = ("vgem",)
+MEMORY = 1024  # MiB
+TIMEOUT = 300.0  # seconds for the command of run_command
+# What init runs before its shell.
+PROFILE = b"modprobe loom 2>/dev/null\ndmesg -n 4\n"
 
 
 class GuestError(DevError):
@@ -65,11 +69,12 @@ class Config:
     kernel: str = "debian"
     devices: tuple[str, ...] | None = None
     smp: int = 2
-    memory: int = 1024
+    memory: int = MEMORY
     cmdline: str = ""
     modules: tuple[str, ...] = DEFAULT_MODULES
     programs: dict[str, Path] = dataclasses.field(default_factory=dict)
     files: dict[str, Path | bytes] = dataclasses.field(default_factory=dict)
+    disks: tuple[Path, ...] = ()  # read-only images: /dev/vda, /dev/vdb ...
     qemu_args: tuple[str, ...] = ()
     driver: bool = True  # put loom.ko in
     check_qemu_log: bool = True
@@ -88,6 +93,17 @@ def device_arguments(config: Config) -> list[str]:
         if ",id=" not in device:
             device += f",id={name}"
         args += ["-device", f"{device},bus={port}"]
+    return args
+
+
+def disk_arguments(config: Config) -> list[str]:
+    args = []
+    for i, image in enumerate(config.disks):
+        # A comma in a file name is written twice in QEMU's options.
+        name = str(image).replace(",", ",,")
+        args += ["-drive", f"if=none,id=disk{i},format=raw,readonly=on,"
+                           f"file={name}",
+                 "-device", f"virtio-blk-pci,drive=disk{i}"]
     return args
 
 
@@ -166,7 +182,7 @@ class Guest:
         args += (["-serial", "mon:stdio"] if shell
                  else ["-serial", f"file:{self.console}"])
         args += ["-d", "guest_errors,unimp", "-D", str(self.qemu_log)]
-        args += device_arguments(c)
+        args += device_arguments(c) + disk_arguments(c)
         if self.restore_from:
             args += ["-incoming", "defer"]
         return args + list(c.qemu_args)
