@@ -21,6 +21,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -47,6 +48,10 @@ MEMORY = 1024  # MiB
 TIMEOUT = 300.0  # seconds for the command of run_command
 # What init runs before its shell.
 PROFILE = b"modprobe loom 2>/dev/null\ndmesg -n 4\n"
+
+
+# Takes the stream, O for output or E for errors, and a piece of it.
+Show = Callable[[str, bytes], None]
 
 
 class GuestError(DevError):
@@ -255,9 +260,10 @@ class Guest:
         return bytes(data)
 
     def transact(self, op: str, payload: bytes, *, arg: int = 0,
-                 path_bytes: int = 0, limit: float = 60.0
-                 ) -> tuple[int, bool, bytes, bytes]:
-        """One request; returns status, timed out, output, error output."""
+                 path_bytes: int = 0, limit: float = 60.0,
+                 show: Show | None = None) -> tuple[int, bool, bytes, bytes]:
+        """One request; returns status, timed out, output, error output.
+        `show` is given what comes as it comes."""
         deadline = time.monotonic() + limit
         self.send(op, arg, payload, path_bytes, deadline)
         streams = {"O": bytearray(), "E": bytearray()}
@@ -269,18 +275,20 @@ class Guest:
                 return (status, bool(timed_out), bytes(streams["O"]),
                         bytes(streams["E"]))
             streams[chr(kind)] += data
+            if show:
+                show(chr(kind), data)
 
     def hello(self, limit: float) -> None:
         self.transact("H", b"", limit=limit)
 
     # --- what suites use ----------------------------------------------------
 
-    def run_split(self, command: str, timeout: float = 60.0
-                  ) -> tuple[int, bytes, bytes]:
+    def run_split(self, command: str, timeout: float = 60.0,
+                  show: Show | None = None) -> tuple[int, bytes, bytes]:
         """Runs a shell command; returns its code, output, error output."""
         status, timed_out, out, err = self.transact(
             "R", command.encode(), arg=int(timeout * 1000),
-            limit=timeout + 30.0)
+            limit=timeout + 30.0, show=show)
         if timed_out:
             raise self.failure(
                 f"`{command[:120]}` did not end within {timeout:.0f} s in the "
@@ -415,15 +423,18 @@ def interactive(config: Config) -> int:
         guest.close()
 
 
+def show(kind: str, data: bytes) -> None:
+    """What a command in the guest prints, printed here."""
+    stream = {"O": sys.stdout, "E": sys.stderr}[kind]
+    stream.buffer.write(data)
+    stream.flush()
+
+
 def run_command(config: Config, command: str, timeout: float) -> int:
     with Guest(config) as guest:
         if guest.run("modinfo loom >/dev/null 2>&1 || "
                      "test -e /lib/modules/$(uname -r)/extra/loom.ko").rc == 0:
             guest.load_driver()
-        rc, out, err = guest.run_split(command, timeout)
-        sys.stdout.buffer.write(out)
-        sys.stdout.flush()
-        sys.stderr.buffer.write(err)
-        sys.stderr.flush()
+        rc, _, _ = guest.run_split(command, timeout, show)
         guest.check()
         return rc

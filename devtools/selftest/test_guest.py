@@ -69,6 +69,16 @@ def test_output_and_code_come_back(booted):
         (3, b"out\n", b"err\n")
 
 
+def test_output_is_shown_as_it_comes(booted, capfdbinary):
+    pieces = []
+    booted.run_split("echo one; sleep 0.3; echo two >&2",
+                     show=lambda kind, data: pieces.append((kind, data)))
+    assert pieces == [("O", b"one\n"), ("E", b"two\n")]
+    guest.show("O", b"out\xff")
+    guest.show("E", b"err")
+    assert capfdbinary.readouterr() == (b"out\xff", b"err")
+
+
 def test_what_is_parsed_has_no_error_output(booted):
     assert booted.check_run("echo err >&2; echo out") == "out\n"
     with pytest.raises(guest.GuestError, match="code 3:\nerr"):
