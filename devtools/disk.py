@@ -26,6 +26,7 @@ PYTHON_PACKAGE = util.ROOT / "umd" / "python"
 LOOM = "opt/loom"  # where the checkout's own files are, in the guest
 # Where the guest's other file systems go.
 MOUNTS = ("dev", "proc", "sys", "tmp", "run", "root", "data", LOOM)
+TEXTS = Path("/usr/share/common-licenses")  # what examples/ learn from
 LIBRARIES = "usr/lib/x86_64-linux-gnu"
 NOT_COPIED = ("__pycache__", "test", "config-*", "pip", "pip-*")
 UNCOMPRESSED = ("-noI", "-noId", "-noD", "-noF", "-noX")
@@ -115,7 +116,7 @@ def copy_tree(source: Path, target: Path) -> None:
     """By links where the file system allows it, for nothing is changed."""
     def copy(src: str, dst: str) -> None:
         try:
-            os.link(src, dst)
+            os.link(os.path.realpath(src), dst)  # not the symlink itself
         except OSError:
             shutil.copyfile(src, dst)
 
@@ -149,6 +150,7 @@ def stage_python(root: Path, extra: list[Path]) -> None:
     copy_tree(python.stdlib, root / python.stdlib.relative_to("/"))
     copy_tree(venv / "lib" / python.program.name / "site-packages",
               root / python.packages)
+    copy_tree(TEXTS, root / TEXTS.relative_to("/"))
     modules = [p for base in (python.stdlib, venv) for p in base.rglob("*.so*")
                if p.is_file()]
     place_libraries([*needed([python.program, *modules], venv), *extra], root)

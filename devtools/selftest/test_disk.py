@@ -86,6 +86,16 @@ def test_what_a_guest_has_no_use_for_is_left_out(tmp_path):
     assert [p.name for p in (tmp_path / "t").rglob("*")] == ["keep.py"]
 
 
+def test_a_symlink_becomes_what_it_names(tmp_path):
+    (tmp_path / "s").mkdir()
+    (tmp_path / "outside").write_text("text")
+    (tmp_path / "s" / "link").symlink_to("../outside")
+    (tmp_path / "s" / "dangling").symlink_to("nowhere")
+    disk.copy_tree(tmp_path / "s", tmp_path / "t")
+    (copied,) = (tmp_path / "t").iterdir()
+    assert copied.read_text() == "text" and not copied.is_symlink()
+
+
 def test_the_key_tells_libraries_apart(tmp_path):
     library = tmp_path / "libx.so"
     library.write_bytes(b"1")
