@@ -120,11 +120,15 @@ def copy_tree(source: Path, target: Path) -> None:
         except OSError:
             shutil.copyfile(src, dst)
 
+    unwanted = shutil.ignore_patterns(*NOT_COPIED)
+
+    def ignore(folder: str, names: list[str]) -> set[str]:
+        return unwanted(folder, names) | {
+            n for n in names if not (Path(folder) / n).exists()}
+
     if not source.is_dir():
         raise DevError(f"{source} does not exist; ./dev build setup makes it")
-    shutil.copytree(source, target, copy_function=copy, dirs_exist_ok=True,
-                    ignore=shutil.ignore_patterns(*NOT_COPIED),
-                    ignore_dangling_symlinks=True)
+    shutil.copytree(source, target, copy_function=copy, ignore=ignore)
 
 
 def compile_modules(python: Python, root: Path) -> None:
