@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "api.h"
+#include "counters.h"
 #include "types.h"
 
 namespace loom::pjrt {
@@ -36,11 +37,13 @@ buffer::buffer(device *on, shape what, storage_ptr memory, promise_ptr ready)
 {
 	if (storage)
 		storage->owners++;
+	count().live_buffers++;
 }
 
 buffer::~buffer()
 {
 	remove();
+	count().live_buffers--;
 }
 
 storage_ptr buffer::memory() const

@@ -22,8 +22,8 @@ constexpr const char *suffix = ".exe";
 
 fs::path default_folder()
 {
-	if (const char *own = std::getenv("LOOM_CACHE_DIR"); own && *own)
-		return own;
+	if (const char *own = std::getenv("LOOM_CACHE_DIR"))
+		return own; // empty: none
 	if (const char *xdg = std::getenv("XDG_CACHE_HOME"); xdg && *xdg == '/')
 		return fs::path(xdg) / "loom" / "pjrt";
 	if (const char *home = std::getenv("HOME"); home && *home == '/')

@@ -20,7 +20,8 @@ class disk_cache {
 public:
 	// An empty path: no cache.
 	disk_cache(std::filesystem::path folder, uint64_t limit) : folder(std::move(folder)), limit(limit) {}
-	// $LOOM_CACHE_DIR, else $XDG_CACHE_HOME/loom/pjrt, else ~/.cache/loom/pjrt; LOOM_CACHE_BYTES, 0 for none.
+	// $LOOM_CACHE_DIR (set and empty: no cache), else $XDG_CACHE_HOME/loom/pjrt, else ~/.cache/loom/pjrt;
+	// LOOM_CACHE_BYTES, 0 for none.
 	static disk_cache from_environment();
 
 	program_ptr load(const std::string &key) const;

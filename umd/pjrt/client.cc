@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "api.h"
+#include "counters.h"
 #include "plugin.h"
 
 namespace loom::pjrt {
@@ -12,6 +13,7 @@ namespace {
 void create(abi::Client_Create_Args &a)
 {
 	refuse_forked_child();
+	report_counters_at_exit();
 	a.client = new client(client_options::read(a.create_options, a.num_options));
 }
 

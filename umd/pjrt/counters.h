@@ -6,11 +6,33 @@
 
 namespace loom::pjrt {
 
-// See loom/pjrt.h.
+// See loom/pjrt.h, which gives them to whoever asks.
+#define LOOM_PJRT_COUNTERS(X)                                                                                          \
+	X(compile_requests)                                                                                            \
+	X(compiled)                                                                                                    \
+	X(memory_hits)                                                                                                 \
+	X(disk_hits)                                                                                                   \
+	X(compile_ns)                                                                                                  \
+	X(executables)                                                                                                 \
+	X(executed)                                                                                                    \
+	X(executions)                                                                                                  \
+	X(inline_runs)                                                                                                 \
+	X(failures)                                                                                                    \
+	X(live_buffers)                                                                                                \
+	X(live_bytes)                                                                                                  \
+	X(peak_bytes)
+
 struct counters {
-	std::atomic<uint64_t> compile_requests{0}, compiled{0}, memory_hits{0}, disk_hits{0}, compile_ns{0};
-	std::atomic<uint64_t> executions{0}, inline_runs{0}, failures{0};
+#define COUNTER(name) std::atomic<uint64_t> name{0};
+	LOOM_PJRT_COUNTERS(COUNTER)
+#undef COUNTER
 };
+
+// Makes *most at least value.
+void raise(std::atomic<uint64_t> &most, uint64_t value);
+
+// With LOOM_COUNTERS=FILE in the environment: appends the counters to the file, a line of JSON, when the process ends.
+void report_counters_at_exit();
 
 counters &count();
 

@@ -213,6 +213,8 @@ void execution::make_results()
 void execution::start()
 {
 	started = true;
+	if (!exe.executed.load(std::memory_order_relaxed) && !exe.executed.exchange(true))
+		count().executed++;
 	for (argument &a : arguments)
 		if (a.given) {
 			a.memory->owners--;

@@ -5,6 +5,7 @@
 
 #include "api.h"
 #include "compile.h"
+#include "counters.h"
 #include "executable.h"
 
 namespace loom::pjrt {
@@ -146,6 +147,7 @@ loaded_executable::loaded_executable(client &on, program_ptr what, std::string w
 		donated[i] = program->arguments[i].flags & LOOM_VALUE_DONATED;
 		any_donated |= donated[i];
 	}
+	count().executables++;
 }
 
 std::shared_ptr<runner> loaded_executable::runner_on(device *on)

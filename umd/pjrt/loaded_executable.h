@@ -21,7 +21,7 @@ public:
 	const program_ptr program;
 	const std::string options;
 	std::vector<device *> devices; // one; none if each execution names its own
-	std::atomic<bool> deleted{false};
+	std::atomic<bool> deleted{false}, executed{false};
 	std::string assignment;
 
 	std::shared_ptr<runner> runner_on(device *on);

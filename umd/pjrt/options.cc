@@ -143,13 +143,15 @@ void put_varint(std::string &to, uint64_t v)
 
 client_options client_options::read(const abi::named_value *values, size_t count)
 {
-	std::string spec, simulated;
+	std::string spec, simulated, target;
 	client_options out;
 	out.memory_limit = host_memory();
 	if (const char *env = environment("LOOM_DEVICE"))
 		spec = env;
 	if (const char *env = environment("LOOM_SIM_DEVICES"))
 		simulated = env;
+	if (const char *env = environment("LOOM_TARGET"))
+		target = env;
 	if (const char *env = environment("LOOM_MEMORY_LIMIT"))
 		out.memory_limit = number("LOOM_MEMORY_LIMIT", env, 1, UINT64_MAX);
 	for (size_t i = 0; i < count; i++) {
@@ -160,6 +162,13 @@ client_options client_options::read(const abi::named_value *values, size_t count
 			simulated = std::to_string(values[i].int64_value);
 		else
 			throw invalid("client option '{}': there are device (text) and sim_devices (number)", name);
+	}
+	if (!target.empty()) {
+		if (!spec.empty() && spec != "sim")
+			throw invalid(
+				"LOOM_TARGET={} with device {}: the device has a target of its own; leave one out",
+				target, spec);
+		spec = "sim:" + target;
 	}
 	if (simulated.empty()) {
 		out.devices.push_back(spec);

@@ -17,8 +17,16 @@ abi::code code_of_result(int status)
 
 runner::~runner()
 {
-	loom_instance_destroy(instance);
+	drop_instance();
 	loom_program_destroy(program);
+}
+
+void runner::drop_instance()
+{
+	if (instance)
+		account->give_back(held);
+	loom_instance_destroy(instance);
+	instance = nullptr;
 }
 
 void runner::prepare()
@@ -27,8 +35,13 @@ void runner::prepare()
 	if (!program)
 		check(loom_program_load(on->handle, of->code.data(), of->code.size(), &program, &error), error,
 		      of->name);
-	if (!instance)
-		check(loom_instance_create(program, &instance, &error), error, of->name);
+	if (instance)
+		return;
+	account->take(held);
+	const int status = loom_instance_create(program, &instance, &error);
+	if (status)
+		account->give_back(held);
+	check(status, error, of->name);
 }
 
 outcome runner::run(const std::vector<loom_binding> &bindings)
@@ -46,8 +59,7 @@ outcome runner::run(const std::vector<loom_binding> &bindings)
 			return nullptr;
 		count().failures++;
 		// It accepts no more jobs; the next run has a new one.
-		loom_instance_destroy(instance);
-		instance = nullptr;
+		drop_instance();
 		return make_outcome(code_of_result(result.status), of->name + ": " + result.message);
 	} catch (...) {
 		count().failures++;

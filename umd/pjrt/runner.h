@@ -12,7 +12,10 @@ namespace loom::pjrt {
 // Loaded by its first run; used by one task of the device's queue at a time.
 class runner {
 public:
-	runner(device *on, program_ptr of) : on(on), of(std::move(of)) {}
+	runner(device *on, program_ptr of)
+		: on(on), of(std::move(of)), account(on->account), held(this->of->scratch_bytes + this->of->const_bytes)
+	{
+	}
 	~runner();
 	runner(const runner &) = delete;
 	runner &operator=(const runner &) = delete;
@@ -25,6 +28,10 @@ public:
 
 private:
 	void prepare();
+	void drop_instance();
+
+	const std::shared_ptr<memory_account> account; // the device may go first
+	const uint64_t held;			       // constants and scratch
 
 	loom_program *program = nullptr;
 	loom_instance *instance = nullptr;

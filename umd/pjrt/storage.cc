@@ -3,23 +3,14 @@
 
 #include <algorithm>
 
+#include "counters.h"
+
 namespace loom::pjrt {
-namespace {
-
-void raise(std::atomic<uint64_t> &most, uint64_t value)
-{
-	uint64_t seen = most.load(std::memory_order_relaxed);
-	while (seen < value && !most.compare_exchange_weak(seen, value, std::memory_order_relaxed))
-		;
-}
-
-} // namespace
-
 void memory_account::take(uint64_t bytes)
 {
 	const uint64_t before = in_use.fetch_add(bytes, std::memory_order_relaxed);
 	if (bytes > limit || before > limit - bytes) {
-		give_back(bytes);
+		in_use.fetch_sub(bytes, std::memory_order_relaxed);
 		throw failure(abi::code::resource_exhausted,
 			      fmt::format("out of device memory: {} bytes asked for, {} of {} in use; delete arrays, "
 					  "donate arguments, or lower the batch",
@@ -28,6 +19,13 @@ void memory_account::take(uint64_t bytes)
 	raise(peak, before + bytes);
 	raise(largest, bytes);
 	allocations.fetch_add(1, std::memory_order_relaxed);
+	raise(count().peak_bytes, count().live_bytes += bytes);
+}
+
+void memory_account::give_back(uint64_t bytes)
+{
+	in_use.fetch_sub(bytes, std::memory_order_relaxed);
+	count().live_bytes -= bytes;
 }
 
 storage::storage(loom_device *on, std::shared_ptr<memory_account> from, uint64_t bytes)

@@ -16,7 +16,7 @@ public:
 	explicit memory_account(uint64_t limit) : limit(limit) {}
 	// Throws RESOURCE_EXHAUSTED past the limit.
 	void take(uint64_t bytes);
-	void give_back(uint64_t bytes) { in_use.fetch_sub(bytes, std::memory_order_relaxed); }
+	void give_back(uint64_t bytes);
 	void clear_peak() { peak = in_use.load(); }
 
 	const uint64_t limit;
