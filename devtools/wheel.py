@@ -186,6 +186,7 @@ def try_out(wheel: Path, jax: str = "") -> Report:
         run([*pip, "uninstall", "-y", "loom-npu", "safetensors"], log, append=False)
         run([*pip, "install", wheel], log)
         run([*pip, "check"], log)
+        cache = util.BUILD / f"smoke-{jax}-cache"
+        shutil.rmtree(cache, ignore_errors=True)
         return runners.counted([python, "-I", SMOKE, "--readme", ROOT / "README.md"], f"{log}-run", timeout=600,
-                               env={"JAX_PLATFORMS": "loom,cpu", "LOOM_DEVICE": "sim", "XDG_CACHE_HOME":
-                                    str(util.BUILD / "smoke-cache")})
+                               env={"JAX_PLATFORMS": "loom,cpu", "LOOM_DEVICE": "sim", "LOOM_CACHE_DIR": str(cache)})

@@ -21,6 +21,7 @@ from .refusals import REFUSALS
 
 PLATFORM = "loom"
 STABLEHLO_VERSION = "1.17.0"  # what the compiler's reader covers
+MODULES_SINCE = 440  # jaxlib 0.10.1: serialises modules; before it, their bytecode
 ARTIFACT_MAGIC = b"ML\xefR"
 
 
@@ -109,8 +110,12 @@ def _module(
 
 
 def _serialise(module: Any) -> bytes:
+    from jax._src.interpreters import mlir
+    from jax._src.lib import jaxlib_extension_version
     from jaxlib import _jax
 
+    if jaxlib_extension_version < MODULES_SINCE:
+        module = mlir.module_to_bytecode(module)
     return _jax.mlir.serialize_portable_artifact(module, STABLEHLO_VERSION, False)
 
 
