@@ -8,6 +8,7 @@ import ast
 import dataclasses
 import re
 import subprocess
+import textwrap
 import time
 from pathlib import Path
 
@@ -138,7 +139,7 @@ def section(example: Example) -> str:
               if (m := LOSS.match(line))]
     curve = PICTURES / f"{example.name}-loss.svg"
     curve.write_text(curve_svg(losses))
-    parts = [f"## {example.title}", "", example.text, ""]
+    parts = [f"## {example.title}", "", textwrap.fill(example.text, 118), ""]
     for part in code(example):
         parts += ["```python", part, "```", ""]
     parts += [f"`python examples/{example.name}.py`, {seconds:.0f} s:", "",
