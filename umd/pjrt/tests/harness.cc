@@ -118,7 +118,8 @@ result plugin::try_get(buffer *from, std::vector<float> &to)
 	a.src = from;
 	must(slot::Buffer_ToHostBuffer, a);
 	to.assign(a.dst_size / sizeof(float), -1);
-	a.dst = to.data();
+	float none; // a null pointer would ask for the size again
+	a.dst = to.empty() ? &none : to.data();
 	if (const result r = call(slot::Buffer_ToHostBuffer, a); !r)
 		return r;
 	return wait(a.event);
