@@ -15,10 +15,17 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 PLUGIN = HERE.parent
 # Names of ours that are not PJRT_ + name.
-RENAMED = {"named_value": "PJRT_NamedValue", "program_text": "PJRT_Program", "memory_layout": "PJRT_Buffer_MemoryLayout",
-           "tiled_layout": "PJRT_Buffer_MemoryLayout_Tiled", "strides_layout": "PJRT_Buffer_MemoryLayout_Strides",
-           "execute_options": "PJRT_ExecuteOptions", "memory_table": "PJRT_Memory_FunctionTable",
-           "error_table": "PJRT_Error_FunctionTable", "logical_ids": "PJRT_LogicalDeviceIds"}
+RENAMED = {
+    "named_value": "PJRT_NamedValue",
+    "program_text": "PJRT_Program",
+    "memory_layout": "PJRT_Buffer_MemoryLayout",
+    "tiled_layout": "PJRT_Buffer_MemoryLayout_Tiled",
+    "strides_layout": "PJRT_Buffer_MemoryLayout_Strides",
+    "execute_options": "PJRT_ExecuteOptions",
+    "memory_table": "PJRT_Memory_FunctionTable",
+    "error_table": "PJRT_Error_FunctionTable",
+    "logical_ids": "PJRT_LogicalDeviceIds",
+}
 
 
 def structures() -> dict[str, list[str]]:
@@ -38,7 +45,8 @@ def slots() -> list[str]:
 
 
 def checks(header: str) -> str:
-    lines = ["#include <cstddef>", f'#include "{header}"', '#include "abi_objects.h"', "namespace ours = loom::pjrt::abi;"]
+    lines = ["#include <cstddef>", f'#include "{header}"', '#include "abi_objects.h"',
+             "namespace ours = loom::pjrt::abi;"]
     theirs = re.sub(r"//[^\n]*", "", Path(header).read_text())
     for name, fields in structures().items():
         other = RENAMED.get(name, "PJRT_" + name)
@@ -50,8 +58,9 @@ def checks(header: str) -> str:
             if not re.search(rf"\b{field}\b", body[:body.index("\n}")]):
                 print(f"{other}.{field}: not in this header")
                 continue
-            lines.append(f'static_assert(offsetof(ours::{name}, {field}) == offsetof({other}, {field}), "{other}.{field}");')
-            lines.append(f'static_assert(sizeof(ours::{name}::{field}) == sizeof({other}::{field}), "{other}.{field}");')
+            what = f'"{other}.{field}"'
+            lines.append(f"static_assert(offsetof(ours::{name}, {field}) == offsetof({other}, {field}), {what});")
+            lines.append(f"static_assert(sizeof(ours::{name}::{field}) == sizeof({other}::{field}), {what});")
     for i, slot in enumerate(slots()):
         if f"PJRT_{slot})" in re.sub(r"\s", "", theirs):
             lines.append(f'static_assert(offsetof(PJRT_Api, PJRT_{slot}) == 40 + 8 * {i}, "{slot}");')
