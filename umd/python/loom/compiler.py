@@ -78,12 +78,20 @@ def version() -> str:
 
 
 def _target(given: str | None) -> tuple[str, capi.loom_target]:
-    """The named target, else that of the device that Device() opens; and what to call it."""
-    with Device(f"{SIM}:{given}" if given else None) as device:
+    """The named target, else that of the device that JAX would use; and what to call it."""
+    spec = f"{SIM}:{given}" if given else _spec()
+    with Device(spec) as device:
         raw = library.load().loom_device_target(device._open).contents
-        spec = device.name if device.name != SIM else os.environ.get("LOOM_DEVICE") or SIM
-        name = given or (spec.partition(":")[2] or DEFAULT_TARGET if spec.startswith(SIM) else spec)
+        name = device.name
+        if name == SIM:
+            name = (spec or SIM).partition(":")[2] or DEFAULT_TARGET
         return name, capi.loom_target.from_buffer_copy(raw)
+
+
+def _spec() -> str | None:
+    """What the environment asks for."""
+    device, target = os.environ.get("LOOM_DEVICE"), os.environ.get("LOOM_TARGET")
+    return f"{SIM}:{target}" if target and device in (None, "", SIM) else device or None
 
 
 def compile_artifact(

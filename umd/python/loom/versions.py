@@ -15,7 +15,7 @@ __version__ = "0.1.0"
 TESTED = {"jax": "0.10.2", "jaxlib": "0.10.2"}
 TESTED_FLAX = ("0.12.", "flax==0.12.8")
 # The plugin's, newest first: each passes the smoke test of `./dev test --deep jax-versions`.
-PLUGIN_JAX = ("0.10.2", "0.10.1", "0.10.0")
+PLUGIN_JAX = ("0.10.2", "0.10.1", "0.10.0", "0.9.2")
 
 
 def installed(package: str) -> str | None:

@@ -118,6 +118,9 @@ def test_target_by_name_and_variable(monkeypatch):
     assert small.cycles > large.cycles
     monkeypatch.setenv("LOOM_DEVICE", "sim:npu64")
     assert loom.report(f, x).target == "npu64"
+    monkeypatch.setenv("LOOM_DEVICE", "sim")
+    monkeypatch.setenv("LOOM_TARGET", "npu8")
+    assert loom.report(f, x).cycles == small.cycles
     with pytest.raises(loom.DeviceError, match="npu8, npu16, npu64, npu128"):
         loom.report(f, x, target="npu3")
 

@@ -143,6 +143,7 @@ TROUBLE = {
     "missing node": (lambda _: {"LOOM_DEVICE": "/dev/accel/accel77"}, "accel77"),
     "device of no kind": (lambda _: {"LOOM_DEVICE": "gpu"}, "sim:TARGET"),
     "target": (lambda _: {"LOOM_DEVICE": "sim:npu17"}, "npu16"),
+    "target by variable": (lambda _: {"LOOM_TARGET": "npu17"}, "npu16"),
     "no number": (lambda _: {"LOOM_SIM_DEVICES": "many"}, "LOOM_SIM_DEVICES"),
     "no devices": (lambda _: {"LOOM_SIM_DEVICES": "0"}, "LOOM_SIM_DEVICES"),
 }
