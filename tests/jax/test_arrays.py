@@ -136,7 +136,6 @@ def test_cost_analysis() -> None:
     compiled = jax.jit(lambda x: x @ x).lower(jnp.ones((64, 64))).compile()
     cost = compiled.cost_analysis()
     assert cost["flops"] >= 2 * 64**3
-    assert "loom" in compiled.as_text() or "stablehlo" in compiled.as_text() or compiled.as_text()
 
 
 def test_calls_leak_nothing(loom: jax.Device) -> None:
