@@ -24,9 +24,10 @@ WARM_COMPILE = 0.008  # seconds
 
 
 def environment(platforms: str, cache: Path | None = None) -> dict[str, str]:
+    disk = ({"LOOM_CACHE_DIR": str(cache)} if cache
+            else {"LOOM_CACHE_BYTES": "0"})
     return {**setup.python_env(), "JAX_PLATFORMS": platforms,
-            "LOOM_LIBRARY": str(plugin.library()),
-            "LOOM_CACHE_DIR": str(cache) if cache else ""}
+            "LOOM_LIBRARY": str(plugin.library()), **disk}
 
 
 def worker(job: str, platforms: str) -> Worker:

@@ -118,8 +118,10 @@ def test_threads_compile(cpu: jax.Device) -> None:
 
 
 def test_fork_after_use() -> None:
-    """JAX warns of a fork; a child that leaves JAX alone ends, as os.fork's users have it end, and its
-    parent goes on. JAX on the CPU alone does not survive more, either."""
+    """JAX warns of a fork; a child that leaves JAX alone ends with os._exit, and its parent goes on.
+
+    JAX on the CPU alone does not survive more, either.
+    """
     done = run(
         "import os, signal, jax, warnings\n"
         "f = jax.jit(lambda x: x + 1)\n"
