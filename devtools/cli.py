@@ -45,9 +45,6 @@ def cmd_build(args: argparse.Namespace) -> int:
 
 
 def cmd_guest(args: argparse.Namespace) -> int:
-    qemu.build()
-    if kernel.have_driver():
-        kernel.build_module(kernel.by_name(args.kernel))
     programs = {}
     for name in ("loom",):
         try:
@@ -72,6 +69,9 @@ def cmd_guest(args: argparse.Namespace) -> int:
         programs=programs, files=files)
     if args.jax:
         config = jaxguest.config(config)
+    qemu.build()
+    if kernel.have_driver():
+        kernel.build_module(kernel.by_name(args.kernel))
     if args.command:
         # One argument is a shell command line; several are one program's.
         line = (args.command[0] if len(args.command) == 1
