@@ -82,12 +82,14 @@ static void compute(struct loom_cpu_run *r, const struct loom_cpu_scalar_op *u, 
 static void put_result(struct loom_cpu_run *r, __u32 result, const union loom_cpu_reg *a, __u32 lanes,
 		       const struct loom_cpu_ends *e)
 {
-	const struct loom_cpu_stream *out = &e->out[result];
+	const struct loom_cpu_stream *out;
 
-	if (!e->out)
+	if (!e->out) {
 		r->s->res[result] = *a;
-	else
-		loom_cpu_store_run(out->base + (__s64)e->first * out->step, out->step, out->dtype, a, 0, lanes);
+		return;
+	}
+	out = &e->out[result];
+	loom_cpu_store_run(out->base + (__s64)e->first * out->step, out->step, out->dtype, a, 0, lanes);
 }
 
 void loom_cpu_program(struct loom_cpu_run *r, const struct loom_cpu_scalar_op *ops, __u32 n, __u32 lanes)
