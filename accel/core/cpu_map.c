@@ -39,14 +39,14 @@ static bool loads_alone(const struct loom_cpu_scalar_op *ops, __u32 n)
 	return true;
 }
 
-static bool reads_immediate(const struct loom_cpu_scalar_op *u)
+/* One of 32 bits, whose function takes any number of lanes, over registers alone. */
+static bool takes_any_number(const struct loom_cpu_scalar_op *u)
 {
-	return u->a >= LOOM_CPU_NUM_REGS ||
-	       (u->op != LOOM_CPU_CVT && (u->b >= LOOM_CPU_NUM_REGS || u->c >= LOOM_CPU_NUM_REGS));
+	return u->op < 0x100 && u->a < LOOM_CPU_NUM_REGS && u->b < LOOM_CPU_NUM_REGS && u->c < LOOM_CPU_NUM_REGS;
 }
 
 /* Memory may change while it is read: what divides or looks into a table works on copies. */
-static bool takes_any_lanes(const struct loom_cpu_op *op)
+static bool takes_any_value(const struct loom_cpu_op *op)
 {
 	const struct loom_cpu_scalar_op *ops = loom_cpu_scalars(op);
 
@@ -67,13 +67,13 @@ static struct passage find_passage(const struct loom_cpu_op *op, const struct lo
 	bool all = true;
 
 	p.reads = op->n_operands - op->n_inputs == 1 && op->n_scalar_ops > 1 && store->op == LOOM_UOP_STORE &&
-		  takes_any_lanes(op);
+		  takes_any_value(op);
 	if (!p.reads || store[-1].op == LOOM_UOP_LOAD || store[-1].dst != store->a)
 		return p;
 	p.writes = lies_as_lanes(&s[op->n_inputs]);
 	for (__u32 i = 0; i < op->n_inputs; i++)
 		all &= lies_as_lanes(&s[i]);
-	if (p.writes && all && loads_alone(ops, op->n_scalar_ops - 2) && !reads_immediate(&store[-1]))
+	if (p.writes && all && loads_alone(ops, op->n_scalar_ops - 2) && takes_any_number(&store[-1]))
 		p.quanta = MAX_PASSAGE;
 	return p;
 }

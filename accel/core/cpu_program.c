@@ -79,6 +79,7 @@ static void compute(struct loom_cpu_run *r, const struct loom_cpu_scalar_op *u, 
 	v->at[u->dst] = d;
 }
 
+/* More lanes than a register has are those of e->last, which lie as the elements do. */
 static void put_result(struct loom_cpu_run *r, __u32 result, const union loom_cpu_reg *a, __u32 lanes,
 		       const struct loom_cpu_ends *e)
 {
@@ -89,7 +90,10 @@ static void put_result(struct loom_cpu_run *r, __u32 result, const union loom_cp
 		return;
 	}
 	out = &e->out[result];
-	loom_cpu_store_run(out->base + (__s64)e->first * out->step, out->step, out->dtype, a, 0, lanes);
+	for (__u32 k = 0; k < lanes; k += LOOM_CPU_LANES)
+		loom_cpu_store_run(out->base + (__s64)(e->first + k) * out->step, out->step, out->dtype,
+				   (const void *)((const __u8 *)a + (__s64)k * out->step), 0,
+				   lanes - k < LOOM_CPU_LANES ? lanes - k : LOOM_CPU_LANES);
 }
 
 void loom_cpu_program(struct loom_cpu_run *r, const struct loom_cpu_scalar_op *ops, __u32 n, __u32 lanes)
