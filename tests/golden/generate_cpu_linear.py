@@ -126,10 +126,15 @@ def lists(batch: list[Matrix], dtype: str) -> str:
 NAN = float("nan")
 
 
+def gram(c: np.ndarray) -> np.ndarray:
+    """C C^H, sum by sum: a BLAS adds in an order of its processor's."""
+    return np.array([[sum(p * q.conj() for p, q in zip(r, t, strict=True)) for t in c] for r in c])
+
+
 def one_cholesky(rng: random.Random, n: int, parts: int, dtype: str, upper: bool, bad: bool) -> tuple[Matrix, Matrix]:
     g = np.array([[number(rng, parts, dtype, 1) for _ in range(n)] for _ in range(n)])
     c = values(g.tolist())
-    h = c @ c.conj().T + np.eye(n) * (0.5 if not bad else -n)
+    h = gram(c) + np.eye(n) * (0.5 if not bad else -n)
     a = [[[rounded(v, dtype) for v in ((h[i, j].real, h[i, j].imag) if parts == 2 else (h[i, j],))] for j in range(n)]
          for i in range(n)]
     if bad and n > 3:  # the first columns have a factor
