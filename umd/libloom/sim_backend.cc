@@ -8,11 +8,10 @@
 #include <cstring>
 #include <deque>
 #include <mutex>
-#include <optional>
 #include <thread>
+#include <utility>
 
 #include <fmt/format.h>
-#include <sys/mman.h>
 #include <xmmintrin.h>
 
 #include "cpu_runner.h"
@@ -21,6 +20,7 @@
 #include "loop_limit.h"
 #include "objects.h"
 #include "sequencer.h"
+#include "sim_memory.h"
 #include "thread_pool.h"
 
 namespace loom {
@@ -28,68 +28,21 @@ namespace {
 
 constexpr unsigned default_mxcsr = 0x1f80;
 
-// Memory of zeros from the kernel, in huge pages if it has them: a program's constants are hundreds of megabytes, and
-// rows of a matrix lie a page apart.
-class huge_pages {
-public:
-	static constexpr uint64_t page = 2 << 20;
-	explicit huge_pages(uint64_t bytes) : length(bytes + page)
-	{
-		base = mmap(nullptr, length, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-		if (base == MAP_FAILED)
-			throw failure(-ENOMEM, fmt::format("no memory for a buffer of {} bytes", bytes));
-		madvise(base, length, MADV_HUGEPAGE); // a hint: without huge pages it fails, and nothing is lost
-	}
-	~huge_pages() { munmap(base, length); }
-	huge_pages(const huge_pages &) = delete;
-	huge_pages &operator=(const huge_pages &) = delete;
-	uint8_t *data() const
-	{
-		return reinterpret_cast<uint8_t *>((reinterpret_cast<uintptr_t>(base) + page - 1) / page * page);
-	}
-
-private:
-	uint64_t length;
-	void *base;
-};
-
-class sim_buffer : public buffer {
-public:
-	explicit sim_buffer(uint64_t size)
-	{
-		bytes = (size + LOOM_PAGE_BYTES - 1) / LOOM_PAGE_BYTES * LOOM_PAGE_BYTES;
-		if (bytes >= huge_pages::page) {
-			data = large.emplace(bytes).data();
-			return;
-		}
-		data = small = static_cast<uint8_t *>(std::aligned_alloc(LOOM_PAGE_BYTES, bytes));
-		if (!data)
-			throw failure(-ENOMEM, fmt::format("no memory for a buffer of {} bytes", size));
-		std::memset(data, 0, bytes);
-	}
-	~sim_buffer() override { std::free(small); }
-
-private:
-	std::optional<huge_pages> large;
-	uint8_t *small =
-		nullptr; // exactly as large as it has to be, so that the address sanitizer sees an access past it
-};
-
-// The caller's memory.
-class wrapped_buffer : public buffer {
-public:
-	wrapped_buffer(void *memory, uint64_t size)
-	{
-		data = static_cast<uint8_t *>(memory);
-		bytes = size;
-	}
-};
+uint64_t scratch_bytes(const program &p)
+{
+	uint64_t bytes = 0;
+	for (uint32_t i = 0; i < p.view.n_slots; i++)
+		if (p.view.slots[i].kind == LOOM_SLOT_SCRATCH)
+			bytes += whole_pages(p.view.slots[i].bytes);
+	return bytes;
+}
 
 class sim_device;
 
 class sim_instance : public instance, public std::enable_shared_from_this<sim_instance> {
 public:
 	sim_instance(std::shared_ptr<sim_device> on, std::shared_ptr<loom::program> of);
+	~sim_instance() override;
 	std::shared_ptr<event> submit(job work) override;
 	std::shared_ptr<event> run(job work) override;
 	void reset() override;
@@ -98,7 +51,7 @@ public:
 	void refuse_lost();
 
 	std::shared_ptr<sim_device> device;
-	std::vector<std::shared_ptr<buffer>> own; // by slot: state, scratch, hidden arguments
+	std::vector<std::shared_ptr<buffer>> own; // by slot: state, hidden arguments
 	std::shared_ptr<event> last;
 	bool lost = false; // written by the worker, under the device's mutex
 	std::string lost_why;
@@ -155,6 +108,7 @@ public:
 
 	std::mutex mutex;
 	loom_device_stats counters{};
+	shared_scratch scratch;
 
 private:
 	void run(queued &item);
@@ -172,6 +126,7 @@ private:
 	host_view view;
 	std::vector<loom_npu_slot> slots;
 	std::vector<loom_cpu_slot> cpu_slots;
+	std::shared_ptr<buffer> scratch_of_job; // an instance that goes may shrink what is shared
 	cpu_runner cpu;
 	loop_limit limit;
 };
@@ -344,8 +299,8 @@ void sim_engine::run(queued &item)
 	auto &result = item.done->result;
 	std::string why;
 
-	bind(item);
 	try {
+		bind(item);
 		result.status = run_entry(item);
 		if (result.status)
 			why = describe_fault(*item.inst->program, item.work.entry, result.segment, result.end);
@@ -359,6 +314,7 @@ void sim_engine::run(queued &item)
 		item.inst->lost = true;
 		item.inst->lost_why = why;
 	}
+	scratch_of_job = nullptr;
 	item.done->complete();
 }
 
@@ -392,6 +348,9 @@ int sim_engine::run_chain(queued &item, uint32_t first, uint32_t count)
 void sim_engine::bind(queued &item)
 {
 	const auto &p = *item.inst->program;
+	if (scratch_bytes(p))
+		scratch_of_job = scratch.get();
+	uint64_t scratch_at = 0;
 	view.memory.slots.assign(p.view.n_slots, nullptr);
 	slots.assign(p.view.n_slots, {});
 	cpu_slots.assign(p.view.n_slots, {});
@@ -404,6 +363,9 @@ void sim_engine::bind(queued &item)
 			view.memory.slots[i] = p.consts->data + d.const_offset;
 		else if (bound_by_caller(d))
 			view.memory.slots[i] = item.work.slots[i].memory->data + item.work.slots[i].offset;
+		else if (d.kind == LOOM_SLOT_SCRATCH)
+			view.memory.slots[i] =
+				scratch_of_job->data + std::exchange(scratch_at, scratch_at + whole_pages(d.bytes));
 		else
 			view.memory.slots[i] = item.inst->own[i]->data;
 		cpu_slots[i] = {view.memory.slots[i], d.bytes, d.rights, 0};
@@ -467,10 +429,16 @@ sim_instance::sim_instance(std::shared_ptr<sim_device> on, std::shared_ptr<loom:
 	own.resize(program->view.n_slots);
 	for (uint32_t i = 0; i < program->view.n_slots; i++) {
 		const auto &d = program->view.slots[i];
-		if (d.kind != LOOM_SLOT_CONST && !bound_by_caller(d))
+		if (d.kind != LOOM_SLOT_CONST && d.kind != LOOM_SLOT_SCRATCH && !bound_by_caller(d))
 			own[i] = device->create_buffer(d.bytes);
 	}
 	initialise_state();
+	device->engine->scratch.add(scratch_bytes(*program));
+}
+
+sim_instance::~sim_instance()
+{
+	device->engine->scratch.remove(scratch_bytes(*program));
 }
 
 void sim_instance::initialise_state()

@@ -19,7 +19,8 @@ constexpr uint64_t max_inline_cycles = 20000;
 struct argument {
 	buffer *from;
 	storage_ptr memory;
-	bool given = false; // donated: the memory is ours
+	bool given = false;	  // donated: the memory is ours
+	bool overwritten = false; // by this result or that of an argument with the same memory
 };
 
 // What the queue's task needs; the caller's buffers may be gone by then.
@@ -74,6 +75,7 @@ private:
 	bool is_donated(size_t i) const;
 	void refuse_shared_donations() const;
 	void make_results();
+	bool may_overwrite(argument &old);
 	storage_ptr place_of(size_t result);
 	std::unique_ptr<buffer> result(size_t i);
 	void start();
@@ -168,6 +170,28 @@ void execution::take_arguments()
 	}
 }
 
+// Whether a result may be written over the argument: it is donated, and nobody has its memory but arguments that are
+// donated too and are copied elsewhere first.
+bool execution::may_overwrite(argument &old)
+{
+	if (!old.given || old.overwritten)
+		return false;
+	if (old.memory->exclusive())
+		return true;
+	std::vector<argument *> sharing;
+	for (size_t i = 0; i < arguments.size(); i++)
+		if (arguments[i].given && arguments[i].memory == old.memory) {
+			if (exe.replaced_by[i] < 0)
+				return false;
+			sharing.push_back(&arguments[i]);
+		}
+	if (!old.memory->exclusive(static_cast<uint32_t>(sharing.size())))
+		return false;
+	for (argument *a : sharing)
+		a->overwritten = true;
+	return true;
+}
+
 // Memory for a result that the program writes, bound to its slot.
 storage_ptr execution::place_of(size_t i)
 {
@@ -178,7 +202,7 @@ storage_ptr execution::place_of(size_t i)
 		return fresh;
 	}
 	argument &old = arguments[r.same_as];
-	if (old.given && old.memory->exclusive())
+	if (may_overwrite(old))
 		return old.memory;
 	storage_ptr fresh = on->allocate(r.of.bytes);
 	job->copies.push_back({old.memory, fresh, r.of.bytes});

@@ -21,10 +21,31 @@ runner::~runner()
 	loom_program_destroy(program);
 }
 
+// Constants, and scratch.
+void runner::take_memory()
+{
+	account->take(of->const_bytes + (shares_scratch ? 0 : of->scratch_bytes));
+	if (!shares_scratch)
+		return;
+	try {
+		account->take_shared(of->scratch_bytes);
+	} catch (...) {
+		account->give_back(of->const_bytes);
+		throw;
+	}
+}
+
+void runner::give_back_memory()
+{
+	account->give_back(of->const_bytes + (shares_scratch ? 0 : of->scratch_bytes));
+	if (shares_scratch)
+		account->give_back_shared(of->scratch_bytes);
+}
+
 void runner::drop_instance()
 {
 	if (instance)
-		account->give_back(held);
+		give_back_memory();
 	loom_instance_destroy(instance);
 	instance = nullptr;
 }
@@ -37,10 +58,10 @@ void runner::prepare()
 		      of->name);
 	if (instance)
 		return;
-	account->take(held);
+	take_memory();
 	const int status = loom_instance_create(program, &instance, &error);
 	if (status)
-		account->give_back(held);
+		give_back_memory();
 	check(status, error, of->name);
 }
 

@@ -13,7 +13,7 @@ namespace loom::pjrt {
 class runner {
 public:
 	runner(device *on, program_ptr of)
-		: on(on), of(std::move(of)), account(on->account), held(this->of->scratch_bytes + this->of->const_bytes)
+		: on(on), of(std::move(of)), account(on->account), shares_scratch(on->in_process)
 	{
 	}
 	~runner();
@@ -28,10 +28,12 @@ public:
 
 private:
 	void prepare();
+	void take_memory();
+	void give_back_memory();
 	void drop_instance();
 
 	const std::shared_ptr<memory_account> account; // the device may go first
-	const uint64_t held;			       // constants and scratch
+	const bool shares_scratch;		       // with the device's other programs
 
 	loom_program *program = nullptr;
 	loom_instance *instance = nullptr;

@@ -28,6 +28,22 @@ void memory_account::give_back(uint64_t bytes)
 	count().live_bytes -= bytes;
 }
 
+void memory_account::take_shared(uint64_t bytes)
+{
+	std::lock_guard lock(mutex);
+	if (bytes > shared_now())
+		take(bytes - shared_now());
+	shared.insert(bytes);
+}
+
+void memory_account::give_back_shared(uint64_t bytes)
+{
+	std::lock_guard lock(mutex);
+	shared.erase(shared.find(bytes));
+	if (bytes > shared_now())
+		give_back(bytes - shared_now());
+}
+
 storage::storage(loom_device *on, std::shared_ptr<memory_account> from, uint64_t bytes)
 	: size(bytes), account(std::move(from))
 {

@@ -5,6 +5,8 @@
 #include <atomic>
 #include <functional>
 #include <memory>
+#include <mutex>
+#include <set>
 
 #include "error.h"
 
@@ -17,10 +19,19 @@ public:
 	// Throws RESOURCE_EXHAUSTED past the limit.
 	void take(uint64_t bytes);
 	void give_back(uint64_t bytes);
+	// Scratch memory that programs share: the largest of those that have taken it counts.
+	void take_shared(uint64_t bytes);
+	void give_back_shared(uint64_t bytes);
 	void clear_peak() { peak = in_use.load(); }
 
 	const uint64_t limit;
 	std::atomic<uint64_t> in_use{0}, peak{0}, allocations{0}, largest{0};
+
+private:
+	uint64_t shared_now() const { return shared.empty() ? 0 : *shared.rbegin(); }
+
+	std::mutex mutex;
+	std::multiset<uint64_t> shared;
 };
 
 class storage {
@@ -37,11 +48,11 @@ public:
 	uint8_t *data() const { return static_cast<uint8_t *>(loom_buffer_data(buffer)); }
 	uint64_t bytes() const { return size; }
 
-	// Buffers that own it, and copies to the host under way. A program may write over memory that has one owner,
-	// no reader and nobody outside who holds its address.
+	// Buffers that own it, and copies to the host under way. A program may write over memory that has no owners but
+	// those it was given by, no reader and nobody outside who holds its address.
 	std::atomic<uint32_t> owners{0}, readers{0};
 	bool borrowed() const { return static_cast<bool>(release); }
-	bool exclusive() const { return owners.load() == 1 && !readers.load() && !borrowed(); }
+	bool exclusive(uint32_t of = 1) const { return owners.load() == of && !readers.load() && !borrowed(); }
 
 private:
 	loom_buffer *buffer = nullptr;

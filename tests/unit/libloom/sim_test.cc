@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 // The in-process device through the C API.
+#include <optional>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -84,6 +86,73 @@ TEST_F(Sim, ChainsAddUp) {
   const auto r64 = loom_cpp::instance(p64.get()).submit(m.desc()).wait();
   EXPECT_EQ(r64.status, 0) << r64.message;
   EXPECT_EQ(r64.cycles, 64 * r1.cycles);
+}
+
+// in -> two scratch slots, one half each, if it writes them; both -> out.
+program_builder through_scratch(uint32_t bytes, bool writes) {
+  program_builder b;
+  const uint32_t half = bytes / 2, rights = LOOM_RIGHT_READ | LOOM_RIGHT_WRITE;
+  b.slot("in", LOOM_SLOT_ARG, bytes, LOOM_RIGHT_READ);
+  b.slot("out", LOOM_SLOT_ARG, bytes, LOOM_RIGHT_WRITE);
+  b.slot("first", LOOM_SLOT_SCRATCH, half, rights);
+  b.slot("second", LOOM_SLOT_SCRATCH, half, rights);
+  const uint8_t moves = writes ? 8 : 4;
+  uint8_t token = 0;
+  auto move = [&](uint8_t op, uint64_t from, uint64_t to) {
+    auto record = copy(op, from, to, half);
+    if (token)
+      record.h.wait[0] = {token, 1};
+    if (++token < moves)
+      record.h.signal[0] = {token, 1};
+    b.add(record);
+  };
+  auto through_sram = [&](uint64_t from, uint64_t to) {
+    move(LOOM_OP_LD_COPY, from, LOOM_ADDR(LOOM_SLOT_SRAM, 0));
+    move(LOOM_OP_ST_COPY, LOOM_ADDR(LOOM_SLOT_SRAM, 0), to);
+  };
+  for (uint32_t i = 0; writes && i < 2; i++)
+    through_sram(LOOM_ADDR(0, i * half), LOOM_ADDR(2 + i, 0));
+  for (uint32_t i = 0; i < 2; i++)
+    through_sram(LOOM_ADDR(2 + i, 0), LOOM_ADDR(1, i * half));
+  b.add(halt());
+  b.segment();
+  return b;
+}
+
+TEST_F(Sim, InstancesShareScratch) {
+  constexpr uint32_t large_bytes = 256 << 10;
+  auto small_code = through_scratch(1024, true);
+  auto reader_code = through_scratch(1024, false);
+  auto large_code = through_scratch(large_bytes, true);
+  auto small = load(small_code), reader = load(reader_code),
+       large = load(large_code);
+  loom_cpp::instance a(small.get()), b(reader.get());
+  memory m(device, 1024), seen(device, 1024), big(device, large_bytes);
+  for (int i = 0; i < 1024; i++)
+    static_cast<uint8_t *>(m.in.data())[i] = static_cast<uint8_t>(i * 7);
+  const auto equal = [&](const memory &to) {
+    return std::memcmp(m.in.data(), to.out.data(), 1024) == 0;
+  };
+  EXPECT_EQ(a.submit(m.desc()).wait().status, 0);
+  EXPECT_TRUE(equal(m));
+  // What nobody may rely on shows that there is one memory.
+  EXPECT_EQ(b.submit(seen.desc()).wait().status, 0);
+  EXPECT_TRUE(equal(seen));
+
+  std::memset(big.in.data(), 0x5a, large_bytes);
+  for (int round = 0; round < 20; round++) {
+    std::memset(m.out.data(), 0, 1024);
+    std::memset(big.out.data(), 0, large_bytes);
+    std::optional<loom_cpp::instance> c(large.get());
+    const auto first = c->submit(big.desc()), second = a.submit(m.desc());
+    c.reset(); // the memory shrinks as jobs go on
+    const auto third = a.submit(m.desc());
+    EXPECT_EQ(first.wait().status, 0);
+    EXPECT_EQ(second.wait().status, 0);
+    EXPECT_EQ(third.wait().status, 0);
+    EXPECT_TRUE(equal(m));
+    EXPECT_EQ(std::memcmp(big.in.data(), big.out.data(), large_bytes), 0);
+  }
 }
 
 TEST_F(Sim, ReportsAddUpToTheJob) {

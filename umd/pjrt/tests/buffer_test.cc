@@ -95,4 +95,22 @@ TEST_F(Buffer, MemoryStatisticsCount)
 	EXPECT_EQ(a.peak_bytes_in_use, before);
 }
 
+TEST(MemoryAccount, ScratchCountsOnce)
+{
+	memory_account account(1000);
+	account.take_shared(100);
+	account.take_shared(300);
+	account.take_shared(200);
+	EXPECT_EQ(account.in_use, 300u);
+	EXPECT_THROW(account.take_shared(1001), failure);
+	EXPECT_EQ(account.in_use, 300u);
+	account.give_back_shared(300);
+	EXPECT_EQ(account.in_use, 200u);
+	account.give_back_shared(100);
+	EXPECT_EQ(account.in_use, 200u);
+	account.give_back_shared(200);
+	EXPECT_EQ(account.in_use, 0u);
+	EXPECT_EQ(account.peak, 300u);
+}
+
 } // namespace loom::pjrt::test

@@ -142,6 +142,32 @@ TEST_F(Execute, DonationLeavesOthersAlone)
 	drop(same);
 }
 
+// Arrays that share their memory, donated together: one result stays there.
+TEST_F(Execute, DonatedTogetherOneTakesTheMemory)
+{
+	loaded_executable *two = compile("twice"), *f = compile("update_both");
+	buffer *x = in({1, 2, 3, 4});
+	const auto y = out(two, {x});
+	ASSERT_EQ(y[1]->memory(), y[2]->memory());
+	const uint8_t *place = y[1]->memory()->data();
+	const uint64_t before = devices[0]->account->in_use;
+	const auto z = out(f, {y[1], y[2]});
+	EXPECT_TRUE(z[0]->memory()->data() == place || z[1]->memory()->data() == place);
+	EXPECT_NE(z[0]->memory(), z[1]->memory());
+	EXPECT_EQ(devices[0]->account->in_use, before + 16);
+	EXPECT_EQ(get(z[0]), (floats{3, 4, 5, 6}));
+	EXPECT_EQ(get(z[1]), (floats{0, 0, 0, 0}));
+
+	const auto again = out(two, {x});
+	std::vector<buffer *> kept;
+	EXPECT_TRUE(try_run(f, {again[1], again[2]}, kept, {1}));
+	mine.insert(mine.end(), kept.begin(), kept.end());
+	EXPECT_EQ(get(again[2]), (floats{2, 3, 4, 5})); // not donated, so not overwritten
+	EXPECT_EQ(get(kept[0]), (floats{3, 4, 5, 6}));
+	drop(f);
+	drop(two);
+}
+
 TEST_F(Execute, DonatedAndNotIsRefused)
 {
 	loaded_executable *f = compile("update");

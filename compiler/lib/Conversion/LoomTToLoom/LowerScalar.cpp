@@ -407,10 +407,11 @@ LogicalResult mlir::loom::lowerCopy(Emitter &e, const Memory &memory,
     return success();
   Box out = memory.box(op.getResult());
   const int64_t total = op.getType().getNumElements() * out.elem;
+  const int64_t moved = op.getInputs().empty() ? total : 2 * total;
   const uint64_t cycles =
-      loom_ceil_div(2ull * total * 64, loom_mem_bandwidth64(&e.target.mem[0]));
-  e.layer(op.getLoc(), "copy", shapeText(op.getType()), "-", "memory", 0,
-          2 * total, cycles);
+      loom_ceil_div(moved * 64ull, loom_mem_bandwidth64(&e.target.mem[0]));
+  e.layer(op.getLoc(), "copy", shapeText(op.getType()), "-", "memory", 0, moved,
+          cycles);
   if (op.getFill())
     e.fill(op.getLoc(), out.mem, out.offset, total, *op.getFill(), out.elem);
   for (auto [input, offset, attr] :

@@ -50,6 +50,34 @@ static Value copyOf(OpBuilder &builder, Value value) {
                            {loomt::denseStrides(type.getShape())});
 }
 
+/// The bits of each element of a constant that repeats one.
+static std::optional<uint32_t> repeatedBits(Value value) {
+  auto constant = value.getDefiningOp<loomt::ConstantOp>();
+  auto elements = constant ? dyn_cast<DenseElementsAttr>(constant.getValue())
+                           : DenseElementsAttr();
+  if (!elements || !elements.isSplat() ||
+      !loomt::npuType(elements.getElementType()))
+    return std::nullopt;
+  if (elements.getElementType().isInteger(1))
+    return elements.getSplatValue<bool>();
+  const ArrayRef<char> raw = elements.getRawData();
+  uint32_t bits = 0;
+  if (raw.size() > sizeof(bits))
+    return std::nullopt;
+  memcpy(&bits, raw.data(), raw.size());
+  return bits;
+}
+
+/// A result of its own: written where the constant repeats one element, so
+/// that the program need not hold it.
+static Value resultOf(OpBuilder &builder, Value value) {
+  if (std::optional<uint32_t> fill = repeatedBits(value))
+    return loomt::createCopy(builder, value.getLoc(),
+                             cast<RankedTensorType>(value.getType()), {}, {},
+                             {}, fill);
+  return copyOf(builder, value);
+}
+
 static bool isKept(Value result, BlockArgument old) {
   loomt::Ref ref = loomt::Ref::of(result);
   return old && ref.root == old && ref.isWhole();
@@ -71,7 +99,10 @@ void mlir::loom::materialiseResults(func::FuncOp func) {
                          loomt::CpuOp>(maker)) &&
         ref.isWhole() && taken.insert(ref.root).second)
       continue;
-    operand.set(copyOf(builder, operand.get()));
+    const Value old = operand.get();
+    operand.set(resultOf(builder, old));
+    if (old.use_empty() && isa_and_nonnull<loomt::ConstantOp>(maker))
+      maker->erase();
   }
 }
 
