@@ -150,10 +150,14 @@ static inline __u32 loom_num_fma(__u32 a, __u32 b, __u32 c)
 
 static inline float loom_num_sqrtf(float a)
 {
+#ifdef __NO_MATH_ERRNO__
+	return __builtin_sqrtf(a); /* never a call, and several lanes at once */
+#else
 	float r;
 
 	__asm__("sqrtss %1, %0" : "=x"(r) : "x"(a));
 	return r;
+#endif
 }
 
 static inline __u32 loom_num_sqrt(__u32 a)

@@ -18,6 +18,11 @@
 			LOOM_VECTORISE                                                                                 \
 			for (uint32_t i = 0; i < n; i++)                                                               \
 				d[i] = loom_load_one(at + (size_t)i * (bytes), T);                                     \
+		} else if (!step) {                                                                                    \
+			const uint32_t value = n ? loom_load_one(at, T) : 0;                                           \
+                                                                                                                       \
+			for (uint32_t i = 0; i < n; i++)                                                               \
+				d[i] = value;                                                                          \
 		} else {                                                                                               \
 			for (uint32_t i = 0; i < n; i++)                                                               \
 				d[i] = loom_load_one(at + (ptrdiff_t)i * step, T);                                     \
