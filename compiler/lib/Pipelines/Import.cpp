@@ -35,6 +35,7 @@ void mlir::loom::buildFrontPipeline(OpPassManager &passes, uint64_t features,
   passes.addPass(stablehlo::createWidenProducts());
   passes.addPass(createCanonicalizerPass());
   passes.addPass(createCSEPass());
+  passes.addPass(stablehlo::createSwapProducts());
   passes.addPass(stablehlo::createDropIdentities());
   passes.addPass(stablehlo::createFoldWideIntegers());
   stablehlo::UnrollLoopsOptions loops;

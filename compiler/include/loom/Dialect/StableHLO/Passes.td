@@ -51,6 +51,15 @@ def WidenProducts : Pass<"loom-widen-products", "::mlir::ModuleOp"> {
   }];
 }
 
+def SwapProducts : Pass<"loom-swap-products", "::mlir::ModuleOp"> {
+  let summary = "A transposed product is the product of its sides, swapped";
+  let description = [{
+    A dot_general whose only use transposes it, the right side's dimensions
+    before the left side's, is computed the other way round: gradients of
+    weights are. Each output has the same products in the same order.
+  }];
+}
+
 def DropIdentities : Pass<"loom-drop-identities", "::mlir::ModuleOp"> {
   let summary = "Remove operations that do nothing on one device";
   let description = [{
