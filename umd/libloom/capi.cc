@@ -223,6 +223,7 @@ loom::job job_of(const loom::program &p, const loom_job_desc &desc)
 	for (uint32_t i = 0; i < desc.n_waits; i++)
 		work.waits.push_back(desc.waits[i]->object);
 	work.report_bytes = sizeof(loom_report) + sizeof(loom_report_entry) * uint64_t{desc.report_entries};
+	work.run_room = desc.run_report_bytes;
 	return work;
 }
 
@@ -448,6 +449,15 @@ const loom_report *loom_event_report(loom_event *event, uint32_t segment)
 	if (segment >= reports.size() || reports[segment].empty())
 		return nullptr;
 	return reinterpret_cast<const loom_report *>(reports[segment].data());
+}
+
+const loom_report *loom_event_run_report(loom_event *event, uint64_t run, uint32_t *segment)
+{
+	const auto &runs = event->object->runs;
+	if (run >= runs.size())
+		return nullptr;
+	*segment = runs[run].segment;
+	return reinterpret_cast<const loom_report *>(runs[run].report.data());
 }
 
 void loom_event_destroy(loom_event *event)

@@ -145,6 +145,7 @@ std::shared_ptr<drm_event> drm_instance::submit_segments(const job &work, uint32
 {
 	const auto &v = program->view;
 	auto done = std::make_shared<drm_event>(context->on);
+	done->run_room = work.run_room;
 	bo_list bos;
 	std::vector<drm_loom_binding> bindings;
 	std::vector<drm_loom_sync> waits, signals{{done->syncobj, 0, 0}, {idle, 0, 0}};
@@ -199,6 +200,7 @@ std::shared_ptr<event> drm_instance::submit(job work)
 			throw failure(-EIO, fmt::format("the instance is LOST after: {}; reset it", lost));
 	}
 	auto done = std::make_shared<host_event>();
+	done->run_room = work.run_room;
 	last = done;
 	walks->enqueue([self = shared_from_this(), work = std::move(work), done] { self->walk(work, *done); });
 	return done;

@@ -60,6 +60,12 @@ public:
 	virtual bool wait(int64_t timeout_ns) = 0;
 	loom_result result{};
 	std::vector<std::vector<uint8_t>> reports; // by segment: of its last run; empty if it did not run
+	struct run {
+		uint32_t segment;
+		std::vector<uint8_t> report;
+	};
+	std::vector<run> runs; // in order, those that there was room for
+	uint64_t run_room = 0; // bytes left for them
 };
 
 struct job {
@@ -67,6 +73,7 @@ struct job {
 	std::vector<binding> slots; // by slot number; null where the caller does not bind it
 	std::vector<std::shared_ptr<event>> waits;
 	uint64_t report_bytes = 0; // for each segment
+	uint64_t run_room = 0;	   // for the reports of all runs of segments
 };
 
 class instance {

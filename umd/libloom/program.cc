@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 // Loading containers: the checks that precede every backend, and names for places in a program.
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
@@ -205,6 +206,18 @@ std::string describe_fault(const program &p, uint32_t entry, uint32_t segment, c
 	return text;
 }
 
+// The first report that does not fit is the end of them: what is kept has no gaps.
+static void keep_run(event &done, uint32_t index, const std::vector<uint8_t> &report, uint32_t n_entries)
+{
+	const uint64_t size = sizeof(loom_report) + uint64_t{n_entries} * sizeof(loom_report_entry);
+	if (size > std::min<uint64_t>(done.run_room, report.size())) {
+		done.run_room = 0;
+		return;
+	}
+	done.run_room -= size;
+	done.runs.push_back({index, {report.begin(), report.begin() + static_cast<ptrdiff_t>(size)}});
+}
+
 void accumulate(event &done, const loom_prog_segment &segment, uint32_t index, std::vector<uint8_t> bytes)
 {
 	loom_result &result = done.result;
@@ -220,6 +233,7 @@ void accumulate(event &done, const loom_prog_segment &segment, uint32_t index, s
 	result.end = report.end;
 	result.segment = index;
 	result.segments++;
+	keep_run(done, index, bytes, report.n_entries);
 	if (done.reports.size() <= index)
 		done.reports.resize(index + 1);
 	done.reports[index] = std::move(bytes);

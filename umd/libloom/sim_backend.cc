@@ -464,6 +464,7 @@ std::shared_ptr<event> sim_instance::submit(job work)
 {
 	refuse_lost();
 	auto done = std::make_shared<host_event>();
+	done->run_room = work.run_room;
 	last = done;
 	device->engine->enqueue({shared_from_this(), std::move(work), done});
 	return done;
@@ -473,6 +474,7 @@ std::shared_ptr<event> sim_instance::run(job work)
 {
 	refuse_lost();
 	auto done = std::make_shared<host_event>();
+	done->run_room = work.run_room;
 	last = done;
 	queued item{shared_from_this(), std::move(work), done};
 	if (!device->engine->run_here(item)) {

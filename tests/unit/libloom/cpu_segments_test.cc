@@ -221,6 +221,44 @@ TEST_F(CpuSegments, ConditionInHiddenMemory) {
   EXPECT_EQ(out()[3], in()[3]);
 }
 
+// Reports of a loop's rounds: 2 segments, then 6 rounds of segments 2 and 1.
+TEST_F(CpuSegments, EveryRunOfASegmentHasAReport) {
+  loop l(LOOM_SLOT_HIDDEN);
+  open(l.b);
+  auto d = desc();
+  d.run_report_bytes = 1 << 20;
+  auto event = instance->submit(d);
+  const auto r = event.wait();
+  ASSERT_EQ(r.status, 0) << r.message;
+  uint64_t cycles = 0, runs = 0;
+  uint32_t segment = ~0u;
+  for (; const loom_report *report = event.run_report(runs, segment); runs++) {
+    EXPECT_EQ(report->magic, LOOM_REPORT_MAGIC);
+    EXPECT_EQ(report->n_entries, report->insns) << runs;
+    EXPECT_EQ(segment, runs < 2 ? runs : runs % 2 ? 1u : 2u) << runs;
+    cycles += report->cycles;
+  }
+  EXPECT_EQ(runs, r.segments);
+  EXPECT_EQ(cycles, r.cycles);
+}
+
+TEST_F(CpuSegments, ReportsOfRunsEndWhereTheRoomDoes) {
+  loop l(LOOM_SLOT_HIDDEN);
+  open(l.b);
+  auto d = desc();
+  // Segment 0 has three records, the others one operation each.
+  d.run_report_bytes =
+      3 * sizeof(loom_report) + 5 * sizeof(loom_report_entry) - 1;
+  auto event = instance->submit(d);
+  EXPECT_EQ(event.wait().segments, 14u);
+  uint32_t segment = 0;
+  EXPECT_NE(event.run_report(1, segment), nullptr);
+  EXPECT_EQ(event.run_report(2, segment), nullptr);
+  auto none = instance->submit(desc());
+  none.wait();
+  EXPECT_EQ(none.run_report(0, segment), nullptr);
+}
+
 TEST_F(CpuSegments, HiddenMemoryIsNotForCallers) {
   loop l(LOOM_SLOT_HIDDEN);
   open(l.b);

@@ -116,8 +116,9 @@ struct loom_job_desc {
 	uint32_t n_bindings;
 	const struct loom_binding *bindings;
 	uint32_t n_waits;
-	loom_event *const *waits; /* run after these, whatever their outcome */
-	uint32_t report_entries;  /* instructions to keep in the report, besides the counters */
+	loom_event *const *waits;  /* run after these, whatever their outcome */
+	uint32_t report_entries;   /* instructions to keep in the report, besides the counters */
+	uint64_t run_report_bytes; /* room for the reports of all runs, see loom_event_run_report() */
 };
 
 /*
@@ -154,6 +155,12 @@ LOOM_API int loom_event_wait(loom_event *event, int64_t timeout_ns, struct loom_
  * the event.
  */
 LOOM_API const struct loom_report *loom_event_report(loom_event *event, uint32_t segment);
+/*
+ * After completion: the report of the job's run-th run of a segment, in the order in which they ran, from 0; its
+ * segment's number goes to *segment. NULL past the last, and from the first on that run_report_bytes had no room for.
+ * Lives with the event.
+ */
+LOOM_API const struct loom_report *loom_event_run_report(loom_event *event, uint64_t run, uint32_t *segment);
 LOOM_API void loom_event_destroy(loom_event *event);
 
 /* Share of the array's peak that a result used: products at their own rate over rows * cols * cycles. */

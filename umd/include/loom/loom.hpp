@@ -59,6 +59,10 @@ public:
 		return r;
 	}
 	const loom_report *report(uint32_t segment) const { return loom_event_report(handle.get(), segment); }
+	const loom_report *run_report(uint64_t run, uint32_t &segment) const
+	{
+		return loom_event_run_report(handle.get(), run, &segment);
+	}
 	loom_event *get() const { return handle.get(); }
 
 private:

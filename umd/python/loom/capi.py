@@ -78,6 +78,7 @@ class loom_job_desc(ctypes.Structure):
         ("n_waits", u32),
         ("waits", POINTER(c_void_p)),
         ("report_entries", u32),
+        ("run_report_bytes", u64),
     ]
 
 
