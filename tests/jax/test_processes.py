@@ -5,8 +5,11 @@ from __future__ import annotations
 
 import json
 import textwrap
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -99,20 +102,78 @@ def test_serialized_executable() -> None:
     assert counters()["compiled"] == before
 
 
+QUEUES = ("SEQ", "LD", "ST", "MXU", "VPU", "CPU")
+
+
+class Net(nn.Module):
+    @nn.compact
+    def __call__(self, x: jax.Array) -> jax.Array:
+        x = nn.relu(nn.Dense(24, name="hidden")(x))
+        return jnp.sort(nn.Dense(8, name="head")(x))
+
+
+def trace(folder: Path, call: Callable[[], Any], times: int) -> Any:
+    with jax.profiler.trace(str(folder)):
+        for _ in range(times):
+            jax.block_until_ready(call())
+    (file,) = folder.rglob("*.xplane.pb")
+    return jax.profiler.ProfileData.from_file(str(file))
+
+
+def lanes(plane: Any) -> dict[str, list[Any]]:
+    return {line.name: list(line.events) for line in plane.lines}
+
+
+def total(events: list[Any], stat: str) -> int:
+    return sum(dict(e.stats).get(stat, 0) for e in events)
+
+
 def test_profiler(tmp_path: Path) -> None:
-    """A trace around calls on Loom is written, and holds the host's side of them."""
+    """A trace has a plane of the device beside the host's: whole calls, segments, and each queue's records under the
+    scopes of the Flax module, whose cycles are those that loom.report() tells."""
+    import loom
 
-    def traced_function(x: jax.Array) -> jax.Array:
-        return jnp.tanh(x @ x)
+    net, x = Net(), jnp.ones((32, 16))
+    params = net.init(jax.random.key(0), x)
+    f = jax.jit(net.apply)
+    f(params, x).block_until_ready()
+    report = loom.report(net.apply, params, x)
+    assert report.exact
+    data = trace(tmp_path, lambda: f(params, x), times=3)
+    (device,) = [p for p in data.planes if p.name.startswith("/device:")]
+    assert device.name == "/device:CUSTOM:LOOM:0 (npu16)"
+    told = lanes(device)
+    assert list(told) == ["XLA Modules", "Segments", *QUEUES]
+    stats = dict(device.stats)
+    assert stats["executions"] == 3
+    assert stats["executions_left_out"] == stats["records_left_out"] == stats["executions_unfinished"] == 0
 
-    f = jax.jit(traced_function)
+    calls = told["XLA Modules"]
+    assert len(calls) == 3
+    assert all("apply" in e.name and dict(e.stats)["cycles"] == report.cycles for e in calls)
+    assert total(told["Segments"], "cycles") == 3 * report.cycles
+    assert total(calls, "flops") == total(told["MXU"], "flops") == 3 * 2 * report.macs
+    npu = [e for queue in QUEUES[:-1] for e in told[queue]]
+    assert len(npu) == total(calls, "instructions")
+    assert total(npu, "bytes_accessed") + total(told["CPU"], "bytes_accessed") == total(calls, "bytes_accessed")
+    scopes = {e.name for e in npu}
+    assert any("hidden" in s for s in scopes) and any("head" in s for s in scopes), scopes
+
+
+def test_profiler_host_and_device(tmp_path: Path) -> None:
+    """The device's calls lie within the host's that made them, by the clock and by the number of the host's event."""
+    f = jax.jit(lambda x: jnp.tanh(x @ x))
     x = jnp.ones((64, 64))
     f(x).block_until_ready()
-    with jax.profiler.trace(str(tmp_path)):
-        for _ in range(3):
-            f(x).block_until_ready()
-    (file,) = tmp_path.rglob("*.xplane.pb")
-    planes = jax.profiler.ProfileData.from_file(str(file)).planes
-    names = [event.name for p in planes for line in p.lines for event in line.events]
-    calls = [name for name in names if "traced_function" in name]
-    assert len(calls) >= 3, sorted(set(names))[:50]
+    data = trace(tmp_path, lambda: f(x), times=3)
+    (device,) = [p for p in data.planes if p.name.startswith("/device:")]
+    host = [e for p in data.planes if p.name == "/host:CPU" for line in p.lines for e in line.events]
+    asked = {dict(e.stats)["_p"]: e for e in host if "Execute" in e.name and "_p" in dict(e.stats)}
+    calls = lanes(device)["XLA Modules"]
+    assert len(calls) == 3
+    for call in calls:
+        event = asked[dict(call.stats)["_c"]]
+        assert dict(call.stats)["_ct"] == dict(event.stats)["_pt"]
+        assert call.start_ns >= event.start_ns
+    first, last = min(e.start_ns for e in host), max(e.end_ns for e in host)
+    assert all(first <= e.start_ns <= e.end_ns <= last for e in calls)

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "api.h"
 
+#include "profiler.h"
+
 #include <utility>
 
 namespace loom::pjrt {
@@ -32,6 +34,7 @@ const char *slot_name(slot which)
 api_table::api_table() : raw{}
 {
 	raw.struct_size = sizeof(raw);
+	raw.extension_start = profiler_extension();
 	raw.version.struct_size = sizeof(raw.version);
 	raw.version.major = abi::api_major;
 	raw.version.minor = abi::api_minor;

@@ -116,7 +116,7 @@ device::device(loom_device *handle, int index, uint64_t memory_limit)
 	  account(std::make_shared<memory_account>(memory_limit)), space(this), only_space(&space)
 {
 	const loom_target &t = *loom_device_target(handle);
-	const std::string target = target_name(t);
+	target = target_name(t);
 	kind = "Loom " + target;
 	text = fmt::format("LoomDevice(id={}, {}, {})", id, loom_device_name(handle), target);
 	attributes.add("device", std::string(loom_device_name(handle)));

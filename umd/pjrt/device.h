@@ -18,7 +18,7 @@ public:
 	const int id;
 	loom_device *const handle;
 	const bool in_process; // shares this process's memory
-	std::string kind, text;
+	std::string target, kind, text;
 	named_values attributes;
 	const std::shared_ptr<memory_account> account;
 	pjrt::memory space;

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "abi_profiler.h"
 #include "api.h"
 #include "buffer.h"
 #include "counters.h"
@@ -35,6 +36,7 @@ struct work {
 	std::vector<copy> copies;	// before it runs: donated arguments that somebody else has, too
 	std::vector<storage_ptr> given; // donated, and of no more use
 	std::vector<promise_ptr> waits; // arguments that are not ready
+	std::unique_ptr<recording> traced;
 	promise_ptr done;
 
 	void bind(uint32_t slot, const storage_ptr &to)
@@ -54,14 +56,24 @@ void work::run(const outcome &cancelled)
 	if (!how) {
 		for (const copy &c : copies)
 			std::memcpy(c.to->data(), c.from->data(), c.bytes);
-		how = runner->run(bindings);
+		how = runner->run(bindings, traced.get());
 	}
-	// Memory goes before anybody hears that it is done.
+	// Memory goes before anybody hears that it is done, and who stops a trace then finds all of it there.
+	traced.reset();
 	runner.reset();
 	memory.clear();
 	copies.clear();
 	given.clear();
 	done->set(how);
+}
+
+// Of the host's event that the call belongs to, or -1.
+int64_t host_context(const abi::extension *first)
+{
+	for (const abi::extension *e = first; e; e = e->next)
+		if (e->type == abi::extension_profiler)
+			return reinterpret_cast<const abi::profiler_extension *>(e)->traceme_context_id;
+	return -1;
 }
 
 class execution {
@@ -254,6 +266,8 @@ void execution::start()
 		return;
 	}
 	job->runner = exe.runner_on(on);
+	if (trace_ptr running = trace::running())
+		job->traced = std::make_unique<recording>(std::move(running), *on, host_context(args.extension_start));
 	const queue::task task = [job = job](const outcome &cancelled) { job->run(cancelled); };
 	const bool small = job->waits.empty() && program.cycles + program.cpu_cost <= max_inline_cycles;
 	if (small && on->in_process && on->queue.run_here(task))

@@ -65,17 +65,25 @@ void runner::prepare()
 	check(status, error, of->name);
 }
 
-outcome runner::run(const std::vector<loom_binding> &bindings)
+loom_result runner::run_job(const std::vector<loom_binding> &bindings, recording *traced)
+{
+	loom_job_desc job{};
+	job.n_bindings = static_cast<uint32_t>(bindings.size());
+	job.bindings = bindings.data();
+	loom_result result{};
+	loom_error error{};
+	check(traced ? traced->run(of, program, instance, job, result, error)
+		     : loom_run(instance, &job, &result, &error),
+	      error, of->name);
+	return result;
+}
+
+outcome runner::run(const std::vector<loom_binding> &bindings, recording *traced)
 {
 	count().executions++;
 	try {
 		prepare();
-		loom_job_desc job{};
-		job.n_bindings = static_cast<uint32_t>(bindings.size());
-		job.bindings = bindings.data();
-		loom_result result{};
-		loom_error error{};
-		check(loom_run(instance, &job, &result, &error), error, of->name);
+		const loom_result result = run_job(bindings, traced);
 		if (!result.status)
 			return nullptr;
 		count().failures++;

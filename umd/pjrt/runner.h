@@ -6,6 +6,7 @@
 
 #include "device.h"
 #include "program.h"
+#include "trace.h"
 
 namespace loom::pjrt {
 
@@ -20,8 +21,8 @@ public:
 	runner(const runner &) = delete;
 	runner &operator=(const runner &) = delete;
 
-	// Null, or how the device failed: module path, source line and fault.
-	outcome run(const std::vector<loom_binding> &bindings);
+	// Null, or how the device failed: module path, source line and fault. traced: where its timeline goes, or null.
+	outcome run(const std::vector<loom_binding> &bindings, recording *traced);
 
 	device *const on;
 	const program_ptr of;
@@ -30,6 +31,7 @@ private:
 	void prepare();
 	void take_memory();
 	void give_back_memory();
+	loom_result run_job(const std::vector<loom_binding> &bindings, recording *traced);
 	void drop_instance();
 
 	const std::shared_ptr<memory_account> account; // the device may go first

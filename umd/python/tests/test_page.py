@@ -17,23 +17,31 @@ def blocks(name: str) -> list[str]:
     return re.findall(r"```python\n(.*?)```", (DOCS / name).read_text(), re.S)
 
 
+def run(folder: Path, code: str, **env: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=folder,
+        env=environment("", {"JAX_PLATFORMS": "cpu", "LOOM_DEVICE": "sim", **env}),
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
 def test_programs_of_the_page(tmp_path, tool):
     net = next(b for b in blocks("flax.md") if b.startswith("# net.py"))
-    looks, runs = blocks("jax.md")
-
-    def run(code: str, **env: str) -> str:
-        done = subprocess.run(
-            [sys.executable, "-c", code],
-            cwd=tmp_path,
-            env=environment("", {"JAX_PLATFORMS": "cpu", "LOOM_DEVICE": "sim", **env}),
-            capture_output=True,
-            text=True,
-        )
-        assert done.returncode == 0, done.stderr
-        return done.stdout
-
-    said = run(looks)
+    looks, _, runs = blocks("jax.md")
+    said = run(tmp_path, looks)
     assert "Net.apply on npu16" in said and "the NPU does not sort" in said
-    run(net)
+    run(tmp_path, net)
     tool("loomc", tmp_path / "net.bundle", "-o", tmp_path / "net.loom")
-    assert "eval(x: float32[32, 64]) -> result: float32[32, 10]" in run(runs)
+    assert "eval(x: float32[32, 64]) -> result: float32[32, 10]" in run(tmp_path, runs)
+
+
+def test_profile_of_the_page(tmp_path):
+    """What it prints is what the page says, to the cycle."""
+    _, traces, _ = blocks("jax.md")
+    said = run(tmp_path, traces, JAX_PLATFORMS="loom,cpu", LOOM_CACHE_BYTES="0")
+    page = (DOCS / "jax.md").read_text()
+    assert f"{traces}```\n```\n{said}```" in page, said
