@@ -221,7 +221,8 @@ def fuzz(seed: int) -> tuple[Report, dict[str, Any]]:
 
 
 MUTANT_ROOMS = {"model": MODEL, "driver": DRIVER,
-                "compiler": ("uapi", "compiler")}
+                "compiler": ("uapi", "compiler"),
+                "plugin": ("uapi", "umd", "qemu-device/model")}
 
 
 def mutant_suite(room: str) -> Suite:

@@ -11,7 +11,7 @@ PATCHES = sorted((ROOT / "tests" / "mutants").glob("*/*.patch"))
 
 
 def test_each_room_has_some():
-    for room in ("model", "driver", "compiler"):
+    for room in ("model", "driver", "compiler", "plugin"):
         assert sum(p.parent.name == room for p in PATCHES) >= 10
 
 

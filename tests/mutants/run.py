@@ -25,7 +25,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 ROOMS = {"model": ["-DLOOM_COMPILER=OFF"], "driver": ["-DLOOM_COMPILER=OFF"],
-         "compiler": []}
+         "compiler": [], "plugin": []}
 LIMIT = 900.0
 NOT_TESTED = 75  # a command's exit code: it could not build or find something
 
