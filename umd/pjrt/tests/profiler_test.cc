@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 // The profiler extension through its table, as jaxlib calls it: struct_size of the arguments is garbage.
+#include <atomic>
 #include <chrono>
 #include <cstring>
 #include <set>
@@ -449,6 +450,39 @@ TEST_F(Profiler, TwoThreadsOnTwoDevices)
 	drop(y);
 	drop(f);
 	drop(g);
+}
+
+// Traces begin and end in the middle of what runs: each is whole in itself.
+TEST_F(Profiler, StartsAndStopsWhileOthersRun)
+{
+	loaded_executable *f = compile("layers");
+	buffer *x = put(std::vector<float>(128, 0.5f), {8, 16}), *w = put(std::vector<float>(256, 0.25f), {16, 16});
+	std::atomic<bool> enough{false};
+	std::thread other([&] {
+		while (!enough)
+			EXPECT_TRUE(finish(f, {x, w}));
+	});
+	session p;
+	size_t seen = 0;
+	for (int i = 0; i < 1000 && (i < 30 || !seen); i++) {
+		ASSERT_TRUE(p.start());
+		std::this_thread::sleep_for(std::chrono::microseconds(200));
+		ASSERT_TRUE(p.stop());
+		for (const read_plane &plane : p.planes()) {
+			const read_line &runs = plane.line("XLA Modules");
+			EXPECT_EQ(static_cast<int64_t>(runs.events.size()), plane["executions"]);
+			EXPECT_EQ(sum(plane.line("Segments"), "cycles"), sum(runs, "cycles"));
+			EXPECT_EQ(sum(plane.line("MXU"), "flops"), sum(runs, "flops"));
+			EXPECT_LE(plane["executions_unfinished"], 1);
+			seen += runs.events.size();
+		}
+	}
+	enough = true;
+	other.join();
+	EXPECT_GT(seen, 0u);
+	for (buffer *b : {x, w})
+		drop(b);
+	drop(f);
 }
 
 TEST_F(Profiler, TheHostsEventIsNamed)
