@@ -24,14 +24,26 @@ class Flavour:
 
 
 HOST = Flavour("host")
-# The pure cores under ASan and UBSan; MLIR's own libraries are not
-# instrumented, so the compiler's unit tests run in HOST alone.
+# MLIR's own libraries are not instrumented, so the compiler's unit tests run
+# in HOST alone, and what needs a compiler elsewhere takes HOST's.
+OF_HOST = ("-DLOOM_COMPILER=OFF", "-DLOOM_COMPILER_LIBRARY="
+           f"{HOST.dir / 'umd' / 'pjrt' / 'libloom_compile.so'}")
+# The pure cores and the plugin under ASan and UBSan.
 SANITIZED = Flavour("sanitized", ("-DLOOM_SANITIZE=address;undefined",
-                                  "-DLOOM_COMPILER=OFF"))
+                                  *OF_HOST))
+# What threads share, under TSan: the tests that have the label "threads".
+THREADS = Flavour("threads", ("-DLOOM_SANITIZE=thread", *OF_HOST),
+                  targets=("loom_pjrt_test",))
 # The compiler builds its own fuzzers, as tests of HOST.
 FUZZ = Flavour("fuzz", ("-DLOOM_SANITIZE=address;undefined", "-DLOOM_FUZZ=ON",
                         "-DLOOM_COMPILER=OFF"),
                (("CC", "clang"), ("CXX", "clang++")), ("fuzzers",))
+
+
+def build_beside(flavour: Flavour) -> Path:
+    """A tree that takes the compiler from HOST."""
+    build(HOST, ("loom_compile",))
+    return build(flavour)
 
 
 def build(flavour: Flavour = HOST, targets: tuple[str, ...] = ()) -> Path:

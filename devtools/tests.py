@@ -28,9 +28,16 @@ def ctest() -> Report:
 
 @check("ctest-sanitized", "T0")
 def ctest_sanitized() -> Report:
-    """The pure cores' unit tests under ASan and UBSan."""
-    host.build(host.SANITIZED)
+    """Unit tests of the pure cores and the plugin under ASan and UBSan."""
+    host.build_beside(host.SANITIZED)
     return runners.ctest(host.SANITIZED)
+
+
+@check("ctest-threads", "T0")
+def ctest_threads() -> Report:
+    """The plugin's unit tests under TSan."""
+    host.build_beside(host.THREADS)
+    return runners.ctest(host.THREADS, ("-L", "^threads$"))
 
 
 HEADER_MODES = {
