@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from . import (checks, conformance, e2e, host, jaxguest, kernel, plugin,
+from . import (abi, checks, conformance, e2e, host, jaxguest, kernel, plugin,
                qemu, runners, setup, tests, training, util, wheel)
 from .checks import Report
 from .util import DevError, ROOT, say
@@ -146,6 +146,15 @@ def jax_versions(seed: int) -> tuple[Report, dict[str, Any]]:
         one.failed = [f"jax {version}: {text}" for text in one.failed]
         report.add(one)
     return report, {"wheel": built.name, "jax": counts}
+
+
+@suite("abi", "umd/pjrt/abi.h", "umd/pjrt/abi_objects.h",
+       "umd/pjrt/abi_profiler.h", "umd/pjrt/slots.h",
+       "umd/pjrt/tests/abi_check.py")
+def pjrt_declarations(seed: int) -> tuple[Report, dict[str, Any]]:
+    """The plugin's structures and slots against headers of the PJRT C API from
+    the package index, a minor before its own and one after."""
+    return abi.compare()
 
 
 PLUGIN = (*MODEL, "compiler", "umd", "accel/core", "tests/jax")

@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Compares abi.h, abi_objects.h, abi_profiler.h and slots.h with a pjrt_c_api.h, field by field: abi_check.py HEADER
+[--minor N]
 
 The header is in the wheel of tensorflow-cpu (tensorflow/include/xla/pjrt/c), and the profiler extension's beside it;
 2.21.0 has minor 90, 2.22.0rc0 minor 115. Fields that the header has after ours, and slots after ours, are what came
-later; anything else that differs ends the compilation."""
+later; anything else that differs is an error. `./dev test --deep abi` fetches the headers and runs this."""
 
+import argparse
 import re
 import subprocess
 import sys
@@ -14,6 +16,7 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 PLUGIN = HERE.parent
+LEAST_FACTS = 500
 # Names of ours that are not PJRT_ + name.
 RENAMED = {
     "extension": "PJRT_Extension_Base",
@@ -83,20 +86,43 @@ def checks(header: Path) -> str:
     return "\n".join(lines) + "\n"
 
 
-def main() -> int:
-    if len(sys.argv) != 2 or not Path(sys.argv[1]).is_file():
-        print(__doc__)
-        return 2
-    header = Path(sys.argv[1]).resolve()
-    text = checks(header)
-    asserts = text.count("static_assert")
+def compile_checks(text: str, includes: Path) -> tuple[int, str]:
+    """The compiler's status, and what it says."""
     with tempfile.TemporaryDirectory() as folder:
         source = Path(folder) / "check.cc"
         source.write_text(text)
-        done = subprocess.run(["c++", "-std=c++20", "-fsyntax-only", "-w", f"-I{PLUGIN}",
-                               f"-I{header.parents[3]}", str(source)], check=False)
-    print(f"{asserts} facts compared: " + ("all hold" if done.returncode == 0 else "some do not hold"))
-    return 1 if done.returncode or asserts < 500 else 0
+        done = subprocess.run(["c++", "-std=c++20", "-fsyntax-only", "-w", f"-I{PLUGIN}", f"-I{includes}",
+                               str(source)],
+                              capture_output=True, text=True, check=False)
+    return done.returncode, done.stderr
+
+
+def has_minor(header: Path, minor: int) -> bool:
+    found = re.search(r"#define PJRT_API_MINOR (\d+)", header.read_text())
+    return found is not None and int(found[1]) == minor
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("header", type=Path)
+    parser.add_argument("--minor", type=int, help="that the header has to have")
+    options = parser.parse_args()
+    header = options.header.resolve()
+    wrong = []
+    if options.minor is not None and not has_minor(header, options.minor):
+        wrong.append(f"{header} is not of minor {options.minor}")
+    text = checks(header)
+    facts = text.count("static_assert")
+    if facts < LEAST_FACTS:
+        wrong.append(f"only {facts} facts to compare: this is no header of the PJRT C API, or all names changed")
+    status, said = compile_checks(text, header.parents[3])
+    differ = re.findall(r"static assertion failed: (\S+)", said)
+    if status and not differ:
+        wrong.append(f"the comparison does not compile:\n{said}")
+    for line in [*wrong, *(f"{name} differs" for name in differ)]:
+        print(f"FAIL {line}")
+    print(f"{facts - len(differ)} passed, {len(differ) + len(wrong)} failed")
+    return 1 if wrong or differ else 0
 
 
 if __name__ == "__main__":
