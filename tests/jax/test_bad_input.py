@@ -54,6 +54,20 @@ def test_unsupported_type(cpu: jax.Device) -> None:
     still_works(cpu)
 
 
+@pytest.mark.parametrize("shape", [((1 << 28) + 1,), ((1 << 31) + 1,), (1 << 40,)])
+def test_array_that_no_device_has(cpu: jax.Device, shape: tuple[int, ...]) -> None:
+    """More than 1 GiB, as an argument and as a result alone: refused before anything of that size is made."""
+    as_argument = jax.jit(lambda x: x[:3] + 1).lower(jax.ShapeDtypeStruct(shape, jnp.float32))
+    as_result = jax.jit(lambda: jnp.zeros(shape)).lower()
+    for lowered, what in ((as_argument, "argument 0"), (as_result, "result 0")):
+        with pytest.raises(jax.errors.JaxRuntimeError) as caught:
+            lowered.compile()
+        text = str(caught.value)
+        assert "UNIMPLEMENTED" in text and "test_bad_input.py:" in text, text
+        assert f"{what} of main has type tensor<{shape[0]}xf32>: an array ends at 1 GiB; split it or" in text, text
+    still_works(cpu)
+
+
 def test_callback(cpu: jax.Device) -> None:
     with pytest.raises((NotImplementedError, ValueError, jax.errors.JaxRuntimeError)) as caught:
         jax.jit(lambda x: jax.pure_callback(np.sin, x, x))(jnp.ones(3)).block_until_ready()

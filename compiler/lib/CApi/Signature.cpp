@@ -4,8 +4,10 @@
 
 #include "loom/Conversion/LoomTToLoom.h"
 #include "loom/Dialect/LoomT/LoomT.h"
+#include "loom/Frontend/SourceNames.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "llvm/Support/MathExtras.h"
 
 using namespace mlir;
 using namespace mlir::loom;
@@ -24,7 +26,31 @@ static std::optional<unsigned> typeOf(Type type) {
   return loomt::memoryType(type);
 }
 
-static LogicalResult describe(Type type, const Twine &what, loom_value &value,
+/// Of an array, row-major and dense; UINT64_MAX for what no number holds.
+static uint64_t denseBytes(ArrayRef<int64_t> shape, unsigned dtype) {
+  uint64_t bytes = llvm::is_contained(shape, 0) ? 0 : loom_dtype_bytes(dtype);
+  for (int64_t n : shape)
+    bytes = llvm::SaturatingMultiply(bytes, uint64_t(n));
+  return bytes;
+}
+
+/// "argument 0 of main has type tensor<...>", after the source line of the
+/// first of `places` that has one.
+static std::string subject(ArrayRef<Location> places, const Twine &what,
+                           Type type) {
+  std::string text;
+  llvm::raw_string_ostream out(text);
+  for (Location place : places)
+    if (std::string line = sourceLine(place); !line.empty()) {
+      out << line << ": ";
+      break;
+    }
+  out << what << " of main has type " << type;
+  return text;
+}
+
+static LogicalResult describe(Type type, ArrayRef<Location> places,
+                              const Twine &what, loom_value &value,
                               const DiagnosticSink &sink) {
   value = {};
   value.slot = LOOM_NO_SLOT;
@@ -32,23 +58,29 @@ static LogicalResult describe(Type type, const Twine &what, loom_value &value,
   std::optional<unsigned> dtype =
       tensor ? typeOf(tensor.getElementType()) : std::nullopt;
   if (!dtype || !tensor.hasStaticShape() || tensor.getRank() > 8) {
-    std::string text;
-    llvm::raw_string_ostream(text) << type;
-    sink((what + " of main has type " + text +
-          ": arrays have up to 8 dimensions of fixed sizes, and elements of "
-          "f32, bf16, f16, f64, complex64, bool, or integers of 8 to 64 bits; "
-          "convert it")
-             .str());
+    sink(subject(places, what, type) +
+         ": arrays have up to 8 dimensions of fixed sizes, and elements of "
+         "f32, bf16, f16, f64, complex64, bool, or integers of 8 to 64 bits; "
+         "convert it");
     return failure();
   }
   value.dtype = *dtype;
   value.rank = tensor.getRank();
-  value.bytes = loom_dtype_bytes(*dtype);
-  for (auto [d, n] : llvm::enumerate(tensor.getShape())) {
-    value.dims[d] = n;
-    value.bytes *= n;
-  }
-  return success();
+  value.bytes = denseBytes(tensor.getShape(), *dtype);
+  llvm::copy(tensor.getShape(), value.dims);
+  if (value.bytes <= LOOM_MAX_BUFFER_BYTES)
+    return success();
+  sink(subject(places, what, type) +
+       ": an array ends at 1 GiB; split it or lower the batch");
+  return failure();
+}
+
+/// Where an argument is used, for its own location has no line.
+static SmallVector<Location> placesOf(BlockArgument argument) {
+  SmallVector<Location> places = {argument.getLoc()};
+  for (Operation *user : argument.getUsers())
+    places.push_back(user->getLoc());
+  return places;
 }
 
 LogicalResult mlir::loom::readSignature(ModuleOp module, Signature &signature,
@@ -62,14 +94,17 @@ LogicalResult mlir::loom::readSignature(ModuleOp module, Signature &signature,
   signature.results.resize(main.getNumResults());
   bool ok = true;
   for (auto [i, value] : llvm::enumerate(signature.arguments)) {
-    ok &= succeeded(describe(main.getArgumentTypes()[i], "argument " + Twine(i),
-                             value, sink));
+    BlockArgument argument = main.getArgument(i);
+    ok &= succeeded(describe(argument.getType(), placesOf(argument),
+                             "argument " + Twine(i), value, sink));
     if (main.getArgAttr(i, kAliasAttr) || main.getArgAttr(i, kDonorAttr))
       value.flags |= LOOM_VALUE_DONATED;
   }
+  Operation *ret = main.getBody().front().getTerminator();
   for (auto [i, value] : llvm::enumerate(signature.results))
-    ok &= succeeded(
-        describe(main.getResultTypes()[i], "result " + Twine(i), value, sink));
+    ok &= succeeded(describe(main.getResultTypes()[i],
+                             ret->getOperand(i).getLoc(), "result " + Twine(i),
+                             value, sink));
   return success(ok);
 }
 

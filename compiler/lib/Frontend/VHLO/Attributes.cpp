@@ -245,11 +245,18 @@ Type AttributeReader::tensorOf(Cursor &cursor, ArrayRef<int64_t> shape,
   for (int64_t size : shape) {
     if (ShapedType::isDynamic(size))
       continue;
-    if (size < 0 ||
-        llvm::MulOverflow(total, std::max(size, int64_t(1)), total) ||
-        total > kMaxElements) {
+    if (size < 0) {
       cursor.fail("a tensor dimension of size " + Twine(size) +
                   " makes no sense");
+      return {};
+    }
+    if (llvm::MulOverflow(total, std::max(size, int64_t(1)), total) ||
+        total > kMaxElements) {
+      cursor.getErrors().fail(cursor.offset(),
+                              "a tensor of more than " + Twine(kMaxElements) +
+                                  " elements",
+                              "an array ends at 1 GiB, so split it or lower "
+                              "the batch");
       return {};
     }
   }

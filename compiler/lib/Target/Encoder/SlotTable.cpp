@@ -5,13 +5,13 @@
 #include "loom/Dialect/LoomT/LoomT.h"
 #include "loom/Dialect/StableHLO/Elements.h"
 
+#include "loom_regs.h"
+
 #include "llvm/ADT/StringExtras.h"
 
 using namespace mlir;
 using namespace mlir::loom;
 using program::Container;
-
-static constexpr uint64_t kMaxSlotBytes = 1ull << 30;
 
 void mlir::loom::addTensor(Container &container, StringRef name, uint32_t slot,
                            unsigned dtype, unsigned role,
@@ -60,7 +60,7 @@ LogicalResult SlotTable::fill(npu::SlotOp slot, loom_prog_slot &row) {
   row.kind = slot.getKind();
   row.rights = slot.getRights();
   row.bytes = npu::bytesOf(slot.getMem().getType());
-  if (row.bytes > kMaxSlotBytes)
+  if (row.bytes > LOOM_MAX_BUFFER_BYTES)
     return slot.emitError()
            << "tensor '" << slot.getLabel() << "' takes " << row.bytes
            << " bytes; a slot ends at 1 GiB: split it or lower the batch";
