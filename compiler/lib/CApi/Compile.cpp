@@ -81,6 +81,12 @@ template <typename Body> int guarded(loom_error *error, Body &&body) {
   }
 }
 
+/// For a function that was called without what it cannot do without.
+int refuseNull(loom_error *error, llvm::StringRef what) {
+  return Messages(nullptr).fail(-EINVAL, error,
+                                (what + " is NULL; give its address").str());
+}
+
 struct Choices {
   loom_target target;
   std::string entry = "main";
@@ -97,7 +103,8 @@ std::string readOptions(const loom_compile_options &options, Choices &choices) {
     choices.entry = options.entry;
   if (options.target) {
     choices.target = *options.target;
-    return program::checkTarget(choices.target);
+    const std::string why = program::checkTarget(choices.target);
+    return why.empty() ? "" : "loom_compile_options: target: " + why;
   }
   program::namedTarget(LOOM_DEFAULT_TARGET, choices.target);
   return "";
@@ -178,6 +185,9 @@ extern "C" {
 int loom_artifact_read(const void *bytes, size_t size, loom_artifact **read,
                        loom_error *error) {
   return guarded(error, [&] {
+    if (!bytes || !read)
+      return refuseNull(error, bytes ? "read" : "artifact");
+    *read = nullptr;
     auto artifact = std::make_unique<loom_artifact>(size);
     const int status = readModule(bytes, size, *artifact, error);
     if (!status)
@@ -200,6 +210,13 @@ int loom_artifact_compile(loom_artifact *artifact,
                           const loom_compile_options *options,
                           loom_compiled **compiled, loom_error *error) {
   return guarded(error, [&] {
+    if (!artifact || !compiled)
+      return refuseNull(error, artifact ? "compiled" : "artifact");
+    *compiled = nullptr;
+    loom_compile_options defaults{};
+    defaults.size = sizeof(defaults);
+    if (!options)
+      options = &defaults;
     Messages messages(options);
     Choices choices;
     if (std::string why = readOptions(*options, choices); !why.empty())
@@ -231,11 +248,17 @@ int loom_artifact_compile(loom_artifact *artifact,
 int loom_compile(const void *bytes, size_t size,
                  const loom_compile_options *options, loom_compiled **compiled,
                  loom_error *error) {
+  loom_error unseen;
+  if (!error)
+    error = &unseen;
+  if (!compiled)
+    return guarded(error, [&] { return refuseNull(error, "compiled"); });
+  *compiled = nullptr;
   loom_artifact *artifact = nullptr;
   int status = loom_artifact_read(bytes, size, &artifact, error);
   if (!status)
     status = loom_artifact_compile(artifact, options, compiled, error);
-  else if (error && options && options->message)
+  else if (options && options->message)
     options->message(options->opaque, error->message);
   loom_artifact_destroy(artifact);
   return status;

@@ -144,8 +144,8 @@ func::FuncOp Importer::findMain(ModuleOp module) {
     return {};
   }
   for (auto func : module.getOps<func::FuncOp>())
-    if (func != main)
-      func.setPrivate();
+    func.setPrivate();
+  main.setPublic(); // or it would be removed as one that nobody calls
   return main;
 }
 

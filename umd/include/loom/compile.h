@@ -36,8 +36,10 @@ struct loom_compile_options {
 };
 
 /*
- * -ENOEXEC: not an artifact, or damaged; -ENOTSUP: something that neither engine runs, or an engine that the options
- * rule out; -EINVAL: options; -ENOMEM. artifact must stay as it is during the call only.
+ * -ENOEXEC: not an artifact, or damaged; -ENOTSUP: something that neither engine runs, an array of more than 1 GiB, or
+ * an engine that the options rule out; -EINVAL: options, or a NULL where an object is asked for; -ENOMEM. After an
+ * error *compiled is NULL. artifact must stay as it is during the call only. options may be NULL: all zeros but for the
+ * size.
  */
 LOOM_API int loom_compile(const void *artifact, size_t bytes, const struct loom_compile_options *options,
 			  loom_compiled **compiled, struct loom_error *error);
