@@ -138,6 +138,14 @@ def test_cost_analysis() -> None:
     assert cost["flops"] >= 2 * 64**3
 
 
+def test_text_of_a_program() -> None:
+    """None, as JAX has it where there is no HLO; who asks the executable itself is told what to use."""
+    compiled = jax.jit(lambda x: x @ x).lower(jnp.ones((64, 64))).compile()
+    assert compiled.as_text() is None
+    with pytest.raises(jax.errors.JaxRuntimeError, match=r"UNIMPLEMENTED.*no HLO; loom\.report\(f, \*args\)"):
+        compiled.runtime_executable().hlo_modules()
+
+
 def test_calls_leak_nothing(loom: jax.Device) -> None:
     """10,000 calls: the resident size stays where it is."""
     add = jax.jit(lambda x, y: x + y)

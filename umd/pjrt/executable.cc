@@ -53,6 +53,16 @@ void cost_analysis(abi::Executable_GetCostAnalysis_Args &a)
 	a.num_properties = a.executable->costs.size();
 }
 
+// JAX asks at each compilation, and its text views end as None; who asks himself shall know where to look.
+void optimized_program(abi::Executable_OptimizedProgram_Args &a)
+{
+	throw failure(
+		abi::code::unimplemented,
+		fmt::format("{}: a program of Loom has no HLO; loom.report(f, *args) and loom.placement(f, *args) "
+			    "say what it is made of",
+			    a.executable->program->name));
+}
+
 int64_t bytes_of(const std::vector<value_info> &values, uint32_t flags)
 {
 	uint64_t sum = 0;
@@ -136,6 +146,7 @@ void bind_executable(api_table &table)
 	table.set<&num_outputs>(slot::Executable_NumOutputs);
 	table.set<&code_size>(slot::Executable_SizeOfGeneratedCodeInBytes);
 	table.set<&fingerprint>(slot::Executable_Fingerprint);
+	table.set<&optimized_program>(slot::Executable_OptimizedProgram);
 	table.set<&cost_analysis>(slot::Executable_GetCostAnalysis);
 	table.set<&memory_stats>(slot::Executable_GetCompiledMemoryStats);
 	table.set<&output_types>(slot::Executable_OutputElementTypes);

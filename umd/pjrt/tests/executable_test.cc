@@ -68,6 +68,24 @@ TEST_F(Executable, KnowsItsCosts)
 	drop(f);
 }
 
+TEST_F(Executable, HasNoTextAndSaysWhereToLook)
+{
+	loaded_executable *f = compile("update");
+	executable *e = of_loaded(f);
+	abi::program_text program{};
+	program.struct_size = sizeof(program);
+	abi::Executable_OptimizedProgram_Args a{};
+	a.executable = e;
+	a.program = &program;
+	const result r = call(slot::Executable_OptimizedProgram, a);
+	EXPECT_EQ(r.code, abi::code::unimplemented);
+	EXPECT_EQ(r.message,
+		  "jit_update: a program of Loom has no HLO; loom.report(f, *args) and loom.placement(f, *args) "
+		  "say what it is made of");
+	drop_executable(e);
+	drop(f);
+}
+
 TEST_F(Executable, GoesThroughBytes)
 {
 	loaded_executable *f = compile("update");
