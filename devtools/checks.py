@@ -36,6 +36,19 @@ class Report:
         self.skipped += other.skipped
 
 
+class Judge:
+    """Counts expectations."""
+
+    def __init__(self) -> None:
+        self.report = Report()
+
+    def expect(self, what: str, holds: bool, seen: object) -> None:
+        if holds:
+            self.report.passed += 1
+        else:
+            self.report.failed.append(f"{what}: {str(seen).strip()[-300:]!r}")
+
+
 CheckFunction = Callable[[], "Report | None"]
 
 

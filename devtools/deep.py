@@ -179,11 +179,11 @@ def jax_conformance(seed: int) -> tuple[Report, dict[str, Any]]:
 @suite("jax-guest", *DRIVER, "compiler", "umd", "qemu-device", "examples")
 def jax_in_guest(seed: int) -> tuple[Report, dict[str, Any]]:
     """JAX itself in a guest, on the driver: the first losses of an example are
-    those in-process, and near the CPU's."""
+    those in-process, and near the CPU's; the package without JAX; doctor."""
     qemu.build()
     kernel.build_module(kernel.debian())
     host.build(host.HOST)
-    return jaxguest.example()
+    return jaxguest.suite()
 
 
 # What makes a page of a suite's result.

@@ -31,7 +31,7 @@ LIBRARIES = "usr/lib/x86_64-linux-gnu"
 NOT_COPIED = ("__pycache__", "test", "config-*", "pip", "pip-*")
 UNCOMPRESSED = ("-noI", "-noId", "-noD", "-noF", "-noX")
 # Everything that mksquashfs writes is given: no owner, no time, no attribute.
-REPRODUCIBLE = ("-all-root", "-no-xattrs", "-no-exports")
+REPRODUCIBLE = ("-all-root", "-no-xattrs", "-no-exports", "-root-mode", "755")
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,19 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """JAX itself in a guest, on /dev/accel/accel0: Python, JAX and the plugin on
-disks (devtools/disk.py), and a script that runs a command among them."""
+disks (devtools/disk.py), and a script that runs a command among them. What the
+suite jax-guest does there: an example, the package without JAX, doctor."""
 
 from __future__ import annotations
 
 import dataclasses
+import json
 import re
 import shlex
+import shutil
 import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from . import disk, guest, host, initramfs, kernel, loomrun, setup, util
-from .checks import Report
+from . import (disk, guest, host, initramfs, kernel, loomrun, runners, setup,
+               util)
+from .checks import Judge, Report
 from .util import DevError
 
 MEMORY = 3072  # MiB
@@ -82,53 +86,94 @@ def submitted(g: guest.Guest) -> int:
     return int(found.group(1))
 
 
-def in_guest() -> tuple[list[str], dict[str, Any]]:
+def example_in(g: guest.Guest) -> tuple[list[str], dict[str, Any]]:
     """The losses, and what it took."""
-    base = loomrun.guest_config("npu16", memory=MEMORY, files={
-        f"/data/{EXAMPLE.name}": EXAMPLE})
-    with guest.Guest(config(base)) as g:
-        g.load_driver()
-        start = time.monotonic()
-        text = g.check_run(command("python3 -c 'import jax; jax.devices()'"),
-                           TIMEOUT)
-        imported = time.monotonic() - start
-        before = submitted(g)
-        text = g.check_run(command(
-            f"python3 {EXAMPLE.name} --steps {STEPS}"), TIMEOUT)
-        took = time.monotonic() - start - imported
-        jobs = submitted(g) - before
-        g.check()
-    return losses(text), {"jobs": jobs, "seconds_to_devices": round(imported),
+    start = time.monotonic()
+    g.check_run(command("python3 -c 'import jax; jax.devices()'"), TIMEOUT)
+    imported = time.monotonic() - start
+    before = submitted(g)
+    text = g.check_run(command(f"python3 {EXAMPLE.name} --steps {STEPS}"),
+                       TIMEOUT)
+    took = time.monotonic() - start - imported
+    return losses(text), {"jobs": submitted(g) - before,
+                          "seconds_to_devices": round(imported),
                           "seconds_of_run": round(took)}
 
 
 def judge(guest_losses: list[str], sim: list[str], cpu: list[str],
           jobs: int) -> Report:
-    report = Report()
-
-    def expect(what: str, holds: bool, seen: object) -> None:
-        if holds:
-            report.passed += 1
-        else:
-            report.failed.append(f"{what}: {seen}")
-
+    j = Judge()
     for step in range(STEPS):
-        expect(f"step {step}: in the guest as in-process",
-               guest_losses[step] == sim[step],
-               f"{guest_losses[step]} and {sim[step]}")
-        expect(f"step {step}: as on the CPU",
-               abs(float(guest_losses[step]) - float(cpu[step])) <= WITHIN,
-               f"{guest_losses[step]} and {cpu[step]}")
-    expect("each step is at least a job of the driver", jobs >= STEPS, jobs)
-    return report
+        j.expect(f"step {step}: in the guest as in-process",
+                 guest_losses[step] == sim[step],
+                 f"{guest_losses[step]} and {sim[step]}")
+        j.expect(f"step {step}: as on the CPU",
+                 abs(float(guest_losses[step]) - float(cpu[step])) <= WITHIN,
+                 f"{guest_losses[step]} and {cpu[step]}")
+    j.expect("each step is at least a job of the driver", jobs >= STEPS, jobs)
+    return j.report
 
 
-def example() -> tuple[Report, dict[str, Any]]:
-    """One example's first steps in a guest, in-process and on the CPU."""
+# --- the package without JAX, and doctor ----------------------------------------------
+
+RUNTIME = initramfs.GUEST / "runtime.py"
+DOCTOR = "import loom.doctor as d; print(*d.nodes(), *d.chosen(), sep='\\n')"
+
+
+def runtime_program() -> Path:
+    """What runtime.py runs, compiled here."""
+    folder = util.BUILD / "jax" / "guest-runtime"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    util.run([setup.venv_python(), RUNTIME, "--export", folder / "m.bundle"],
+             "guest-runtime", env=setup.python_env(), append=False)
+    util.run([host.loomc(), folder / "m.bundle", "--target", "npu16", "-o",
+              folder / "runtime.loom"], "guest-runtime")
+    return folder / "runtime.loom"
+
+
+def runtime_in(g: guest.Guest) -> Report:
+    """runtime.py's own counts."""
+    r = g.run(command(f"python3 {RUNTIME.name} runtime.loom"), TIMEOUT)
+    (util.LOGS / "test-guest-runtime.log").write_text(r.stdout)
+    return runners.count(r.stdout, "test-guest-runtime",
+                         f"status {r.rc}" if r.rc else "")
+
+
+def doctor_in(g: guest.Guest) -> Report:
+    """All of doctor with the driver; what it says of devices without."""
+    j = Judge()
+    rc, out, _ = g.run_split(command("python3 -m loom doctor --json"), TIMEOUT)
+    told = json.loads(out)
+    found = {f["what"]: f["found"] for f in told["findings"]}
+    j.expect("doctor misses nothing", rc == 0 and told["ok"], told)
+    j.expect("doctor names the driver",
+             found.get(loomrun.NODE, "").startswith("driver loom "), found)
+    j.expect("JAX runs on the node",
+             loomrun.NODE in found["JAX"] and "adds 1" in found["JAX"], found)
+    g.check_run("rmmod loom")
+    lines = g.check_run(command(f'python3 -c "{DOCTOR}"'), TIMEOUT)
+    j.expect("without a driver it says so",
+             "no node here: programs run in this process" in lines
+             and "sim: 16 x 16 array" in lines, lines)
+    return j.report
+
+
+def suite() -> tuple[Report, dict[str, Any]]:
+    """One example's first steps in a guest, in-process and on the CPU; then,
+    in the same guest, the package alone and doctor."""
     cpu = on_host({"JAX_PLATFORMS": "cpu"})
     sim = on_host({"JAX_PLATFORMS": "loom,cpu", "LOOM_DEVICE": "sim:npu16",
                    "LOOM_LIBRARY": str(disk.plugin())})
-    seen, took = in_guest()
-    return judge(seen, sim, cpu, took["jobs"]), {
+    base = loomrun.guest_config("npu16", memory=MEMORY, files={
+        f"/data/{p.name}": p for p in (EXAMPLE, RUNTIME, runtime_program())})
+    with guest.Guest(config(base)) as g:
+        g.load_driver()
+        seen, took = example_in(g)
+        report = judge(seen, sim, cpu, took["jobs"])
+        report.add(runtime_in(g))
+        report.add(doctor_in(g))
+        g.check()
+    return report, {
         "example": EXAMPLE.name, "steps": STEPS, "losses": seen,
         "losses_on_cpu": cpu, **took}

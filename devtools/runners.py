@@ -103,7 +103,12 @@ def counted(cmd: Sequence[str | Path], log: str, *,
         util.run(cmd, log, env=env, append=False, timeout=timeout)
     except DevError as e:
         error = str(e)
-    text = (util.LOGS / f"{log}.log").read_text(errors="replace")
+    return count((util.LOGS / f"{log}.log").read_text(errors="replace"), log,
+                 error)
+
+
+def count(text: str, log: str, error: str = "") -> Report:
+    """What such a runner printed, as a report; error: how it ended."""
     found = CLOSING.findall(text)
     if not found:
         raise DevError(error or f"{log}: no closing line of counts")

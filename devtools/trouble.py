@@ -9,7 +9,7 @@ import sys
 import time
 
 from . import demo, guest, host, loomrun, npy
-from .checks import Report
+from .checks import Judge, Report
 from .util import ROOT
 
 sys.path.insert(0, str(ROOT / "tests" / "e2e"))
@@ -65,19 +65,6 @@ counters
 echo $status $((submitted - from))
 """
 KILLED = 128 + 9
-
-
-class Judge:
-    """Counts expectations."""
-
-    def __init__(self) -> None:
-        self.report = Report()
-
-    def expect(self, what: str, holds: bool, seen: object) -> None:
-        if holds:
-            self.report.passed += 1
-        else:
-            self.report.failed.append(f"{what}: {str(seen).strip()[-300:]!r}")
 
 
 def refused(j: Judge, g: guest.Guest, what: str, command: str,

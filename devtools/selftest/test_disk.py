@@ -186,7 +186,7 @@ def test_losses_of_each_step_are_asked_for():
     (["2.5000001", *GOOD[1:]], GOOD, 9, "step 0: in the guest as in-process"),
     (GOOD, [*GOOD[:4], "2.102"], 9, "step 4: as on the CPU"),
     (GOOD, [*GOOD[:4], "nan"], 9, "step 4: as on the CPU"),
-    (GOOD, GOOD, 4, "job of the driver: 4"),
+    (GOOD, GOOD, 4, "job of the driver: '4'"),
 ])
 def test_the_judge_sees(sim, cpu, jobs, what):
     report = jaxguest.judge(GOOD, sim, cpu, jobs)
@@ -208,6 +208,7 @@ def booted(tmp_path_factory):
     disk.shell_files(work / "python")
     (work / "loom" / "python").mkdir(parents=True)
     for name in ("python", "loom"):
+        (work / name).chmod(0o700)  # as temporary folders are
         disk.make_image(work / name, work / f"{name}.img")
     config = guest.Config(
         devices=(), driver=False, modules=disk.MODULES,
@@ -235,6 +236,11 @@ def test_files_of_the_guest_are_seen_and_the_disk_is_read_only(booted):
     assert booted.check_run(jaxguest.command("cat x")) == "abc"
     r = booted.run(jaxguest.command("echo > /usr-file"))
     assert r.rc and "Read-only file system" in r.stdout
+
+
+def test_every_user_may_enter_the_disks(booted):
+    assert booted.check_run(jaxguest.command(
+        "su -s /bin/sh user -c 'ls /opt/loom'")) == "python\n"
 
 
 def test_a_guest_without_the_disks_says_so():

@@ -13,6 +13,8 @@ from . import capi, library
 from .errors import DeviceError
 
 SIM = "sim"
+NODES = "/dev/accel"
+CLASS = "/sys/class/accel"  # where a node's driver is named
 
 
 @dataclasses.dataclass(frozen=True)
@@ -125,8 +127,8 @@ class Device:
 def nodes() -> list[tuple[str, str]]:
     """Each /dev/accel node and its driver's name ("" where that cannot be told), in order."""
     found = []
-    for node in sorted(glob.glob("/dev/accel/accel*"), key=lambda n: (len(n), n)):
-        link = f"/sys/class/accel/{os.path.basename(node)}/device/driver"
+    for node in sorted(glob.glob(f"{NODES}/accel*"), key=lambda n: (len(n), n)):
+        link = f"{CLASS}/{os.path.basename(node)}/device/driver"
         driver = os.path.basename(os.path.realpath(link)) if os.path.exists(link) else ""
         found.append((node, driver))
     return found

@@ -118,13 +118,17 @@ def nodes() -> Findings:
     if not found:
         yield Finding("/dev/accel", NOTE, "no node here: programs run in this process (sim)")
     for node, driver in found:
-        if driver and driver != "loom":
-            yield Finding(node, NOTE, f"belongs to the driver {driver}")
+        if driver != "loom":
+            said = f"belongs to the driver {driver}" if driver else "has no driver that /sys names"
+            yield Finding(node, NOTE, said)
         elif not os.access(node, os.R_OK | os.W_OK):
             group = f"run: sudo usermod -aG render {os.environ.get('USER', '$USER')}, log in again"
             yield Finding(node, FAIL, "may not be opened", group)
+        elif version := device.driver_version(node):
+            yield Finding(node, OK, f"driver loom {version}")
         else:
-            yield Finding(node, OK, f"driver loom {device.driver_version(node)}")
+            again = "run: sudo dmesg | grep loom; sudo modprobe -r loom && sudo modprobe loom"
+            yield Finding(node, FAIL, "the driver loom does not answer", again)
 
 
 def chosen() -> Findings:
