@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import gc
 import time
+from collections.abc import Callable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -38,11 +40,23 @@ def test_device_put_layouts(loom: jax.Device) -> None:
         np.testing.assert_array_equal(np.asarray(jax.device_put(x, loom)), x)
 
 
-def test_put_is_a_copy_to_the_user(loom: jax.Device) -> None:
+def aligned(count: int) -> np.ndarray:
+    """Zeros that the device may use where they lie."""
+    room = np.zeros(count + 16, np.float32)
+    first = -room.ctypes.data % 64 // 4
+    return room[first:first + count]
+
+
+@pytest.mark.parametrize("make", [jnp.array, jnp.asarray, jax.jit(lambda x: x),
+                                  jax.jit(lambda x: x.reshape(-1))])
+@pytest.mark.parametrize("zeros", [aligned, lambda n: aligned(n + 1)[1:]])
+def test_a_result_is_a_copy_to_the_user(loom: jax.Device, make: Callable[..., Any],
+                                        zeros: Callable[[int], np.ndarray]) -> None:
     """What the user writes into the array afterwards is not seen."""
-    x = np.zeros(1 << 16, np.float32)
-    there = jax.device_put(x, loom, may_alias=False)
+    x = zeros(1 << 16)
+    there = make(x)
     there.block_until_ready()
+    assert there.devices() == {loom}
     x[:] = 1
     assert float(there.sum()) == 0
 
@@ -130,6 +144,14 @@ def test_memory_stats(loom: jax.Device) -> None:
     x.block_until_ready()
     assert loom.memory_stats()["bytes_in_use"] - before["bytes_in_use"] >= 4 << 20
     assert loom.memory_stats()["peak_bytes_in_use"] >= loom.memory_stats()["bytes_in_use"]
+
+
+def test_a_repeated_element_is_not_kept(loom: jax.Device) -> None:
+    """An optimiser's first moments: the program fills them, it has no constant of their size."""
+    before = loom.memory_stats()["bytes_in_use"]
+    zeros, ones = jax.jit(lambda: (jnp.zeros((512, 1024)), jnp.ones((3, 5), jnp.bfloat16)))()
+    assert not np.asarray(zeros).any() and (np.asarray(ones) == 1).all()
+    assert loom.memory_stats()["bytes_in_use"] - before < (2 << 20) + 1024
 
 
 def test_cost_analysis() -> None:

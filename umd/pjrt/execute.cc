@@ -89,6 +89,7 @@ private:
 	void make_results();
 	bool may_overwrite(argument &old);
 	storage_ptr place_of(size_t result);
+	storage_ptr shared(const argument &of);
 	std::unique_ptr<buffer> result(size_t i);
 	void start();
 	void submit(const queue::task &task);
@@ -221,11 +222,22 @@ storage_ptr execution::place_of(size_t i)
 	return fresh;
 }
 
+// An argument's memory for a result that is the argument. The caller's own memory stays behind: he may write there once
+// the argument is gone, and JAX makes copies this way.
+storage_ptr execution::shared(const argument &of)
+{
+	if (!of.memory->borrowed())
+		return of.memory;
+	storage_ptr fresh = on->allocate(of.from->of.bytes);
+	std::memcpy(fresh->data(), of.memory->data(), of.from->of.bytes); // such memory is always ready
+	return fresh;
+}
+
 std::unique_ptr<buffer> execution::result(size_t i)
 {
 	const value_info &r = program.results[i];
 	if (r.flags & LOOM_VALUE_ARGUMENT)
-		return std::make_unique<buffer>(on, r.of, arguments[r.same_as].memory,
+		return std::make_unique<buffer>(on, r.of, shared(arguments[r.same_as]),
 						arguments[r.same_as].from->ready);
 	if (r.flags & LOOM_VALUE_RESULT)
 		return std::make_unique<buffer>(on, r.of, results[r.same_as]->memory(), results[r.same_as]->ready);
