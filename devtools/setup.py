@@ -81,8 +81,11 @@ def venv_python() -> Path:
 
 
 def python_env() -> dict[str, str]:
-    """How Loom's own package and its library are found, and JAX kept to the CPU."""
-    return {"PYTHONPATH": str(util.ROOT / "umd" / "python"),
+    """How Loom's own package and its library are found, and JAX kept to the
+    CPU. LAPACK rounds as its kernels for this processor add; what is expected
+    of Loom must not depend on the machine, so it takes those that all have."""
+    return {"OPENBLAS_CORETYPE": "Haswell",
+            "PYTHONPATH": str(util.ROOT / "umd" / "python"),
             "LOOM_LIBRARY": str(util.BUILD / "host" / "umd" / "pjrt" /
                                 "libloom_pjrt.so"),
             "JAX_PLATFORMS": "cpu", "PYTHONUNBUFFERED": "1",
