@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 // What a trace keeps where it runs full, where runs fail, and where they outlast it.
+#include <chrono>
 #include <cstdlib>
 #include <cstring>
 
@@ -145,6 +146,7 @@ TEST_F(Trace, AFailedRunSaysHow)
 	ASSERT_EQ(loom_device_open("sim", &broken, &error), 0) << error.message;
 	unsetenv("LOOM_CPU_FAIL");
 	device on(broken, 5, 1 << 30);
+	const auto start = std::chrono::system_clock::now().time_since_epoch();
 	const trace_ptr t = begin(1000);
 	outcome how;
 	{
@@ -153,7 +155,7 @@ TEST_F(Trace, AFailedRunSaysHow)
 	}
 	trace::stop(*t);
 	ASSERT_TRUE(how);
-	const auto planes = xspace_reader::read(encode_xspace(t->devices(), 0));
+	const auto planes = xspace_reader::read(encode_xspace(t->devices(), std::chrono::nanoseconds(start).count()));
 	ASSERT_EQ(planes.size(), 1u);
 	EXPECT_EQ(planes[0].name, "/device:CUSTOM:LOOM:5 (npu16)");
 	const std::string &told = planes[0].line("XLA Modules").events.at(0).texts.at("error");
