@@ -30,8 +30,8 @@ def environment(platforms: str, cache: Path | None = None) -> dict[str, str]:
             "LOOM_LIBRARY": str(plugin.library()), **disk}
 
 
-def worker(job: str, platforms: str) -> Worker:
-    return Worker(all_cpus(), [str(setup.venv_python()), str(STEPS), job],
+def worker(job: str, platforms: str, cpus: str) -> Worker:
+    return Worker(cpus, [str(setup.venv_python()), str(STEPS), job],
                   environment(platforms))
 
 
@@ -39,9 +39,12 @@ def microseconds(seconds: float) -> str:
     return f"{seconds * 1e6:,.1f} us"
 
 
-def beside_cpu(job: str, pairs: int) -> tuple[list[float], list[float], dict]:
-    """Seconds on Loom and on the CPU, and Loom's last answer."""
-    ours, other = worker(job, "loom,cpu"), worker(job, "cpu")
+def beside_cpu(job: str, pairs: int, cpus: str | None = None
+               ) -> tuple[list[float], list[float], dict]:
+    """Seconds on Loom and on the CPU, and Loom's last answer. `cpus`: those
+    that both may use; all of them."""
+    ours, other = (worker(job, platforms, cpus or all_cpus())
+                   for platforms in ("loom,cpu", "cpu"))
     seconds: tuple[list[float], list[float]] = ([], [])
     with closing(ours, other):
         for w in (ours, other):
@@ -83,6 +86,9 @@ def steps(pairs: int) -> list[Measure]:
         ours, other, last = beside_cpu(job, pairs)
         rows.append(paired(f"JAX: train step, {name}, plugin / CPU", ours,
                            other, 1.5, "<=", milliseconds))
+        ours, other, _ = beside_cpu(job, pairs, all_cpus().split(",")[0])
+        rows.append(paired("  both on one processor", ours, other, None, "<=",
+                           milliseconds))
         rows.append(Measure(
             "  its peak memory / (state + gradients + activations + batch)",
             f"{last['peak'] / 1e6:.1f} MB", f"{last['allowed'] / 1e6:.1f} MB",
