@@ -172,7 +172,8 @@ def test_exit_with_work_in_flight() -> None:
 def test_interrupted() -> None:
     """Ctrl-C during a long job: KeyboardInterrupt at once or when the job ends, then JAX goes on."""
     code = (
-        "import jax, jax.numpy as jnp\n"
+        "import signal, jax, jax.numpy as jnp\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # a shell's background jobs ignore it
         "work = jax.jit(lambda x: jax.lax.fori_loop(0, 60, lambda i, v: v @ v / 512, x))\n"
         "x = jnp.ones((512, 512))\n"
         "work(x).block_until_ready()\n"
@@ -194,7 +195,10 @@ def test_interrupted() -> None:
         assert child.stdout.readline() == "ready\n"
         time.sleep(0.5)
         child.send_signal(signal.SIGINT)
-        out, err = child.communicate(timeout=120)
+        try:
+            out, err = child.communicate(timeout=120)
+        finally:
+            child.kill()
         assert child.returncode == 0, err
         assert out == "interrupted\ngoes on\n"
 
