@@ -126,7 +126,7 @@ def inspection(readme: Path) -> None:
     placed, told = loom.placement(net.apply, params, x), loom.report(net.apply, params, x)
     assert placed.npu and not placed.cpu and placed.cycles == told.cycles > 0
     assert told.macs == 8 * 16 * 10, told
-    assert "<svg" in placed._repr_html_() and "npu16" in str(told)
+    assert "<svg" in placed._repr_html_() and "npu64" in str(told)
 
 
 @check

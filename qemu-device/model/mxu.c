@@ -26,6 +26,7 @@ enum {
 	MAX_TAPS = 16, /* taps of A read in place in one call */
 	MAX_PARTS = 8, /* ranges of pixels that threads may share; */
 	PACKED_PARTS = 4, /* fewer, where each packs B for itself */
+	COLUMN_PARTS = 4, /* ranges of columns that threads may share */
 	IN_PLACE_CHANNELS = 8, /* fewer channels than this are gathered, so that k runs over several taps */
 	PACKED_B = BLOCK_N * BLOCK_K * 4,
 	PACKED_A = BLOCK_M * BLOCK_K * 4,
@@ -42,6 +43,7 @@ struct shared {
 	uint32_t tile; /* pixels that stay together */
 	uint64_t tiles; /* of one outer repetition */
 	uint32_t parts;
+	bool by_columns; /* ranges are of columns, not of pixels */
 	bool drains; /* a thread drains its pixels when it has computed them */
 	struct loom_drain drain;
 };
@@ -53,6 +55,7 @@ struct block {
 	const uint8_t *a, *b; /* operands of this outer repetition */
 	uint32_t *acc; /* its accumulators */
 	uint32_t first, end; /* pixels */
+	uint32_t n_end; /* columns end here */
 	uint8_t *packed_b, *packed_a; /* this part's own scratch memory */
 	struct loom_ahead *ahead; /* or NULL */
 	uint32_t k, len; /* first product and number of products in this block */
@@ -372,8 +375,8 @@ static void run_range(struct block *k)
 	const struct loom_mxu *m = k->m;
 	const uint32_t products = (uint32_t)m->kh * m->kw * m->kc;
 
-	for (k->n = 0; k->n < m->n; k->n += BLOCK_N) {
-		k->cols = m->n - k->n < BLOCK_N ? m->n - k->n : BLOCK_N;
+	for (; k->n < k->n_end; k->n += BLOCK_N) {
+		k->cols = k->n_end - k->n < BLOCK_N ? k->n_end - k->n : BLOCK_N;
 		k->zero = m->acc == LOOM_ACC_ZERO;
 		for (k->k = 0; k->k < products; k->k += k->len) {
 			k->len = block_len(k, products);
@@ -403,8 +406,13 @@ static bool in_place(const struct loom_mxu *m)
 	       (m->kc >= IN_PLACE_CHANNELS || m->kh * m->kw == 1);
 }
 
-/* Pixels [first, end) of one outer repetition. */
-static void run_outer(const struct shared *s, uint32_t part, uint32_t outer, uint32_t first, uint32_t end)
+/* Some outputs of one outer repetition. */
+struct range {
+	uint32_t first, end; /* pixels */
+	uint32_t n, n_end; /* columns */
+};
+
+static void run_outer(const struct shared *s, uint32_t part, uint32_t outer, const struct range *of)
 {
 	const struct loom_exec *x = s->x;
 	const struct loom_mxu *m = &s->r->mxu;
@@ -416,8 +424,10 @@ static void run_outer(const struct shared *s, uint32_t part, uint32_t outer, uin
 		.a = x->sram + loom_unit_address(m->a_base, s->r->base[0]) + o0 * m->a_so[0] + o1 * m->a_so[1],
 		.b = x->sram + loom_unit_address(m->b_base, s->r->base[1]) + o0 * m->b_so[0] + o1 * m->b_so[1],
 		.acc = loom_mxu_acc(x, m, (uint32_t)o0, (uint32_t)o1),
-		.first = first,
-		.end = end,
+		.first = of->first,
+		.end = of->end,
+		.n = of->n,
+		.n_end = of->n_end,
 		.packed_b = scratch,
 		.packed_a = scratch + PACKED_B,
 		.ahead = part == 0 ? x->ahead : NULL,
@@ -426,15 +436,25 @@ static void run_outer(const struct shared *s, uint32_t part, uint32_t outer, uin
 	};
 
 	if (m->mode == LOOM_MXU_DW)
-		loom_mxu_depthwise(x, m, k.a, k.b, k.acc, first, end, scratch);
+		loom_mxu_depthwise(x, m, k.a, k.b, k.acc, of->first, of->end, scratch);
 	else
 		run_range(&k);
 }
 
-/* A range of all pixels of the record, which may cross outer repetitions. */
-static void run_part(void *arg, unsigned part)
+/* Whole columns: all pixels of all outer repetitions. */
+static void run_columns(const struct shared *s, unsigned part)
 {
-	const struct shared *s = arg;
+	const struct loom_mxu *m = &s->r->mxu;
+	const uint32_t tiles = (m->n + WIDE - 1) / WIDE, end = tiles * (part + 1) / s->parts * WIDE;
+	const struct range of = { 0, m->oh * m->ow, tiles * part / s->parts * WIDE, end < m->n ? end : m->n };
+
+	for (uint32_t outer = 0; outer < m->outer[0] * m->outer[1]; outer++)
+		run_outer(s, part, outer, &of);
+}
+
+/* A range of all pixels of the record, which may cross outer repetitions. */
+static void run_pixels(const struct shared *s, unsigned part)
+{
 	const struct loom_mxu *m = &s->r->mxu;
 	const uint64_t pixels = (uint64_t)m->oh * m->ow;
 	const uint64_t all = s->tiles * m->outer[0] * m->outer[1];
@@ -443,16 +463,24 @@ static void run_part(void *arg, unsigned part)
 	for (uint64_t t = all * part / s->parts; t < last;) {
 		const uint64_t outer = t / s->tiles, rest = s->tiles - t % s->tiles;
 		const uint64_t count = last - t < rest ? last - t : rest;
-		const uint64_t first = t % s->tiles * s->tile;
-		uint64_t end = first + count * s->tile;
+		const uint64_t first = t % s->tiles * s->tile, end = first + count * s->tile;
+		const struct range of = { (uint32_t)first, (uint32_t)(end < pixels ? end : pixels), 0, m->n };
 
-		if (end > pixels)
-			end = pixels;
-		run_outer(s, part, (uint32_t)outer, (uint32_t)first, (uint32_t)end);
+		run_outer(s, part, (uint32_t)outer, &of);
 		if (s->drains)
-			loom_epi_drain_pixels(&s->drain, outer * pixels + first, outer * pixels + end);
+			loom_epi_drain_pixels(&s->drain, outer * pixels + first, outer * pixels + of.end);
 		t += count;
 	}
+}
+
+static void run_part(void *arg, unsigned part)
+{
+	const struct shared *s = arg;
+
+	if (s->by_columns)
+		run_columns(s, part);
+	else
+		run_pixels(s, part);
 }
 
 /* Whether OUT lies beside all that the record reads; its residual is left to loom_epi_pixels_apart(). */
@@ -483,10 +511,16 @@ static struct shared share(const struct loom_exec *x, const struct loom_dispatch
 	struct shared s = { .x = x, .r = r, .tile = m->n >= WIDE ? 6 : 8, .parts = 1 };
 
 	s.tiles = (pixels + s.tile - 1) / s.tile;
-	if (x->host && x->host->parallel_for && macs >= PARALLEL_MACS)
+	if (!x->host || !x->host->parallel_for || macs < PARALLEL_MACS)
+		return s;
+	/* Each thread reads all of what is not shared out: let it be the smaller operand. */
+	s.by_columns = in_place(m) && m->mode != LOOM_MXU_DW && m->n >= COLUMN_PARTS * WIDE && m->n > pixels;
+	if (s.by_columns)
+		s.parts = COLUMN_PARTS;
+	else
 		while (s.parts < most && s.tiles * repetitions >= 2 * s.parts * PART_TILES)
 			s.parts *= 2;
-	if (s.parts > 1 && m->flags & LOOM_MXU_DRAIN && out_apart(r)) {
+	if (s.parts > 1 && !s.by_columns && m->flags & LOOM_MXU_DRAIN && out_apart(r)) {
 		loom_epi_drain_begin(x, r, x->scratch + MAX_PARTS * (PACKED_B + PACKED_A), &s.drain);
 		s.drains = loom_epi_pixels_apart(&s.drain);
 	}

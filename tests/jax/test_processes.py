@@ -141,7 +141,7 @@ def test_profiler(tmp_path: Path) -> None:
     assert report.exact
     data = trace(tmp_path, lambda: f(params, x), times=3)
     (device,) = [p for p in data.planes if p.name.startswith("/device:")]
-    assert device.name == "/device:CUSTOM:LOOM:0 (npu16)"
+    assert device.name == "/device:CUSTOM:LOOM:0 (npu64)"
     told = lanes(device)
     assert list(told) == ["XLA Modules", "Segments", *QUEUES]
     stats = dict(device.stats)

@@ -76,7 +76,7 @@ std::string named_targets()
 std::shared_ptr<loom::device> open_spec(const std::string &spec)
 {
 	if (spec == "sim" || spec.rfind("sim:", 0) == 0) {
-		const std::string name = spec == "sim" ? LOOM_DEFAULT_TARGET : spec.substr(4);
+		const std::string name = spec == "sim" ? LOOM_SIM_TARGET : spec.substr(4);
 		loom_target target{};
 		if (!loom_target_named(name.c_str(), &target))
 			throw failure(-EINVAL, fmt::format("device {}: no target of that name; there are {}", spec,

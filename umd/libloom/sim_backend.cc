@@ -12,6 +12,7 @@
 #include <utility>
 
 #include <fmt/format.h>
+#include <sched.h>
 #include <xmmintrin.h>
 
 #include "cpu_runner.h"
@@ -220,11 +221,22 @@ bool hazards_from_environment()
 	throw failure(-EINVAL, fmt::format("LOOM_HAZARDS={}: use 1 to check every job's order, or 0", value));
 }
 
+// As many as there are processors for this process, but few: records are short.
+unsigned default_threads()
+{
+	constexpr int most = 4;
+	cpu_set_t set;
+	CPU_ZERO(&set);
+	if (sched_getaffinity(0, sizeof(set), &set))
+		return 1;
+	return static_cast<unsigned>(std::clamp(CPU_COUNT(&set), 1, most));
+}
+
 unsigned threads_from_environment()
 {
 	const char *text = std::getenv("LOOM_THREADS");
 	if (!text || !*text)
-		return 1;
+		return default_threads();
 	char *end = nullptr;
 	const unsigned long n = std::strtoul(text, &end, 10);
 	if (*end || n < 1 || n > 64)

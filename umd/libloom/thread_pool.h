@@ -2,10 +2,13 @@
 // A parallel-for for the model: the caller takes part, so n threads need n - 1 helpers.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <cstdint>
 #include <mutex>
+#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -18,11 +21,8 @@ namespace loom {
 // microseconds; a helper looks for the next round for a while before it sleeps.
 class thread_pool {
 public:
-	explicit thread_pool(unsigned threads)
-	{
-		for (unsigned i = 1; i < threads; i++)
-			helpers.emplace_back([this] { help(); });
-	}
+	// Helpers start with the first work, so that a device that gets none has none.
+	explicit thread_pool(unsigned threads) : wanted(threads - 1) {}
 	~thread_pool()
 	{
 		{
@@ -36,6 +36,13 @@ public:
 	// fn(arg, i) for all i < n, n < 65536.
 	void run(unsigned n, void (*fn)(void *, unsigned), void *arg)
 	{
+		if (wanted)
+			start_helpers();
+		if (helpers.empty() || alone()) {
+			for (unsigned i = 0; i < n; i++)
+				fn(arg, i);
+			return;
+		}
 		work = {fn, arg};
 		left.store(n, std::memory_order_relaxed);
 		const uint64_t round = (state.load(std::memory_order_relaxed) >> 32) + 1;
@@ -44,12 +51,8 @@ public:
 			std::lock_guard lock(mutex);
 			start.notify_all();
 		}
-		take();
-		for (unsigned spins = 0; left.load(std::memory_order_acquire); spins++)
-			if (spins < patience)
-				_mm_pause();
-			else
-				std::this_thread::yield();
+		take(true);
+		await_end();
 	}
 
 private:
@@ -57,21 +60,71 @@ private:
 		void (*fn)(void *, unsigned) = nullptr;
 		void *arg = nullptr;
 	};
-	static constexpr unsigned patience = 4000; // pauses, about 50 us
+	void start_helpers()
+	{
+		try {
+			for (; wanted; wanted--)
+				helpers.emplace_back([this] { help(); });
+		} catch (const std::system_error &) {
+			wanted = 0; // the system has no more threads: those that there are do the work
+		}
+	}
 
+	using clock = std::chrono::steady_clock;
+	// In pauses, of which a thousand take about 15 us.
+	static constexpr unsigned patience_for_work = 4000, patience_for_end = 1000;
+	static constexpr clock::duration held_up = std::chrono::microseconds(600), first_rest = std::chrono::milliseconds(50),
+					 longest_rest = std::chrono::seconds(2);
+
+	// A helper that does not come to its end has lost its processor to somebody else, for milliseconds where records
+	// take microseconds: the caller works alone for a while, for longer each time that this happens again at once.
+	bool alone()
+	{
+		if (rest == clock::duration::zero())
+			return false;
+		const auto now = clock::now();
+		if (now < rest_until)
+			return true;
+		if (now > rest_until + rest)
+			rest = clock::duration::zero(); // shared for as long as it had rested
+		return false;
+	}
+	void await_end()
+	{
+		for (unsigned spins = 0; spins < patience_for_end; spins++) {
+			if (!left.load(std::memory_order_acquire))
+				return;
+			_mm_pause();
+		}
+		const auto since = clock::now();
+		while (const unsigned n = left.load(std::memory_order_acquire))
+			left.wait(n, std::memory_order_acquire);
+		const auto now = clock::now();
+		if (now - since < held_up)
+			return;
+		rest = std::clamp(2 * rest, first_rest, longest_rest);
+		rest_until = now + rest;
+	}
+	static uint64_t first_open(uint64_t s) { return s & 0xffff; }
+	static uint64_t end_open(uint64_t s) { return s >> 16 & 0xffff; }
 	bool open() const
 	{
 		const uint64_t s = state.load();
-		return (s & 0xffff) < (s >> 16 & 0xffff);
+		return first_open(s) < end_open(s);
 	}
-	void take()
+	// The caller takes indices from the first on, helpers from the last on: what one record leaves in a processor's
+	// cache, the next finds there.
+	void take(bool caller)
 	{
 		uint64_t s = state.load(std::memory_order_acquire);
-		while ((s & 0xffff) < (s >> 16 & 0xffff)) {
-			if (!state.compare_exchange_weak(s, s + 1, std::memory_order_acquire))
+		while (first_open(s) < end_open(s)) {
+			const uint64_t index = caller ? first_open(s) : end_open(s) - 1;
+			const uint64_t after = caller ? s + 1 : s - (1 << 16);
+			if (!state.compare_exchange_weak(s, after, std::memory_order_acquire))
 				continue;
-			work.fn(work.arg, s & 0xffff); // the round cannot end before this index is done
-			left.fetch_sub(1, std::memory_order_release);
+			work.fn(work.arg, static_cast<unsigned>(index)); // the round cannot end before this index is done
+			if (left.fetch_sub(1, std::memory_order_release) == 1)
+				left.notify_one();
 			s = state.load(std::memory_order_acquire);
 		}
 	}
@@ -79,7 +132,7 @@ private:
 	{
 		_mm_setcsr(0x1f80); // the model's arithmetic needs IEEE defaults: no flush to zero
 		for (;;) {
-			for (unsigned spins = 0; !open() && spins < patience; spins++)
+			for (unsigned spins = 0; !open() && spins < patience_for_work; spins++)
 				_mm_pause();
 			if (!open()) {
 				std::unique_lock lock(mutex);
@@ -89,17 +142,20 @@ private:
 				if (stopping)
 					return;
 			}
-			take();
+			take(false);
 		}
 	}
 
 	std::mutex mutex;
 	std::condition_variable start;
 	std::vector<std::thread> helpers;
+	unsigned wanted; // helpers that are yet to be started
 	task work;
-	std::atomic<uint64_t> state{0}; // round, number of indices, next index
+	std::atomic<uint64_t> state{0}; // round, end and first of the indices that nobody has taken
 	std::atomic<unsigned> left{0};	// indices that are not done
 	std::atomic<unsigned> asleep{0};
+	clock::duration rest{}; // 0: none of late
+	clock::time_point rest_until;
 	bool stopping = false;
 };
 

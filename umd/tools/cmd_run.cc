@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 // loom run: bind files to an entry point's inputs, run it once or once a batch, write its outputs.
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <memory>
@@ -250,12 +251,18 @@ json summary(const entry_point &e, const loom_cpp::device &device, const outcome
 		{"outputs", outputs}};
 }
 
-// "sim" without a target is a device such as the program was compiled for.
+// "sim" without a target, and what is opened where nothing is named and nothing found, is a device such as the program
+// was compiled for.
 loom_cpp::device open_device(const options &o)
 {
-	if (o.device == "sim")
+	const char *env = std::getenv("LOOM_DEVICE");
+	const std::string spec = !o.device.empty() ? o.device : env ? env : "";
+	if (spec == "sim")
 		return loom_cpp::device::sim_for(o.program.c_str());
-	return loom_cpp::device(o.device.empty() ? nullptr : o.device.c_str());
+	loom_cpp::device device(spec.empty() ? nullptr : spec.c_str());
+	if (spec.empty() && !std::strcmp(device.name(), "sim"))
+		return loom_cpp::device::sim_for(o.program.c_str());
+	return device;
 }
 
 int run(const options &o)
@@ -323,8 +330,7 @@ action add_run(CLI::App &app)
 	app.add_option("program", o->program, "program (.loom)")->required();
 	app.add_option("--device", o->device,
 		       "sim (with the program's own target), sim:TARGET or /dev/accel/accelN; default: first Loom "
-		       "device, else "
-		       "sim:npu16");
+		       "device, else sim");
 	app.add_option("--entry", o->entry, "entry point (default: the only one, else __call__)")->check(not_empty);
 	app.add_option("--input", o->inputs, "NAME=FILE, .npy, .npz or raw bytes; may be repeated");
 	app.add_option("--inputs", o->inputs_npz, ".npz with arrays by input name");

@@ -35,7 +35,7 @@ struct loom_error {
 };
 
 /*
- * Opens a device. spec: "sim" (in-process, target npu16), "sim:TARGET", "/dev/accel/accelN"; NULL takes the
+ * Opens a device. spec: "sim" (in-process, LOOM_SIM_TARGET), "sim:TARGET", "/dev/accel/accelN"; NULL takes the
  * environment's LOOM_DEVICE, else the first /dev/accel node whose driver is loom, else "sim".
  * -ENOENT: no such node; -EACCES: no permission; -ENODEV: another driver's device; -EINVAL: unknown target.
  * In-process: LOOM_ISA=scalar|avx2|avx512 forces the compute kernels, LOOM_THREADS=n lends threads to the array,

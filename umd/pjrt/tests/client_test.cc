@@ -35,11 +35,11 @@ TEST_F(Client, DescribesADevice)
 	ASSERT_TRUE(a.attributes_deleter);
 	a.attributes_deleter(a.device_attributes);
 	ASSERT_GE(a.num_attributes, 2u);
-	EXPECT_EQ(std::string(a.attributes[1].string_value, a.attributes[1].value_size), "npu16");
+	EXPECT_EQ(std::string(a.attributes[1].string_value, a.attributes[1].value_size), "npu64");
 	abi::DeviceDescription_ToString_Args text{};
 	text.device_description = devices[1];
 	must(slot::DeviceDescription_ToString, text);
-	EXPECT_EQ(std::string(text.to_string, text.to_string_size), "LoomDevice(id=1, sim, npu16)");
+	EXPECT_EQ(std::string(text.to_string, text.to_string_size), "LoomDevice(id=1, sim, npu64)");
 }
 
 TEST_F(Client, AMemoryKeepsWhatItsUserHangsOnIt)

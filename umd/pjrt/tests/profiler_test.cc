@@ -298,7 +298,7 @@ TEST_F(Profiler, LanesAreTheQueuesAndEventsTheirRecords)
 	const auto planes = p.planes();
 	ASSERT_EQ(planes.size(), 1u);
 	const read_plane &plane = planes[0];
-	EXPECT_EQ(plane.name, "/device:CUSTOM:LOOM:0 (npu16)");
+	EXPECT_EQ(plane.name, "/device:CUSTOM:LOOM:0 (npu64)");
 	std::vector<std::string> names;
 	for (const read_line &l : plane.lines)
 		names.push_back(l.name);

@@ -157,7 +157,7 @@ TEST_F(Trace, AFailedRunSaysHow)
 	ASSERT_TRUE(how);
 	const auto planes = xspace_reader::read(encode_xspace(t->devices(), std::chrono::nanoseconds(start).count()));
 	ASSERT_EQ(planes.size(), 1u);
-	EXPECT_EQ(planes[0].name, "/device:CUSTOM:LOOM:5 (npu16)");
+	EXPECT_EQ(planes[0].name, "/device:CUSTOM:LOOM:5 (npu64)");
 	const std::string &told = planes[0].line("XLA Modules").events.at(0).texts.at("error");
 	EXPECT_NE(how->message.find(told), std::string::npos) << told;
 	EXPECT_NE(told.find("make.py"), std::string::npos) << told;

@@ -15,7 +15,7 @@ from .device import SIM, Device
 from .errors import CompileError, LibraryError
 
 MESSAGE = ctypes.CFUNCTYPE(None, c_void_p, c_char_p)
-DEFAULT_TARGET = "npu16"  # of a device "sim"
+SIM_TARGET = "npu64"  # LOOM_SIM_TARGET of uapi/loom_target.h
 
 
 class loom_compile_options(ctypes.Structure):
@@ -84,7 +84,7 @@ def _target(given: str | None) -> tuple[str, capi.loom_target]:
         raw = library.load().loom_device_target(device._open).contents
         name = device.name
         if name == SIM:
-            name = (spec or SIM).partition(":")[2] or DEFAULT_TARGET
+            name = (spec or SIM).partition(":")[2] or SIM_TARGET
         return name, capi.loom_target.from_buffer_copy(raw)
 
 

@@ -62,7 +62,7 @@ class DeviceStats:
 class Device:
     """An open NPU.
 
-    spec: "sim" (in this process, as npu16), "sim:TARGET" (npu8, npu16, npu64, npu128) or
+    spec: "sim" (in this process, as npu64), "sim:TARGET" (npu8, npu16, npu64, npu128) or
         "/dev/accel/accelN". None: the environment's LOOM_DEVICE, else the first /dev/accel node
         whose driver is loom, else "sim".
 

@@ -66,7 +66,7 @@ def test_terminal(placed, told, monkeypatch):
     monkeypatch.setenv("COLUMNS", "100")
     for text in (str(placed), str(told)):
         lines = text.splitlines()
-        assert "npu16" in lines[0] and "cycles" in lines[0]
+        assert "npu64" in lines[0] and "cycles" in lines[0]
         assert all(len(line) <= 100 for line in lines[1:])
         assert len(lines) > 4
 
@@ -139,7 +139,7 @@ def test_refusals():
 
 
 def test_nothing_to_run():
-    assert str(loom.placement(lambda x: x, jnp.eye(3))).startswith("<lambda> on npu16: 0 layers")
+    assert str(loom.placement(lambda x: x, jnp.eye(3))).startswith("<lambda> on npu64: 0 layers")
     assert "0 cycles" in loom.report(lambda x: x, jnp.eye(3))._repr_html_()
 
 

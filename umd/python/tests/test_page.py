@@ -33,7 +33,7 @@ def test_programs_of_the_page(tmp_path, tool):
     net = next(b for b in blocks("flax.md") if b.startswith("# net.py"))
     looks, _, runs = blocks("jax.md")
     said = run(tmp_path, looks)
-    assert "Net.apply on npu16" in said and "the NPU does not sort" in said
+    assert "Net.apply on npu64" in said and "the NPU does not sort" in said
     run(tmp_path, net)
     tool("loomc", tmp_path / "net.bundle", "-o", tmp_path / "net.loom")
     assert "eval(x: float32[32, 64]) -> result: float32[32, 10]" in run(tmp_path, runs)

@@ -232,7 +232,7 @@ def test_closed_device(program):
         model = loom.load(program, device).instance()
         model.train(X, Y)
         assert device.stats().jobs_device == 1
-        assert "16 x 16" in repr(device)
+        assert "64 x 64" in repr(device)
     assert "closed" in repr(device)
     with pytest.raises(loom.DeviceError, match="closed"):
         device.stats()
