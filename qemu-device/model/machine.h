@@ -123,7 +123,7 @@ struct loom_npu {
 	uint64_t progress; /* read by other threads */
 	struct loom_hazard *hazard; /* NULL: the checker is off */
 	bool plans; /* time only: there is no SRAM, and nothing has an effect; see plan.h */
-	bool sram_dirty, acc_dirty; /* since they were last cleared */
+	uint64_t sram_dirty, acc_dirty; /* bytes, from the first on, that may not be zero */
 	uint32_t fetch_first, fetch_count; /* units in fetch[] */
 	struct loom_machine m;
 	uint8_t fetch[LOOM_FETCH_UNITS * LOOM_UNIT_BYTES];

@@ -59,7 +59,8 @@ struct loom_npu *loom_npu_create(const struct loom_target *t, const struct loom_
 		loom_npu_destroy(npu);
 		return NULL;
 	}
-	npu->sram_dirty = npu->acc_dirty = true;
+	npu->sram_dirty = t->sram_bytes;
+	npu->acc_dirty = t->acc_bytes;
 	loom_npu_reset(npu);
 	return npu;
 }
@@ -94,14 +95,14 @@ bool loom_npu_set_hazards(struct loom_npu *npu, bool on)
 	return !on || npu->hazard;
 }
 
-/* A job that touched neither memory pays for neither: clearing 8 MiB would cost more than a null job. */
+/* A job pays for what the last one touched: clearing 8 MiB would cost more than a null job. */
 static void clear_memory(struct loom_npu *npu)
 {
 	if (npu->sram_dirty)
-		memset(npu->x.sram, 0, (size_t)npu->target.sram_bytes + SLACK);
+		memset(npu->x.sram, 0, (size_t)npu->sram_dirty + SLACK);
 	if (npu->acc_dirty)
-		memset(npu->x.acc, 0, (size_t)npu->target.acc_bytes + SLACK);
-	npu->sram_dirty = npu->acc_dirty = false;
+		memset(npu->x.acc, 0, (size_t)npu->acc_dirty + SLACK);
+	npu->sram_dirty = npu->acc_dirty = 0;
 }
 
 /* Everything up to the rings, whose records count only as far as the fifos say. */

@@ -9,6 +9,7 @@
  */
 #include <string.h>
 
+#include "footprint.h"
 #include "hazard.h"
 #include "kernels.h"
 #include "machine.h"
@@ -170,22 +171,40 @@ static void mxu_exec(struct loom_npu *npu, const struct loom_dispatched *r)
 		npu->x.asked[i] = NULL;
 }
 
+/* How far the job's memory will have to be cleared. */
+static void note_writes(struct loom_npu *npu, unsigned q, const struct loom_dispatched *r)
+{
+	struct loom_box box[LOOM_MAX_BOXES];
+	unsigned i, n;
+
+	if (npu->sram_dirty == npu->target.sram_bytes && (q != LOOM_Q_MXU || npu->acc_dirty == npu->target.acc_bytes))
+		return;
+	n = loom_footprint(r, box);
+	for (i = 0; i < n; i++) {
+		const uint64_t end = (uint64_t)box[i].hi;
+
+		if (!box[i].write)
+			continue;
+		if (box[i].space == LOOM_SLOT_SRAM && npu->sram_dirty < end)
+			npu->sram_dirty = end;
+		if (box[i].space == LOOM_SPACE_ACC && npu->acc_dirty < end)
+			npu->acc_dirty = end;
+	}
+}
+
 static int execute(struct loom_npu *npu, unsigned q, const struct loom_dispatched *r, struct loom_refusal *why)
 {
 	if (npu->plans)
 		return LOOM_FAULT_NONE;
+	note_writes(npu, q, r);
 	switch (q) {
 	case LOOM_Q_MXU:
-		npu->sram_dirty = npu->acc_dirty = true;
 		mxu_exec(npu, r);
 		return LOOM_FAULT_NONE;
 	case LOOM_Q_VPU:
-		npu->sram_dirty = true;
 		loom_vpu_exec(&npu->x, r);
 		return LOOM_FAULT_NONE;
 	default:
-		if (LOOM_ADDR_SLOT(r->dma.dst) == LOOM_SLOT_SRAM)
-			npu->sram_dirty = true;
 		return loom_dma_exec(&npu->x, r, why);
 	}
 }

@@ -255,7 +255,8 @@ static int run_access(struct loom_npu *npu, const struct loom_seq *i, struct loo
 		if (i->h.op == LOOM_OP_LD && i->rd)
 			r[i->rd] = 0;
 	} else if (i->h.op == LOOM_OP_ST) {
-		npu->sram_dirty = true;
+		if (npu->sram_dirty < addr + size)
+			npu->sram_dirty = addr + size;
 		word = (uint32_t)r[i->rb];
 		memcpy(npu->x.sram + addr, &word, size);
 	} else if (i->rd && size == 1) {

@@ -236,7 +236,8 @@ bool loom_npu_load(struct loom_npu *npu, const void *buf, size_t len, const stru
 		loom_npu_reset(npu);
 		return false;
 	}
-	npu->sram_dirty = npu->acc_dirty = true;
+	npu->sram_dirty = npu->target.sram_bytes;
+	npu->acc_dirty = npu->target.acc_bytes;
 	memcpy(npu->x.sram, from, npu->target.sram_bytes);
 	from += npu->target.sram_bytes;
 	memcpy(npu->x.acc, from, npu->target.acc_bytes);

@@ -3,6 +3,7 @@
 // one arena between canaries, and each access is checked once more.
 #include <cstdio>
 #include <cstring>
+#include <algorithm>
 #include <memory>
 
 #include "escape_runs.h"
@@ -124,7 +125,8 @@ void *direct_arena(void *opaque, uint32_t slot, uint64_t offset, uint64_t len,
 
 class machine {
 public:
-  machine(const loom_target &target, bool direct) {
+  machine(const loom_target &target, bool direct)
+      : bytes_of_memories(target.sram_bytes + target.acc_bytes) {
     const loom_npu_host host = {read_arena, write_arena,
                                 direct ? direct_arena : nullptr, nullptr,
                                 nullptr};
@@ -146,6 +148,7 @@ public:
       memory.complaint = "the model refused the job";
       return end;
     }
+    check_cleared();
     loom_npu_run(npu.get(), 0);
     loom_npu_finish(npu.get(), &end);
     return end;
@@ -154,6 +157,21 @@ public:
   arena memory;
 
 private:
+  // Nothing of a job is left to the one that has just begun; a saved machine
+  // ends with SRAM and the accumulators.
+  void check_cleared() {
+    saved.resize(loom_npu_save_bytes(npu.get()));
+    loom_npu_save(npu.get(), saved.data());
+    const auto first = saved.end() - static_cast<ptrdiff_t>(bytes_of_memories);
+    const auto left =
+        std::find_if(first, saved.end(), [](uint8_t b) { return b; });
+    if (left != saved.end() && memory.complaint.empty())
+      memory.complaint = "byte " + std::to_string(left - first) +
+                         " of SRAM and accumulators outlives its job";
+  }
+
+  const size_t bytes_of_memories;
+  std::vector<uint8_t> saved;
   struct closer {
     void operator()(loom_npu *n) const { loom_npu_destroy(n); }
   };

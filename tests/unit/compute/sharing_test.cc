@@ -214,6 +214,37 @@ TEST(Sharing, ProductsKeepTheirBits) {
   EXPECT_EQ(shared, 20u) << "each is shared once at least, and drained with it";
 }
 
+// Few rows by many columns, in two repetitions: threads share columns, which
+// are no whole number of tiles. B's rows or its columns are contiguous.
+loom_dispatched wide_product(uint32_t n, bool columns) {
+  loom_dispatched r = product(700000, LOOM_EPI_NONE);
+  loom_mxu &m = r.mxu;
+  m.iw = m.ow = 23;
+  m.n = n;
+  m.outer[0] = 2;
+  m.a_so[0] = 23 * 256;
+  m.b_so[0] = 4096;
+  m.b_sk = columns ? 4 : int32_t(n) * 4;
+  m.b_sn = columns ? 256 : 4;
+  m.acc_pitch = (n + 15) / 16 * 16;
+  m.o_sx = int32_t(n) * 4;
+  m.o_so[0] = 23 * int32_t(n) * 4;
+  return r;
+}
+
+TEST(Sharing, WideProductsKeepTheirBits) {
+  std::mt19937 rng(5);
+  for (uint32_t n : {256u, 257u, 300u, 319u, 320u})
+    for (bool columns : {false, true}) {
+      const loom_dispatched r = wide_product(n, columns);
+      pair p(rng);
+      ASSERT_EQ(p.one.run(r), LOOM_FAULT_NONE) << p.one.why.fault;
+      ASSERT_EQ(p.many.run(r), LOOM_FAULT_NONE);
+      EXPECT_TRUE(p.same()) << n << " columns";
+      EXPECT_GT(p.many.shared, 0u) << n << " columns";
+    }
+}
+
 loom_dispatched random_copy(std::mt19937 &rng) {
   loom_dispatched r{};
   loom_dma &d = r.dma;
