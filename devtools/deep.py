@@ -160,10 +160,10 @@ def pjrt_declarations(seed: int) -> tuple[Report, dict[str, Any]]:
 PLUGIN = (*MODEL, "compiler", "umd", "accel/core", "tests/jax")
 
 
-@suite("examples", *PLUGIN, "examples")
+@suite("examples", *PLUGIN, "examples", "devtools/wheel.py")
 def examples(seed: int) -> tuple[Report, dict[str, Any]]:
-    """Every example from its first step to its last on the plugin, against
-    the CPU."""
+    """Every example from its first step to its last, in a clean venv with the
+    wheel and nothing set but JAX_PLATFORMS, against the CPU."""
     return plugin.whole_examples()
 
 
@@ -176,10 +176,11 @@ def jax_conformance(seed: int) -> tuple[Report, dict[str, Any]]:
     return report, {"cases": report.detail}
 
 
-@suite("jax-guest", *DRIVER, "compiler", "umd", "qemu-device", "examples")
+@suite("jax-guest", *DRIVER, "compiler", "umd", "qemu-device", "examples",
+       "tests/jax/run_program.py", "devtools/jaxguest.py")
 def jax_in_guest(seed: int) -> tuple[Report, dict[str, Any]]:
-    """JAX itself in a guest, on the driver: the first losses of an example are
-    those in-process, and near the CPU's; the package without JAX; doctor."""
+    """JAX itself in a guest, on the driver: the first losses of every example
+    are those in-process, and near the CPU's; the package without JAX; doctor."""
     qemu.build()
     kernel.build_module(kernel.debian())
     host.build(host.HOST)

@@ -78,7 +78,8 @@ JAX_PLATFORMS=loom,cpu python examples/digits.py
 
 Below is a part of each, and what it printed and drew in-process (npu64), by `./dev docs --examples`, which runs them and
 writes this page. `./dev test examples` compares their first steps with JAX on the CPU, `./dev test --deep examples` all of
-them. The digits need scikit-learn, where they lie; the text is on every Debian machine.
+them, in a venv with the wheel, and `./dev test --deep jax-guest` runs them in a guest, on the driver. The
+digits need scikit-learn, where they lie; the text is on every Debian machine.
 """
 
 

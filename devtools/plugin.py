@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from . import conformance, host, runners, setup, util
+from . import conformance, host, runners, setup, util, wheel
 from .checks import Report
 from .util import ROOT
 
@@ -15,6 +15,7 @@ FOLDER = ROOT / "tests" / "jax"
 EXAMPLES = ROOT / "examples"
 WORK = util.BUILD / "jax"
 FEW_STEPS = 25  # of an example, so that it takes seconds
+ASKED_FOR = ("scikit-learn",)  # by examples, beside JAX and Flax
 KEPT = ROOT / "docs" / "results" / "jax-conformance-passed.json"
 LIMIT = 2700.0
 
@@ -35,7 +36,6 @@ def api() -> Report:
 def programs(name: str, scripts: list[Path], *options: str) -> Report:
     """Plain JAX programs, on the CPU and on Loom. The CPU's answers are made
     once, outside the checkout, for a program and a kind of CPU."""
-    built()
     cpu = util.digest(Path("/proc/cpuinfo").read_text().split("\n\n")[0]
                       .partition("model name")[2].partition("\n")[0])
     answers = util.cache_dir() / f"jax-programs-{cpu}"
@@ -46,20 +46,28 @@ def programs(name: str, scripts: list[Path], *options: str) -> Report:
 
 
 def ten_programs() -> Report:
+    built()
     return programs("programs", sorted((FOLDER / "programs").glob("*.py")))
 
 
 def examples() -> Report:
-    return programs("examples", sorted(EXAMPLES.glob("*.py")), "--steps",
-                    str(FEW_STEPS))
+    built()
+    return programs("examples", sorted(EXAMPLES.glob("*.py")), "--absolute",
+                    "--steps", str(FEW_STEPS))
 
 
 def whole_examples() -> tuple[Report, dict[str, Any]]:
-    """What it checked, and what each said."""
+    """As a user runs them, in a clean venv with the wheel: what it checked,
+    and what each said."""
     rows = WORK / "examples-whole.json"
-    report = programs("examples-whole", sorted(EXAMPLES.glob("*.py")), "--json",
-                      str(rows))
-    return report, {r["check"]: r["text"] for r in json.loads(rows.read_text())}
+    rows.unlink(missing_ok=True)
+    made = wheel.build()
+    with wheel.installed(made, wheel.tested_jax()[0], ASKED_FOR) as python:
+        report = programs(
+            "examples-whole", sorted(EXAMPLES.glob("*.py")), "--absolute",
+            "--installed", str(python), "--json", str(rows))
+    said = {r["check"]: r["text"] for r in json.loads(rows.read_text())}
+    return report, {"wheel": made.name, **said}
 
 
 def harnesses(parts: tuple[str, ...], *options: str) -> Report:

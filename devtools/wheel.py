@@ -4,9 +4,11 @@ with readelf; installed where nothing else is but JAX and Flax, and tried there.
 
 from __future__ import annotations
 
+import contextlib
 import re
 import shutil
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 
 from . import host, runners, setup, util
@@ -161,32 +163,41 @@ def tested_jax() -> tuple[str, ...]:
     return tuple(re.findall(r'"([\d.]+)"', re.search(r"^PLUGIN_JAX = \((.*?)\)", text, re.M)[1]))
 
 
-def clean_venv(jax: str) -> Path:
-    """Python of a venv with that JAX, Flax, and nothing that they do not ask for."""
-    venv = util.cache_dir() / f"clean-jax-{jax}-{util.digest(FLAX, util.tool_version(setup.SYSTEM_PYTHON))}"
-    python = venv / "bin" / "python3"
+def clean_venv(jax: str, more: tuple[str, ...] = ()) -> Path:
+    """A venv with that JAX, Flax, `more`, and nothing that they do not ask for. With `more`, what the project pins is
+    in that version: its numbers are compared with those of the project's own venv."""
+    pins = (setup.REQUIREMENTS.read_text(),) if more else ()
+    name = util.digest(FLAX, *more, *pins, util.tool_version(setup.SYSTEM_PYTHON))
+    venv = util.cache_dir() / f"clean-jax-{jax}-{name}"
     if not (venv / "ready").exists():
-        with step(f"make a venv with jax {jax} and flax"):
+        pinned = ("-c", setup.REQUIREMENTS) if pins else ()
+        with step(f"make a venv with {' and '.join((f'jax {jax}', 'flax', *more))}"):
             shutil.rmtree(venv, ignore_errors=True)
             run([setup.SYSTEM_PYTHON, "-m", "venv", venv], "clean-venv", append=False)
-            run([python, "-m", "pip", "install", "--disable-pip-version-check", f"jax=={jax}", f"jaxlib=={jax}",
-                 FLAX], "clean-venv")
+            run([venv / "bin" / "python3", "-m", "pip", "install", "--disable-pip-version-check", f"jax=={jax}",
+                 f"jaxlib=={jax}", FLAX, *more, *pinned], "clean-venv")
             (venv / "ready").touch()
-    return python
+    return venv
 
 
-def try_out(wheel: Path, jax: str = "") -> Report:
-    """Installs the wheel beside that JAX (the newest tested) as a user would, and runs devtools/smoke.py."""
-    jax = jax or tested_jax()[0]
-    lock = util.cache_dir() / f"clean-jax-{jax}.lock"
-    with util.locked(lock):
-        python = clean_venv(jax)
+@contextlib.contextmanager
+def installed(wheel: Path, jax: str, more: tuple[str, ...] = ()) -> Iterator[Path]:
+    """The python of such a venv, the wheel installed as a user would; no other ./dev changes it meanwhile."""
+    with util.locked(util.cache_dir() / f"{'-'.join((f'clean-jax-{jax}', *more))}.lock"):
+        python = clean_venv(jax, more) / "bin" / "python3"
         pip = [python, "-m", "pip", "--disable-pip-version-check"]
-        log = f"smoke-{jax}"
+        log = f"install-{jax}"
         run([*pip, "uninstall", "-y", "loom-npu", "safetensors"], log, append=False)
         run([*pip, "install", wheel], log)
         run([*pip, "check"], log)
+        yield python
+
+
+def try_out(wheel: Path, jax: str = "") -> Report:
+    """devtools/smoke.py beside that JAX (the newest tested)."""
+    jax = jax or tested_jax()[0]
+    with installed(wheel, jax) as python:
         cache = util.BUILD / f"smoke-{jax}-cache"
         shutil.rmtree(cache, ignore_errors=True)
-        return runners.counted([python, "-I", SMOKE, "--readme", ROOT / "README.md"], f"{log}-run", timeout=600,
+        return runners.counted([python, "-I", SMOKE, "--readme", ROOT / "README.md"], f"smoke-{jax}-run", timeout=600,
                                env={"JAX_PLATFORMS": "loom,cpu", "LOOM_DEVICE": "sim", "LOOM_CACHE_DIR": str(cache)})

@@ -46,6 +46,24 @@ def test_losses() -> None:
     assert "24 losses" in wrong(loom, cpu, nudged)
 
 
+def test_a_last_loss_is_judged_by_last_losses() -> None:
+    cpu, nudged = said()
+    nudged[0].losses[23] += 0.5
+    loom = copy.deepcopy(cpu)
+    loom.losses[24] += 1e-4
+    assert "last loss" in wrong(loom, cpu, nudged)
+    nudged[1].losses[24] -= 4e-5
+    assert wrong(loom, cpu, nudged) == ""
+
+
+def test_absolute() -> None:
+    cpu, nudged = said()
+    loom = copy.deepcopy(cpu)
+    loom.losses[0] += 1.5e-3  # of 2.0
+    assert wrong(loom, cpu, nudged) == ""
+    assert "step 0" in wrong(loom, cpu, nudged, absolute=True)
+
+
 def test_values() -> None:
     cpu, nudged = said()
     for change, word in (
