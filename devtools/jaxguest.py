@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """JAX itself in a guest, on /dev/accel/accel0: Python, JAX and the plugin on
 disks (devtools/disk.py), and a script that runs a command among them. What the
-suite jax-guest does there: an example, the package without JAX, doctor."""
+suite jax-guest does there: the examples, the package without JAX, doctor."""
 
 from __future__ import annotations
 
@@ -51,30 +51,54 @@ def command(line: str) -> str:
     return f"{ENTER} sh -c {shlex.quote(line)}"
 
 
-# --- one training run, in three places ----------------------------------------------
+# --- every example, in three places --------------------------------------------------
 
-EXAMPLE = util.ROOT / "examples" / "digits.py"
-STEPS = 5
+EXAMPLES = util.ROOT / "examples"
+TESTS = util.ROOT / "tests" / "jax"
+RUNNER = TESTS / "run_program.py"
+IN_GUEST = "/data/tests/jax"  # run_program.py, and the module that it imports
+TOLD = "/tmp/told.json"
+STEPS = 20
 WITHIN = 1e-3  # of the CPU's loss
 LOSS = re.compile(r"^step\s+(\d+)\s+loss\s+(\S+)$", re.M)
 
 
-def losses(text: str) -> list[str]:
-    """As the example prints them, which tells equal bits from close ones."""
-    found = LOSS.findall(text)
-    if [int(step) for step, _ in found] != list(range(STEPS)):
-        raise DevError(f"{EXAMPLE.name} printed no loss for each of {STEPS} "
-                       f"steps:\n{text[-2000:]}")
-    return [loss for _, loss in found]
+@dataclasses.dataclass(frozen=True)
+class Ran:
+    """What an example printed, what run_program.py told of it, and how long
+    it took, in seconds. jobs: those that the driver was given."""
+    name: str
+    text: str
+    told: dict[str, Any]
+    seconds: float
+    jobs: int = 0
+
+    @property
+    def losses(self) -> list[str]:
+        """As they are printed, which tells equal bits from close ones."""
+        found = LOSS.findall(self.text)
+        if [int(step) for step, _ in found] != list(range(STEPS)):
+            raise DevError(f"{self.name} printed no loss for each of {STEPS} "
+                           f"steps:\n{self.text[-2000:]}")
+        return [loss for _, loss in found]
 
 
-def on_host(env: Mapping[str, str]) -> list[str]:
-    done = util.capture([setup.venv_python(), EXAMPLE, "--steps", str(STEPS)],
+def examples() -> list[Path]:
+    return sorted(EXAMPLES.glob("*.py"))
+
+
+def on_host(example: Path, env: Mapping[str, str]) -> Ran:
+    told = util.BUILD / "jax" / f"guest-{example.stem}.json"
+    told.parent.mkdir(parents=True, exist_ok=True)
+    start = time.monotonic()
+    done = util.capture([setup.venv_python(), RUNNER, "--told", told, example,
+                         "--steps", str(STEPS)],
                         env={**setup.python_env(), **env}, timeout=TIMEOUT)
     if done.returncode:
-        raise DevError(f"{EXAMPLE.name} ended with code {done.returncode}:\n"
+        raise DevError(f"{example.name} ended with code {done.returncode}:\n"
                        + done.stderr[-2000:])
-    return losses(done.stdout)
+    return Ran(example.stem, done.stdout, json.loads(told.read_text()),
+               time.monotonic() - start)
 
 
 def submitted(g: guest.Guest) -> int:
@@ -86,32 +110,58 @@ def submitted(g: guest.Guest) -> int:
     return int(found.group(1))
 
 
-def example_in(g: guest.Guest) -> tuple[list[str], dict[str, Any]]:
-    """The losses, and what it took."""
-    start = time.monotonic()
-    g.check_run(command("python3 -c 'import jax; jax.devices()'"), TIMEOUT)
-    imported = time.monotonic() - start
-    before = submitted(g)
-    text = g.check_run(command(f"python3 {EXAMPLE.name} --steps {STEPS}"),
-                       TIMEOUT)
-    took = time.monotonic() - start - imported
-    return losses(text), {"jobs": submitted(g) - before,
-                          "seconds_to_devices": round(imported),
-                          "seconds_of_run": round(took)}
+def in_guest(g: guest.Guest, example: Path) -> Ran:
+    start, before = time.monotonic(), submitted(g)
+    text = g.check_run(command(
+        f"python3 {IN_GUEST}/{RUNNER.name} --told {TOLD} {example.name} "
+        f"--steps {STEPS}"), TIMEOUT)
+    return Ran(example.stem, text, json.loads(g.get(TOLD)),
+               time.monotonic() - start, submitted(g) - before)
 
 
-def judge(guest_losses: list[str], sim: list[str], cpu: list[str],
-          jobs: int) -> Report:
-    j = Judge()
-    for step in range(STEPS):
-        j.expect(f"step {step}: in the guest as in-process",
-                 guest_losses[step] == sim[step],
-                 f"{guest_losses[step]} and {sim[step]}")
-        j.expect(f"step {step}: as on the CPU",
-                 abs(float(guest_losses[step]) - float(cpu[step])) <= WITHIN,
-                 f"{guest_losses[step]} and {cpu[step]}")
-    j.expect("each step is at least a job of the driver", jobs >= STEPS, jobs)
+def judge(seen: Ran, sim: Ran, cpu: Ran) -> Report:
+    """seen: in the guest; sim: in this process."""
+    j, name = Judge(), seen.name
+    for step, (loss, same, near) in enumerate(
+            zip(seen.losses, sim.losses, cpu.losses, strict=True)):
+        j.expect(f"{name}, step {step}: in the guest as in-process",
+                 loss == same, f"{loss} and {same}")
+        j.expect(f"{name}, step {step}: as on the CPU",
+                 abs(float(loss) - float(near)) <= WITHIN, f"{loss} and {near}")
+    j.expect(f"{name}: all it prints in the guest is what it prints in-process",
+             seen.text == sim.text, seen.text)
+    for where, ran in (("the guest", seen), ("this process", sim)):
+        j.expect(f"{name}: loom in {where} executed every program",
+                 ran.told["wrong"] == "", ran.told["wrong"])
+    j.expect(f"{name}: each step is at least a job of the driver",
+             seen.jobs >= STEPS, seen.jobs)
     return j.report
+
+
+def row(seen: Ran, cpu: Ran) -> dict[str, Any]:
+    apart = max(abs(float(a) - float(b))
+                for a, b in zip(seen.losses, cpu.losses, strict=True))
+    return {"first_loss": seen.losses[0], "last_loss": seen.losses[-1],
+            "from_the_cpu": float(f"{apart:.1e}"),
+            "programs": seen.told["compiled"],
+            "executed": seen.told["counters"]["executed"],
+            "executions": seen.told["counters"]["executions"],
+            "jobs": seen.jobs, "seconds": round(seen.seconds)}
+
+
+def examples_in(g: guest.Guest) -> tuple[Report, dict[str, Any]]:
+    """Each example, there and here."""
+    report, rows = Report(), {}
+    sim_env = {"JAX_PLATFORMS": "loom,cpu", "LOOM_DEVICE": "sim:npu16",
+               "LOOM_LIBRARY": str(disk.plugin())}
+    for example in examples():
+        with util.step(f"{example.name} in the guest"):
+            seen = in_guest(g, example)
+        sim = on_host(example, sim_env)
+        cpu = on_host(example, {"JAX_PLATFORMS": "cpu"})
+        report.add(judge(seen, sim, cpu))
+        rows[example.stem] = row(seen, cpu)
+    return report, rows
 
 
 # --- the package without JAX, and doctor ----------------------------------------------
@@ -160,20 +210,16 @@ def doctor_in(g: guest.Guest) -> Report:
 
 
 def suite() -> tuple[Report, dict[str, Any]]:
-    """One example's first steps in a guest, in-process and on the CPU; then,
+    """Every example's first steps in a guest, in-process and on the CPU; then,
     in the same guest, the package alone and doctor."""
-    cpu = on_host({"JAX_PLATFORMS": "cpu"})
-    sim = on_host({"JAX_PLATFORMS": "loom,cpu", "LOOM_DEVICE": "sim:npu16",
-                   "LOOM_LIBRARY": str(disk.plugin())})
-    base = loomrun.guest_config("npu16", memory=MEMORY, files={
-        f"/data/{p.name}": p for p in (EXAMPLE, RUNTIME, runtime_program())})
+    files = {f"/data/{p.name}": p
+             for p in (*examples(), RUNTIME, runtime_program())}
+    files |= {f"{IN_GUEST}/{p.name}": p for p in (RUNNER, TESTS / "plugin.py")}
+    base = loomrun.guest_config("npu16", memory=MEMORY, files=files)
     with guest.Guest(config(base)) as g:
         g.load_driver()
-        seen, took = example_in(g)
-        report = judge(seen, sim, cpu, took["jobs"])
+        report, rows = examples_in(g)
         report.add(runtime_in(g))
         report.add(doctor_in(g))
         g.check()
-    return report, {
-        "example": EXAMPLE.name, "steps": STEPS, "losses": seen,
-        "losses_on_cpu": cpu, **took}
+    return report, {"steps": STEPS, "examples": rows}

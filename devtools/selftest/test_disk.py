@@ -2,6 +2,7 @@
 """The disks of a guest with JAX: images, what is on them, refusals, and what
 the guest does with them."""
 
+import dataclasses
 import marshal
 import os
 import subprocess
@@ -171,28 +172,54 @@ def test_the_shell_in_the_guest_sees_the_command_as_it_was():
 
 # --- the judgement of the deep suite -------------------------------------------------
 
-GOOD = ["2.5", "2.4", "2.3", "2.2", "2.1"]
+GOOD = [f"{2.5 - step / 10:.7f}" for step in range(jaxguest.STEPS)]
+COUNTED = {"wrong": "", "compiled": 3,
+           "counters": {"executed": 3, "executions": 70}}
+
+
+def ran(losses=(), said="accuracy 0.1", wrong="", jobs=jaxguest.STEPS):
+    text = "".join(f"step {i:4d}  loss {x}\n"
+                   for i, x in enumerate(losses or GOOD))
+    return jaxguest.Ran("x", f"{text}{said}\n", {**COUNTED, "wrong": wrong},
+                        1.0, jobs)
 
 
 def test_losses_of_each_step_are_asked_for():
-    text = "".join(f"step {i:4d}  loss {x}\n" for i, x in enumerate(GOOD))
-    assert jaxguest.losses(text + "accuracy 0.1\n") == GOOD
-    with pytest.raises(DevError, match="no loss for each of 5 steps"):
-        jaxguest.losses(text.replace("step    3", "step   33"))
+    assert ran().losses == GOOD
+    with pytest.raises(DevError, match="x printed no loss for each of 20 "):
+        dataclasses.replace(ran(), text=ran().text.replace(
+            "step    3", "step   33")).losses
 
 
-@pytest.mark.parametrize("sim, cpu, jobs, what", [
-    (GOOD, GOOD, 9, ""),
-    (["2.5000001", *GOOD[1:]], GOOD, 9, "step 0: in the guest as in-process"),
-    (GOOD, [*GOOD[:4], "2.102"], 9, "step 4: as on the CPU"),
-    (GOOD, [*GOOD[:4], "nan"], 9, "step 4: as on the CPU"),
-    (GOOD, GOOD, 4, "job of the driver: '4'"),
+@pytest.mark.parametrize("seen, sim, cpu, what", [
+    (ran(), ran(), ran(), ""),
+    (ran(), ran(["2.5000001", *GOOD[1:]]), ran(),
+     "x, step 0: in the guest as in-process"),
+    (ran(), ran(), ran([*GOOD[:19], "0.602"]), "x, step 19: as on the CPU"),
+    (ran(), ran(), ran([*GOOD[:4], "nan", *GOOD[5:]]),
+     "x, step 4: as on the CPU"),
+    (ran(said="accuracy 0.2"), ran(), ran(), "all it prints"),
+    (ran(wrong="2 loaded"), ran(), ran(), "loom in the guest executed"),
+    (ran(), ran(wrong="2 loaded"), ran(), "loom in this process executed"),
+    (ran(jobs=19), ran(), ran(), "job of the driver: '19'"),
 ])
-def test_the_judge_sees(sim, cpu, jobs, what):
-    report = jaxguest.judge(GOOD, sim, cpu, jobs)
-    assert report.passed + len(report.failed) == 2 * len(GOOD) + 1
-    assert len(report.failed) == bool(what)
-    assert all(what in failure for failure in report.failed)
+def test_the_judge_sees(seen, sim, cpu, what):
+    report = jaxguest.judge(seen, sim, cpu)
+    assert report.passed + len(report.failed) == 2 * len(GOOD) + 4
+    assert any(what in failure for failure in report.failed) == bool(what)
+    # Another loss is also another text.
+    assert len(report.failed) <= 2
+
+
+def test_a_row_of_the_result():
+    row = jaxguest.row(ran(), ran([*GOOD[:4], "2.1000003", *GOOD[5:]]))
+    assert row["from_the_cpu"] == 3e-7 and row["jobs"] == jaxguest.STEPS
+    assert row["programs"] == row["executed"] == 3
+
+
+def test_there_are_examples_and_each_takes_steps():
+    assert len(jaxguest.examples()) >= 5
+    assert all('"--steps"' in p.read_text() for p in jaxguest.examples())
 
 
 # --- in a guest ------------------------------------------------------------------------
