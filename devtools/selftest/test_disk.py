@@ -174,7 +174,7 @@ def test_the_shell_in_the_guest_sees_the_command_as_it_was():
 
 GOOD = [f"{2.5 - step / 10:.7f}" for step in range(jaxguest.STEPS)]
 COUNTED = {"wrong": "", "compiled": 3,
-           "counters": {"executed": 3, "executions": 70}}
+           "counters": {"executed": 3, "executions": jaxguest.STEPS}}
 
 
 def ran(losses=(), said="accuracy 0.1", wrong="", jobs=jaxguest.STEPS):
@@ -201,7 +201,7 @@ def test_losses_of_each_step_are_asked_for():
     (ran(said="accuracy 0.2"), ran(), ran(), "all it prints"),
     (ran(wrong="2 loaded"), ran(), ran(), "loom in the guest executed"),
     (ran(), ran(wrong="2 loaded"), ran(), "loom in this process executed"),
-    (ran(jobs=19), ran(), ran(), "job of the driver: '19'"),
+    (ran(jobs=19), ran(), ran(), "driver: '20 executions, 19 jobs'"),
 ])
 def test_the_judge_sees(seen, sim, cpu, what):
     report = jaxguest.judge(seen, sim, cpu)
