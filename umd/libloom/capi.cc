@@ -13,6 +13,7 @@
 
 #include <fmt/format.h>
 
+#include "loom_cpu_ops.h"
 #include "loom_npu.h"
 #include "objects.h"
 
@@ -503,6 +504,19 @@ const char *loom_dtype_name(uint32_t dtype)
 	static const char *const names[LOOM_NUM_DTYPES] = {"f32", "bf16", "f16", "i32", "u32", "i16", "u16",  "i8",
 							   "u8",  "i1",	  "f64", "i64", "u64", "c64", "bytes"};
 	return dtype < LOOM_NUM_DTYPES ? names[dtype] : "?";
+}
+
+const char *loom_cpu_structure_name(uint32_t structure)
+{
+	switch (structure) {
+#define NAME(num, name, text)                                                                                          \
+	case num:                                                                                                      \
+		return #name;
+		LOOM_CPU_STRUCTURES(NAME)
+#undef NAME
+	default:
+		return "?";
+	}
 }
 
 } // extern "C"

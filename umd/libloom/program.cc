@@ -3,10 +3,12 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <string_view>
 
 #include <fmt/format.h>
 #include <libdeflate.h>
 
+#include "loom/loom.hpp"
 #include "loom_cpu_ops.h"
 #include "objects.h"
 
@@ -101,15 +103,7 @@ std::string program::describe_loc(uint32_t loc) const
 	if (loc >= view.n_locs)
 		return "unknown place";
 	const loom_prog_loc &l = view.locs[loc];
-	std::string path;
-	for (uint32_t s = l.scope;;) {
-		const char *name = string(view.scopes[s].name);
-		if (*name)
-			path = path.empty() ? name : fmt::format("{}/{}", name, path);
-		if (view.scopes[s].parent == s)
-			break;
-		s = view.scopes[s].parent;
-	}
+	const std::string path = loom_cpp::module_path(view, loc);
 	std::string where;
 	if (*string(l.file))
 		where = fmt::format("{}:{}", string(l.file), l.line);
@@ -129,19 +123,6 @@ static uint32_t record_loc(const loom_prog_view &v, uint32_t unit)
 	return h.loc;
 }
 
-static const char *structure_name(uint32_t structure)
-{
-	switch (structure) {
-#define NAME(num, name, text)                                                                                          \
-	case num:                                                                                                      \
-		return #name;
-		LOOM_CPU_STRUCTURES(NAME)
-#undef NAME
-	default:
-		return "?";
-	}
-}
-
 // "CPU operation 3 (REDUCE)": its number in the segment.
 static std::string describe_cpu_operation(const loom_prog_view &v, const loom_prog_segment &seg, uint32_t number)
 {
@@ -150,7 +131,7 @@ static std::string describe_cpu_operation(const loom_prog_view &v, const loom_pr
 	for (uint32_t i = 0; at < end; i++, at += op.bytes) {
 		std::memcpy(&op, at, sizeof(op));
 		if (i == number)
-			return fmt::format("CPU operation {} ({})", number, structure_name(op.structure));
+			return fmt::format("CPU operation {} ({})", number, loom_cpu_structure_name(op.structure));
 	}
 	return fmt::format("CPU operation {}", number);
 }
@@ -245,3 +226,39 @@ bool condition(const loom_prog_view &v, uint32_t cond, const uint8_t *slot)
 }
 
 } // namespace loom
+
+// From the innermost out; the program's own scope has no name.
+template <class F> static void each_named_scope(const loom_prog_view &v, uint32_t loc, F &&body)
+{
+	if (loc >= v.n_locs)
+		return;
+	for (uint32_t s = v.locs[loc].scope;; s = v.scopes[s].parent) {
+		if (const std::string_view name = v.strings + v.scopes[s].name; !name.empty())
+			body(name);
+		if (v.scopes[s].parent == s)
+			break;
+	}
+}
+
+// Written from its end, so that it takes no memory.
+extern "C" size_t loom_program_module_path(const loom_prog_view *view, uint32_t loc, char *text, size_t size)
+{
+	size_t length = 0;
+	each_named_scope(*view, loc, [&](std::string_view name) { length += name.size() + (length ? 1 : 0); });
+	if (!size)
+		return length;
+	const size_t room = size - 1;
+	size_t at = length;
+	const auto prepend = [&](std::string_view part) {
+		at -= part.size();
+		if (at < room)
+			std::memcpy(text + at, part.data(), std::min(part.size(), room - at));
+	};
+	each_named_scope(*view, loc, [&](std::string_view name) {
+		prepend(name);
+		if (at)
+			prepend("/");
+	});
+	text[std::min(length, room)] = 0;
+	return length;
+}

@@ -6,7 +6,7 @@
 
 #include <fmt/format.h>
 
-#include "loom/loom.h"
+#include "loom/loom.hpp"
 #include "loom_cpu_ops.h"
 
 namespace loom::pjrt {
@@ -20,13 +20,7 @@ void set_location(place &p, const loom_prog_view &v, uint32_t loc)
 	if (loc >= v.n_locs)
 		return;
 	const loom_prog_loc &l = v.locs[loc];
-	for (uint32_t s = l.scope;; s = v.scopes[s].parent) {
-		const std::string part = v.strings + v.scopes[s].name;
-		if (!part.empty())
-			p.scope = p.scope.empty() ? part : part + "/" + p.scope;
-		if (v.scopes[s].parent == s)
-			break;
-	}
+	p.scope = loom_cpp::module_path(v, loc);
 	p.op = v.strings + l.op;
 	if (const std::string file = v.strings + l.file; !file.empty())
 		p.source = fmt::format("{}:{}", file, l.line);
@@ -90,19 +84,6 @@ place describe_record(const loom_prog_view &v, uint32_t unit)
 	return p;
 }
 
-const char *structure_name(uint32_t structure)
-{
-	switch (structure) {
-#define NAME(num, name, text)                                                                                          \
-	case num:                                                                                                      \
-		return #name;
-		LOOM_CPU_STRUCTURES(NAME)
-#undef NAME
-	default:
-		return "?";
-	}
-}
-
 place describe_operation(const loom_prog_view &v, const loom_prog_segment &segment, uint32_t number)
 {
 	const uint8_t *at = v.cpu_code + size_t{segment.first} * 8, *const end = at + size_t{segment.count} * 8;
@@ -114,7 +95,7 @@ place describe_operation(const loom_prog_view &v, const loom_prog_segment &segme
 	}
 	place p{};
 	p.unit = number;
-	p.instruction = structure_name(op.structure);
+	p.instruction = loom_cpu_structure_name(op.structure);
 	set_location(p, v, op.loc);
 	set_name(p);
 	return p;

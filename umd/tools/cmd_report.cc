@@ -234,13 +234,7 @@ private:
 		l.shape = space < what.size() ? what.substr(space + 1) : "";
 		const std::string file = v.strings + loc.file;
 		l.source = file.empty() ? "" : fmt::format("{}:{}", file, loc.line);
-		for (uint32_t s = loc.scope;; s = v.scopes[s].parent) {
-			const std::string part = v.strings + v.scopes[s].name;
-			if (!part.empty())
-				l.path = l.path.empty() ? part : part + "/" + l.path;
-			if (v.scopes[s].parent == s)
-				break;
-		}
+		l.path = loom_cpp::module_path(v, index);
 	}
 
 	const loom_prog_view &v;

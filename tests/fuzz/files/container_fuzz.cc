@@ -69,8 +69,10 @@ std::vector<uint8_t> edited(const uint8_t *data, size_t size) {
 void use(loom_program *p) {
   const loom_prog_view &v = *loom_program_get_view(p);
   char text[4096];
-  for (uint32_t i = 0; i < v.n_locs + 2; i++)
+  for (uint32_t i = 0; i < v.n_locs + 2; i++) {
     loom_program_describe_loc(p, i, text, sizeof(text));
+    loom_program_module_path(&v, i, text, i % 16);
+  }
   for (uint32_t unit = 0; unit < v.n_units;) {
     const unsigned n =
         loom_disassemble(v.npu_code + size_t{unit} * LOOM_UNIT_BYTES,

@@ -88,6 +88,12 @@ LOOM_API const struct loom_prog_view *loom_program_get_view(const loom_program *
 LOOM_API int loom_program_find_entry(const loom_program *program, const char *name, struct loom_error *error);
 /* "mlp/Dense_0 (models.py:12, dot_general)" for a source-table index; always terminated. */
 LOOM_API void loom_program_describe_loc(const loom_program *program, uint32_t loc, char *text, size_t size);
+/*
+ * "mlp/Dense_0": the module path of a source-table index of a program's view, empty outside of modules and for an
+ * unknown index. Returns its bytes without the terminator; text of size bytes (it may be NULL where size is 0) holds
+ * the first size - 1 of them, always terminated.
+ */
+LOOM_API size_t loom_program_module_path(const struct loom_prog_view *view, uint32_t loc, char *text, size_t size);
 
 /* An instance owns the program's state and scratch. Its jobs run in the order of submission. */
 LOOM_API int loom_instance_create(loom_program *program, loom_instance **instance, struct loom_error *error);
@@ -172,6 +178,8 @@ LOOM_API const char *loom_fault_name(uint32_t fault);
 LOOM_API const char *loom_fault_text(uint32_t fault);
 /* "f32", "bf16", ...; "?" for an unknown type. */
 LOOM_API const char *loom_dtype_name(uint32_t dtype);
+/* "MAP", "REDUCE", ...: a structure of the CPU engine (uapi/loom_cpu_ops.h); "?" for an unknown one. */
+LOOM_API const char *loom_cpu_structure_name(uint32_t structure);
 
 /*
  * One record as text, without a newline: "12  MXU f32 conv ...". Returns the record's units, or 0 where bytes do

@@ -103,6 +103,14 @@ private:
 	detail::handle<loom_instance, loom_instance_destroy> handle;
 };
 
+// Of a source-table index; empty outside of modules and for an unknown index.
+inline std::string module_path(const loom_prog_view &view, uint32_t loc)
+{
+	std::string path(loom_program_module_path(&view, loc, nullptr, 0), '\0');
+	loom_program_module_path(&view, loc, path.data(), path.size() + 1);
+	return path;
+}
+
 class program {
 public:
 	program(loom_device *on, const char *path) : handle(detail::make<loom_program>(loom_program_open, on, path)) {}
