@@ -207,7 +207,7 @@ def doctor_in(g: guest.Guest) -> Report:
     lines = g.check_run(command(f'python3 -c "{DOCTOR}"'), TIMEOUT)
     j.expect("without a driver it says so",
              "no node here: programs run in this process" in lines
-             and "sim: 16 x 16 array" in lines, lines)
+             and "sim: 64 x 64 array" in lines, lines)
     return j.report
 
 

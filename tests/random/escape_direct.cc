@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 // The model alone, with a host that trusts it with nothing: every slot lies in
 // one arena between canaries, and each access is checked once more.
+#include <algorithm>
 #include <cstdio>
 #include <cstring>
-#include <algorithm>
 #include <memory>
 
 #include "escape_runs.h"

@@ -73,11 +73,13 @@ private:
 	using clock = std::chrono::steady_clock;
 	// In pauses, of which a thousand take about 15 us.
 	static constexpr unsigned patience_for_work = 4000, patience_for_end = 1000;
-	static constexpr clock::duration held_up = std::chrono::microseconds(600), first_rest = std::chrono::milliseconds(50),
+	static constexpr clock::duration held_up = std::chrono::microseconds(600),
+					 first_rest = std::chrono::milliseconds(50),
 					 longest_rest = std::chrono::seconds(2);
 
-	// A helper that does not come to its end has lost its processor to somebody else, for milliseconds where records
-	// take microseconds: the caller works alone for a while, for longer each time that this happens again at once.
+	// A helper that does not come to its end has lost its processor to somebody else, for milliseconds where
+	// records take microseconds: the caller works alone for a while, for longer each time that this happens again
+	// at once.
 	bool alone()
 	{
 		if (rest == clock::duration::zero())
@@ -122,7 +124,8 @@ private:
 			const uint64_t after = caller ? s + 1 : s - (1 << 16);
 			if (!state.compare_exchange_weak(s, after, std::memory_order_acquire))
 				continue;
-			work.fn(work.arg, static_cast<unsigned>(index)); // the round cannot end before this index is done
+			// The round cannot end before this index is done.
+			work.fn(work.arg, static_cast<unsigned>(index));
 			if (left.fetch_sub(1, std::memory_order_release) == 1)
 				left.notify_one();
 			s = state.load(std::memory_order_acquire);

@@ -38,8 +38,8 @@ struct loom_error {
  * Opens a device. spec: "sim" (in-process, LOOM_SIM_TARGET), "sim:TARGET", "/dev/accel/accelN"; NULL takes the
  * environment's LOOM_DEVICE, else the first /dev/accel node whose driver is loom, else "sim".
  * -ENOENT: no such node; -EACCES: no permission; -ENODEV: another driver's device; -EINVAL: unknown target.
- * In-process: LOOM_ISA=scalar|avx2|avx512 forces the compute kernels, LOOM_THREADS=n computes on n threads (default: one
- * for each processor, at most 4), LOOM_CPU_FAIL=SEGMENT.OPERATION ends that CPU operation with fault TRAP, once.
+ * In-process: LOOM_ISA=scalar|avx2|avx512 forces the compute kernels, LOOM_THREADS=n computes on n threads (default:
+ * one for each processor, at most 4), LOOM_CPU_FAIL=SEGMENT.OPERATION ends that CPU operation with fault TRAP, once.
  * /dev/accel: LOOM_CPU=user makes this process run the CPU segments of programs that it loads from then on; kernel, the
  * default, leaves them to the driver.
  */

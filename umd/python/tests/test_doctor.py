@@ -32,7 +32,7 @@ def test_nothing_is_missing(tmp_path):
     done = doctor(LOOM_DEVICE="sim", LOOM_CACHE_DIR=str(tmp_path / "cache"))
     assert done.returncode == 0, done.stdout
     assert done.stdout.splitlines()[-1] == "nothing is missing"
-    for word in ("PJRT API 0.", "16 x 16 array", "adds 1 to 1.0", str(tmp_path / "cache")):
+    for word in ("PJRT API 0.", "64 x 64 array", "adds 1 to 1.0", str(tmp_path / "cache")):
         assert word in done.stdout
 
 
