@@ -56,15 +56,17 @@ def skip_reason(case: ET.Element) -> str:
 
 
 def ctest(flavour: Flavour, args: tuple[str, ...] = (),
-          env: Mapping[str, str] | None = None, name: str = "") -> Report:
+          env: Mapping[str, str] | None = None, name: str = "",
+          jobs: int | None = None) -> Report:
+    """jobs: tests at a time, one on each CPU by default."""
     name = name or f"ctest-{flavour.name}"
     xml = util.BUILD / f"{name}.xml"
     xml.unlink(missing_ok=True)
     try:
-        util.run(["ctest", "--test-dir", flavour.dir, "-j", str(util.jobs()),
-                  "--output-on-failure", "--output-junit", xml,
-                  "--no-tests=error", "--timeout", "900", *args],
-                 f"test-{name}", env=env, append=False)
+        util.run(["ctest", "--test-dir", flavour.dir, "-j",
+                  str(jobs or util.jobs()), "--output-on-failure",
+                  "--output-junit", xml, "--no-tests=error", "--timeout", "900",
+                  *args], f"test-{name}", env=env, append=False)
     except DevError:
         if not xml.is_file():
             raise

@@ -2,6 +2,7 @@
 """Counting: a failure is never lost, a skip always has its reason."""
 
 import json
+import threading
 
 import pytest
 
@@ -47,6 +48,32 @@ def test_each_way_to_end_is_counted(capsys):
 
 def test_all_passed_exits_0():
     assert checks.close(run(ok, ok)) == 0
+
+
+def test_parallel_checks_run_one_on_each_cpu(capsys, monkeypatch):
+    monkeypatch.setattr(checks.util, "jobs", lambda: 2)
+    both = threading.Barrier(2, timeout=20)
+    running = []
+
+    def alone():
+        running.append("alone")
+        assert running == ["alone"]
+        running.remove("alone")
+
+    def paired():
+        running.append("paired")
+        both.wait()  # breaks where the other waits for its turn
+        assert len(running) <= 2
+        both.wait()
+        running.remove("paired")
+
+    total = checks.run_all(
+        [Check(f"p{n}", "T0", paired, True) for n in range(4)]
+        + [Check(f"a{n}", "T0", alone, False) for n in range(2)])
+    assert (total.passed, total.failed) == (6, [])
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[1] for line in lines[:2]] == ["a0", "a1"]
+    assert lines[-1].startswith("==> 4 checks, 2 at a time: ")
 
 
 def test_an_unknown_name_is_refused():
