@@ -150,6 +150,7 @@ TEST_F(Execute, DonatedTogetherOneTakesTheMemory)
 	const auto y = out(two, {x});
 	ASSERT_EQ(y[1]->memory(), y[2]->memory());
 	const uint8_t *place = y[1]->memory()->data();
+	out(f, {in({0, 0, 0, 0}), in({0, 0, 0, 0})}); // the program has its scratch
 	const uint64_t before = devices[0]->account->in_use;
 	const auto z = out(f, {y[1], y[2]});
 	EXPECT_TRUE(z[0]->memory()->data() == place || z[1]->memory()->data() == place);
