@@ -43,6 +43,7 @@ public:
 
 private:
   LogicalResult convert(Operation *op);
+  void keep(Operation *op);
   LogicalResult dispatch(Operation *op);
   LogicalResult otherEngine(Operation *op);
   LogicalResult refuse(Operation *op, const Twine &reason,

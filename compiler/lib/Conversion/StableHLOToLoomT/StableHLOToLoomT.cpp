@@ -393,6 +393,15 @@ LogicalResult Converter::convert(Operation *op) {
   return succeeded(dispatch(op)) ? success() : otherEngine(op);
 }
 
+// What is loomt already stays, between what was not.
+void Converter::keep(Operation *op) {
+  for (OpOperand &operand : op->getOpOperands())
+    if (Value made = map.lookup(operand.get()))
+      operand.set(made);
+  for (Value result : op->getResults())
+    map[result] = result;
+}
+
 LogicalResult Converter::run() {
   if (!func.getBody().hasOneBlock())
     return func.emitError("entry point must be one straight block");
@@ -411,13 +420,18 @@ LogicalResult Converter::run() {
     }
     map[argument] = argument;
   }
-  SmallVector<Operation *> old;
+  SmallVector<Operation *> all, old;
   for (Operation &op : block.without_terminator())
-    old.push_back(&op);
-  for (Operation *op : old)
-    if (op->getDialect() != builder.getContext()->getLoadedDialect("loomt") &&
-        failed(convert(op)))
+    all.push_back(&op);
+  for (Operation *op : all) {
+    if (isa<loomt::LoomTDialect>(op->getDialect())) {
+      keep(op);
+      continue;
+    }
+    old.push_back(op);
+    if (failed(convert(op)))
       failedOnce = true;
+  }
   if (failedOnce)
     return failure();
   Operation *ret = block.getTerminator();
