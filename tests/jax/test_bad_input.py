@@ -269,12 +269,14 @@ def test_several_devices() -> None:
         "np.testing.assert_array_equal(z, np.arange(6) * 2)\n"
         "mesh = jax.make_mesh((2,), ('d',), devices=[a, b])\n"
         "spread = jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec('d'))\n"
-        "try:\n"
-        "    jax.jit(lambda v: v.sum())(jax.device_put(np.ones(6, np.float32), spread))\n"
-        "except jax.errors.JaxRuntimeError as e:\n"
-        "    assert 'partition' in str(e) or 'devices' in str(e), e\n"
-        "else:\n"
-        "    raise SystemExit('it was not refused')\n"
+        "sums = jax.shard_map(lambda v: jax.lax.psum(v, 'd'), mesh=mesh, in_specs=spread.spec, out_specs=spread.spec)\n"
+        "for f in (jax.jit(lambda v: v.sum()), jax.jit(sums)):\n"
+        "    try:\n"
+        "        f(jax.device_put(np.ones(6, np.float32), spread))\n"
+        "    except jax.errors.JaxRuntimeError as e:\n"
+        "        assert '1 replicas of 2 partitions' in str(e) and 'mesh of one device' in str(e), e\n"
+        "    else:\n"
+        "        raise SystemExit('it was not refused')\n"
         f"{GOES_ON}\n",
         LOOM_SIM_DEVICES="2",
     )

@@ -131,6 +131,32 @@ def test_custom_linear_solve(same: Callable[..., Any]) -> None:
     same(lambda a, b: jax.scipy.sparse.linalg.cg(lambda v: a @ v, b)[0], a, X[:, 0], error=1e-4)
 
 
+def test_one_device_mesh(loom: jax.Device, cpu: jax.Device) -> None:
+    """Collectives over a mesh of one, as scripts for many devices have them."""
+
+    def body(x: jax.Array) -> list[jax.Array]:
+        return [
+            lax.pmean(x, "d"),
+            lax.psum((1j * x).astype(jnp.complex64), "d"),
+            lax.all_gather(x, "d"),
+            lax.psum_scatter(x, "d", tiled=True),
+            lax.ppermute(x, "d", [(0, 0)]),
+            lax.ppermute(x, "d", []),
+            x + lax.axis_index("d"),
+        ]
+
+    def run(device: jax.Device) -> list[jax.Array]:
+        spec = jax.sharding.PartitionSpec("d")
+        mesh = jax.make_mesh((1,), ("d",), devices=[device])
+        mapped = jax.jit(jax.shard_map(body, mesh=mesh, in_specs=spec, out_specs=spec))
+        found = mapped(jax.device_put(X, jax.sharding.NamedSharding(mesh, spec)))
+        return found + jax.pmap(body, axis_name="d", devices=[device])(X[None])
+
+    for found, expected in zip(run(loom), run(cpu), strict=True):
+        assert found.devices() == {loom}
+        np.testing.assert_array_equal(found, expected)
+
+
 @pytest.mark.parametrize("dtype", ["int8", "uint16", "int32", "bool", "float16", "bfloat16"])
 def test_types(same: Callable[..., Any], dtype: str) -> None:
     x = jnp.asarray(RNG.integers(0, 2, (4, 4)), dtype)

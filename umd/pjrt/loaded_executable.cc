@@ -19,6 +19,7 @@ void compile(abi::Client_Compile_Args &a)
 		throw failure(abi::code::unimplemented,
 			      fmt::format("a program of format '{}'; Loom takes 'mlir', StableHLO", format));
 	std::string options(a.compile_options, a.compile_options_size);
+	compile_options::read(options).require_one_device();
 	const loom_target &target = *loom_device_target(a.client->devices.front()->handle);
 	program_ptr program = compile_module({a.program->code, a.program->code_size}, target);
 	a.executable = new loaded_executable(*a.client, std::move(program), std::move(options));
@@ -130,11 +131,7 @@ loaded_executable::loaded_executable(client &on, program_ptr what, std::string w
 	: of(on), program(std::move(what)), options(std::move(with))
 {
 	const compile_options o = compile_options::read(options);
-	if (o.replicas != 1 || o.partitions != 1 || o.devices.size() > 1)
-		throw failure(abi::code::unimplemented,
-			      fmt::format("{}: {} replicas of {} partitions; a program of Loom runs on one device: "
-					  "shard nothing, or keep this function on the CPU",
-					  program->name, o.replicas, o.partitions));
+	o.require_one_device();
 	if (!o.portable)
 		devices.push_back(o.devices.empty() ? of.devices.front() : of.find(static_cast<int>(o.devices[0])));
 	assignment = device_assignment(devices.empty() ? 0 : devices.front()->id);

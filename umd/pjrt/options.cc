@@ -199,6 +199,18 @@ compile_options compile_options::read(std::string_view proto)
 	return out;
 }
 
+void compile_options::require_one_device() const
+{
+	if (replicas == 1 && partitions == 1 && devices.size() <= 1)
+		return;
+	throw failure(
+		abi::code::unimplemented,
+		fmt::format(
+			"a program for {} replicas of {} partitions; a program of Loom runs on one device: use a mesh "
+			"of one device, or keep this function on the CPU",
+			replicas, partitions));
+}
+
 std::string device_assignment(int64_t device)
 {
 	std::string ids, column, out;

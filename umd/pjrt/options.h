@@ -23,6 +23,7 @@ struct compile_options {
 	std::vector<int64_t> devices; // assigned; empty: the caller names one with each execution, or the first
 	bool portable = false;
 	static compile_options read(std::string_view proto);
+	void require_one_device() const; // throws what to do where there are more
 };
 
 // xla.DeviceAssignmentProto of one device.

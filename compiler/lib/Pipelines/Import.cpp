@@ -26,6 +26,7 @@ void mlir::loom::registerFrontDialects(DialectRegistry &registry) {
 
 void mlir::loom::buildFrontPipeline(OpPassManager &passes, uint64_t features,
                                     bool unroll) {
+  passes.addPass(stablehlo::createOneDevice());
   passes.addPass(stablehlo::createExpand());
   stablehlo::InlineCallsOptions inlining;
   // One micro-operation, on the CPU engine if the NPU lacks it.

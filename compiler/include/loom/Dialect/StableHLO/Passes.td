@@ -5,6 +5,16 @@
 
 include "mlir/Pass/PassBase.td"
 
+def OneDevice : Pass<"loom-one-device", "::mlir::ModuleOp"> {
+  let summary = "Nothing has to be sent where there is one device";
+  let description = [{
+    Collectives whose groups have one member give their operands, as sharding
+    custom calls do. In a module for one partition of one replica partition_id
+    and replica_id are zero, and a value that collective_permute sends to nobody
+    is zeros. Other collectives stay, for the legality check to name them.
+  }];
+}
+
 def Expand : Pass<"loom-expand", "::mlir::ModuleOp"> {
   let summary = "Write out in other operations what has no engine of its own";
   let description = [{
@@ -61,9 +71,9 @@ def SwapProducts : Pass<"loom-swap-products", "::mlir::ModuleOp"> {
 }
 
 def DropIdentities : Pass<"loom-drop-identities", "::mlir::ModuleOp"> {
-  let summary = "Remove operations that do nothing on one device";
+  let summary = "Remove operations that do nothing";
   let description = [{
-    Sharding custom calls give their operand, and updates of no elements. So do optimization barriers, which
+    Updates of no elements give their operand. So do optimization barriers, which
     only order rewrites: run this after CSE.
   }];
 }

@@ -11,24 +11,13 @@ namespace mlir::loom::stablehlo {
 using namespace mlir;
 using namespace mlir::loom;
 
-/// Custom calls that name where a value lives among devices; with one device
-/// there is one place.
-static bool isShardingCall(stablehlo::CustomCallOp call) {
-  static constexpr StringLiteral names[] = {"Sharding", "SPMDFullToShardShape",
-                                            "SPMDShardToFullShape"};
-  return llvm::is_contained(names, call.getCallTargetName()) &&
-         call.getInputs().getTypes() == call.getResultTypes();
-}
-
 /// What replaces an operation that does nothing; nothing if it does something.
 static std::optional<SmallVector<Value>> sameAs(Operation *op) {
   auto isEmpty = [](Value value) {
     auto type = cast<RankedTensorType>(value.getType());
     return type.hasStaticShape() && !type.getNumElements();
   };
-  auto call = dyn_cast<stablehlo::CustomCallOp>(op);
-  if ((call && isShardingCall(call)) ||
-      isa<stablehlo::OptimizationBarrierOp>(op))
+  if (isa<stablehlo::OptimizationBarrierOp>(op))
     return SmallVector<Value>(op->getOperands());
   if (auto update = dyn_cast<stablehlo::DynamicUpdateSliceOp>(op))
     if (isEmpty(update.getUpdate()))
