@@ -131,6 +131,31 @@ def test_custom_linear_solve(same: Callable[..., Any]) -> None:
     same(lambda a, b: jax.scipy.sparse.linalg.cg(lambda v: a @ v, b)[0], a, X[:, 0], error=1e-4)
 
 
+@pytest.mark.parametrize("length", [129, 2049, 5000])
+def test_cumulative(same: Callable[..., Any], length: int) -> None:
+    """Of so many elements that they are computed in blocks: each type, from either end, and gradients."""
+    rows = RNG.normal(size=(3, length)).astype(np.float32)
+    numbers = RNG.integers(-9, 9, (length, 2)).astype(np.int32)
+    for reverse in (False, True):
+        same(lambda x, r=reverse: lax.cumsum(x, 0, r), numbers)
+        same(lambda x, r=reverse: lax.cummax(x, 0, r), numbers.astype(np.int8))
+        same(lambda x, r=reverse: lax.cummin(x, 1, r), rows)
+        same(lambda x, r=reverse: lax.cumprod(x, 1, r), 1 + rows / length)
+    same(lambda x: jnp.cumsum(x > 0, axis=1), rows)
+    same(lambda x: jnp.cumsum(jnp.abs(x), axis=1) / length, rows)
+    same(jax.grad(lambda x: (jnp.cumsum(x, axis=1)[:, ::7] ** 2).mean()), rows / length)
+    with jax.enable_x64(True):
+        same(lambda x: jnp.cumsum(x, axis=1), rows.astype(np.float64))
+        same(lambda x: jnp.cumsum(x, axis=0), numbers.astype(np.int64) << 40)
+
+
+def test_cumulative_bf16(loom: jax.Device) -> None:
+    """Rounded once: each sum is the bf16 next to it."""
+    x = jax.device_put(jnp.ones(4096, jnp.bfloat16), loom)
+    found = np.asarray(jax.jit(lambda x: jnp.cumsum(x))(x))
+    np.testing.assert_array_equal(found, np.arange(1, 4097).astype(found.dtype))
+
+
 def test_one_device_mesh(loom: jax.Device, cpu: jax.Device) -> None:
     """Collectives over a mesh of one, as scripts for many devices have them."""
 

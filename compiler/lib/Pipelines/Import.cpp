@@ -36,6 +36,7 @@ void mlir::loom::buildFrontPipeline(OpPassManager &passes, uint64_t features,
   passes.addPass(stablehlo::createWidenProducts());
   passes.addPass(createCanonicalizerPass());
   passes.addPass(createCSEPass());
+  passes.addPass(stablehlo::createBlockScans());
   passes.addPass(stablehlo::createSwapProducts());
   passes.addPass(stablehlo::createDropIdentities());
   passes.addPass(stablehlo::createFoldWideIntegers());

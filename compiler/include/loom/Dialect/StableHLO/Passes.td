@@ -70,6 +70,17 @@ def SwapProducts : Pass<"loom-swap-products", "::mlir::ModuleOp"> {
   }];
 }
 
+def BlockScans : Pass<"loom-block-scans", "::mlir::ModuleOp"> {
+  let summary = "Cumulative reductions of many elements, block by block";
+  let description = [{
+    A reduce_window whose windows are all beginnings, or all ends, of a dimension
+    of more than 128 elements: the beginnings of blocks of 16, combined with what
+    comes before the block, which is a cumulative reduction of the blocks' own.
+    Its region is one of add, multiply, maximum, minimum, and, or; its start
+    value their identity. bf16 and f16 are f32 in between.
+  }];
+}
+
 def DropIdentities : Pass<"loom-drop-identities", "::mlir::ModuleOp"> {
   let summary = "Remove operations that do nothing";
   let description = [{
