@@ -156,6 +156,28 @@ def test_cumulative_bf16(loom: jax.Device) -> None:
     np.testing.assert_array_equal(found, np.arange(1, 4097).astype(found.dtype))
 
 
+def test_many_indices(same: Callable[..., Any]) -> None:
+    """Lists that no SRAM holds: gathers, updates that replace, updates that add."""
+    table = RNG.normal(size=50_000).astype(np.float32)
+    places = RNG.integers(0, 50_000, 300_000).astype(np.int32)
+    values = RNG.normal(size=300_000).astype(np.float32)
+    same(lambda t, i: t[i], table, places)
+    same(lambda t, i: t.at[i].set(t.shape[0] - i), table, places)
+    same(lambda v, i: jax.ops.segment_sum(v, i, 1000, indices_are_sorted=False), values, places % 1000)
+    same(lambda i: jnp.bincount(i, length=1000), places % 1000)
+    same(lambda t, i, v: t.at[i].add(v), table[:6000].reshape(-1, 6), places[:5000] % 1000, values[:30000].reshape(-1, 6))
+
+
+def test_updates_of_slices(same: Callable[..., Any]) -> None:
+    """At known places, over what no constant fills, and from the same array."""
+    same(lambda x: lax.dynamic_update_slice(x, x[:1] + 1, (3, 0)), X)
+    same(lambda x: lax.dynamic_update_slice(lax.dynamic_update_slice(x, x[:2] * 2, (3, 0)), x[1:3, :2], (9, 1)), X)
+    same(lambda x: lax.fori_loop(0, 9, lambda i, c: lax.dynamic_update_slice(c, c[:1] + i, (i, 0)), x), X)
+    same(lambda x: lax.dynamic_update_slice(x, x[1:] + 1, (0, 0)), X.astype(np.int8))
+    with jax.enable_x64(True):
+        same(lambda x: lax.dynamic_update_slice(x, x[:1] + 1, (3, 0)), X.astype(np.float64))
+
+
 def test_one_device_mesh(loom: jax.Device, cpu: jax.Device) -> None:
     """Collectives over a mesh of one, as scripts for many devices have them."""
 

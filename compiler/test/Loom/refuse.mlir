@@ -17,7 +17,7 @@ func.func @large(%x: tensor<1x2048x1024xf32>, %y: tensor<1x1024x2048xf32>, %z: t
 // -----
 
 // A layer that no room is enough for.
-// CHECK: error: 10 indices of rows of 20000 bytes do not fit the target, which has 65536 bytes of SRAM; choose a larger target or split the indices
+// CHECK: error: rows of 20000 bytes do not fit the target, which has 65536 bytes of SRAM; choose a larger target or index narrower rows
 func.func @rows(%t: tensor<16x5000xf32>, %i: tensor<10xi32>) -> tensor<10x5000xf32> {
   %0 = "loomt.rows"(%t, %i) : (tensor<16x5000xf32>, tensor<10xi32>) -> tensor<10x5000xf32>
   return %0 : tensor<10x5000xf32>

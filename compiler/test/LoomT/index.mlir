@@ -42,6 +42,20 @@ func.func @collect(%a: tensor<1x4xf32>, %b: tensor<1x4xf32>) -> tensor<2x4xf32> 
 
 // -----
 
+// An update of what is no constant: all of it, then the update over it.
+// CHECK-LABEL: func.func @update
+// CHECK: %[[V:.*]] = "loomt.view"(%arg0)
+// CHECK: "loomt.copy"(%arg0, %[[V]]) <{offsets = array<i64: 0, 4>, strides = [array<i64: 4, 1>, array<i64: 4, 1>]}>
+func.func @update(%a: tensor<2x4xf32>) -> tensor<2x4xf32> {
+  %z = "stablehlo.constant"() <{value = dense<0> : tensor<i32>}> : () -> tensor<i32>
+  %one = "stablehlo.constant"() <{value = dense<1> : tensor<i32>}> : () -> tensor<i32>
+  %0 = "stablehlo.slice"(%a) <{start_indices = array<i64: 0, 0>, limit_indices = array<i64: 1, 4>, strides = array<i64: 1, 1>}> : (tensor<2x4xf32>) -> tensor<1x4xf32>
+  %1 = "stablehlo.dynamic_update_slice"(%a, %0, %one, %z) : (tensor<2x4xf32>, tensor<1x4xf32>, tensor<i32>, tensor<i32>) -> tensor<2x4xf32>
+  return %1 : tensor<2x4xf32>
+}
+
+// -----
+
 // Functions of the vector unit are one micro-operation; bf16 rounds behind it.
 // CHECK-LABEL: func.func @functions
 // CHECK: program = array<i32: 1, 0, 0, 0, 128, 0, 0, 0, 36, 1, 0, 0>

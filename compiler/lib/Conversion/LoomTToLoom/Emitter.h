@@ -259,9 +259,15 @@ inline constexpr uint64_t kHiddenShare = 8;
 /// this room.
 bool scalarFits(Operation *op, const loom_target &target, TilingCache &tilings,
                 const Room &room, llvm::function_ref<bool(Value)> here);
-/// The same of rows by index.
+/// The same of rows by index. Of their lists, any part fits.
 bool rowsFit(loomt::RowsOp op, const Room &room);
 bool scatterFits(loomt::ScatterRowsOp op, const Room &room);
+/// How many of `count` indices are in SRAM at once, where lists may take so
+/// many bytes: all, or two parts by turns.
+int64_t listLength(int64_t count, int64_t bytes);
+/// The indices from `begin` to `end`, side by side in a buffer of the ring.
+Value loadList(Emitter &e, Location loc, const Box &indices, int64_t begin,
+               int64_t end, Ring &ring);
 
 LogicalResult lowerScalar(Emitter &emitter, const Memory &memory,
                           Operation *op);

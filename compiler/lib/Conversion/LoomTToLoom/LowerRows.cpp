@@ -24,13 +24,25 @@ int64_t mlir::loom::largestPiece(const Room &room) {
   return bytes;
 }
 
+int64_t mlir::loom::listLength(int64_t count, int64_t bytes) {
+  return count * 4 <= bytes ? count : bytes / 8;
+}
+
+Value mlir::loom::loadList(Emitter &e, Location loc, const Box &indices,
+                           int64_t begin, int64_t end, Ring &ring) {
+  Box part = indices;
+  part.offset += begin * part.stride[0];
+  part.n[0] = end - begin;
+  Value list = ring.next();
+  e.load(loc, part.mem, list, layoutDense(part));
+  return list;
+}
+
 bool mlir::loom::rowsFit(loomt::RowsOp op, const Room &room) {
   const int64_t share = largestPiece(room) / kShare;
-  const int64_t count = op.getType().getDimSize(0),
-                rowBytes =
-                    op.getType().getDimSize(1) * elementBytesOf(op.getType());
-  return rowBytes <= std::min<int64_t>(share, LOOM_CAP_DMA_BYTES) &&
-         count * 4 <= share;
+  const int64_t rowBytes =
+      op.getType().getDimSize(1) * elementBytesOf(op.getType());
+  return rowBytes <= std::min<int64_t>(share, LOOM_CAP_DMA_BYTES);
 }
 
 namespace {
@@ -82,10 +94,17 @@ LogicalResult mlir::loom::lowerRows(Emitter &e, const Memory &memory,
     return op.emitError() << "a row of the table does not lie together; "
                              "transpose the parameter";
   if (!rowsFit(op, e.room))
-    return op.emitError() << count << " indices of rows of " << rowBytes
+    return op.emitError() << "rows of " << rowBytes
                           << " bytes do not fit the target, which has " << sram
-                          << " bytes of SRAM; choose a larger target or split "
-                             "the indices";
+                          << " bytes of SRAM; choose a larger target or index "
+                             "narrower rows";
+  const bool gathers = e.target.features >> LOOM_FEAT_GATHER & 1;
+  Operation *maker = loomt::Ref::of(op.getTable()).root.getDefiningOp();
+  if (!gathers && maker && !isa<loomt::ConstantOp>(maker))
+    return op.emitError()
+           << "rows of a table that is computed need the feature "
+              "GATHER, which the target lacks; choose a target "
+              "with it";
   const int64_t each = std::min<int64_t>(
       count, std::min<int64_t>(sram / kShare, LOOM_CAP_DMA_BYTES) / rowBytes);
   Box indices = memory.box(op.getIndices());
@@ -95,37 +114,31 @@ LogicalResult mlir::loom::lowerRows(Emitter &e, const Memory &memory,
           0, bytes,
           loom_ceil_div(uint64_t(bytes) * 64,
                         loom_mem_bandwidth64(&e.target.mem[0])));
-  Ring indexRing(e.builder, loc, 1, count * 4);
-  Ring rowRing(e.builder, loc, count > each ? 2 : 1, each * rowBytes);
-  const bool gathers = e.target.features >> LOOM_FEAT_GATHER & 1;
-  Operation *maker = loomt::Ref::of(op.getTable()).root.getDefiningOp();
-  if (!gathers && maker && !isa<loomt::ConstantOp>(maker))
-    return op.emitError()
-           << "rows of a table that is computed need the feature "
-              "GATHER, which the target lacks; choose a target "
-              "with it";
-  Value list = indices.mem;
   // A gather takes a dense list.
-  if (!indices.isHere() || (gathers && indices.stride[0] != 4)) {
-    list = indexRing.next();
-    e.load(loc, indices.mem, list, layoutDense(indices));
-    indices.offset = 0;
-    indices.stride = {4};
-  }
-  if (!gathers) // the sequencer waits for the list
-    npu::FenceOp::create(e.builder, loc);
-  const Rows rows{table, rowBytes, list, indices.offset, indices.stride[0]};
-  for (int64_t first = 0; first < count && !e.full(); first += each) {
-    const int64_t here = std::min(each, count - first);
-    Value buf = out.isHere() ? out.mem : rowRing.next();
-    const int64_t at = out.isHere() ? out.offset + first * rowBytes : 0;
-    (gathers ? gather : loadEach)(e, loc, rows, first, here, buf, at);
-    if (out.isHere())
-      continue;
-    Box part = out;
-    part.offset += first * part.stride[0];
-    part.n[0] = here;
-    e.store(loc, buf, part.mem, layoutDense(part));
+  const bool inPlace = indices.isHere() && !(gathers && indices.stride[0] != 4);
+  const int64_t listed = inPlace ? count : listLength(count, sram / kShare);
+  Ring indexRing(e.builder, loc, count > listed ? 2 : 1, listed * 4);
+  Ring rowRing(e.builder, loc, count > each ? 2 : 1, each * rowBytes);
+  for (int64_t begin = 0; begin < count; begin += listed) {
+    const int64_t end = std::min(count, begin + listed);
+    Rows rows{table, rowBytes, indices.mem, indices.offset, indices.stride[0]};
+    if (!inPlace)
+      rows = {table, rowBytes, loadList(e, loc, indices, begin, end, indexRing),
+              0, 4};
+    if (!gathers) // the sequencer waits for the list
+      npu::FenceOp::create(e.builder, loc);
+    for (int64_t first = begin; first < end && !e.full(); first += each) {
+      const int64_t here = std::min(each, end - first);
+      Value buf = out.isHere() ? out.mem : rowRing.next();
+      const int64_t at = out.isHere() ? out.offset + first * rowBytes : 0;
+      (gathers ? gather : loadEach)(e, loc, rows, first - begin, here, buf, at);
+      if (out.isHere())
+        continue;
+      Box part = out;
+      part.offset += first * part.stride[0];
+      part.n[0] = here;
+      e.store(loc, buf, part.mem, layoutDense(part));
+    }
   }
   return success();
 }

@@ -24,8 +24,7 @@ bool mlir::loom::scatterFits(loomt::ScatterRowsOp op, const Room &room) {
   const int64_t count = updates.getDimSize(0), width = updates.getDimSize(1);
   return width * elementBytesOf(updates) <=
              std::min<int64_t>(share, LOOM_CAP_DMA_BYTES) &&
-         count * 4 <= 2 * share && width <= kMaxWidth &&
-         (op.getReplaces() || count <= kMaxCombined);
+         width <= kMaxWidth && (op.getReplaces() || count <= kMaxCombined);
 }
 
 namespace {
@@ -37,16 +36,21 @@ public:
         indices(memory.box(op.getIndices())),
         program(op.getProgram(), op.getImms()), count(updates.n[0]),
         rowBytes(out.n[1] * out.elem) {}
-  void begin(const Memory &memory);
-  void replace();
-  void combine();
+  void run(const Memory &memory);
 
 private:
+  void begin(const Memory &memory);
+  void replace(int64_t begin, int64_t end);
+  void combine(int64_t begin, int64_t end);
   IntegerAttr number(int64_t v) { return e.builder.getI64IntegerAttr(v); }
   void write(Value src, int64_t at, int64_t first, int64_t rows);
   void compute(Value old, Value update, const Layout &layout, int64_t row,
                Value made);
   Box part(int64_t first, int64_t rows) const;
+  /// Where in the list the index of an update is.
+  int64_t indexAt(int64_t update) const {
+    return indices.offset + (update - listed) * 4;
+  }
   int64_t rowsAtOnce() const {
     const int64_t share =
         std::min<int64_t>(largestPiece(e.room) / kShare, LOOM_CAP_DMA_BYTES);
@@ -59,11 +63,13 @@ private:
   Box out, updates, indices;
   Program program;
   const int64_t count, rowBytes;
-  Value list;
+  Value list;         // of indices, in SRAM
+  int64_t listed = 0; // its first
+  Ring chunks, olds, mades;
 };
 } // namespace
 
-/// What the result begins with, and the list in SRAM.
+/// What the result begins with.
 void Scatter::begin(const Memory &memory) {
   const int64_t table = out.n[0] * rowBytes;
   const int64_t bytes = 2 * table + 3 * count * rowBytes;
@@ -75,12 +81,35 @@ void Scatter::begin(const Memory &memory) {
     e.fill(loc, out.mem, out.offset, table, *op.getFill(), out.elem);
   else
     copyBox(e, loc, memory.box(op.getTable()), out);
+}
+
+void Scatter::run(const Memory &memory) {
+  begin(memory);
+  const int64_t each = rowsAtOnce(), buffers = count > each ? 2 : 1;
+  if (op.getReplaces()) {
+    chunks = Ring(e.builder, loc, buffers, each * rowBytes);
+  } else {
+    const int64_t bytes =
+        updates.isHere() ? 0 : layoutAsInMemory(part(0, each)).bytes;
+    chunks = Ring(e.builder, loc, buffers, bytes);
+    olds = Ring(e.builder, loc, 2, rowBytes);
+    mades = Ring(e.builder, loc, 2, rowBytes);
+  }
   list = indices.mem;
-  if (indices.isHere() && (indices.stride[0] == 4 || count == 1))
-    return;
-  list = Ring(e.builder, loc, 1, count * 4).next();
-  e.load(loc, indices.mem, list, layoutDense(indices));
-  indices.offset = 0;
+  const bool inPlace =
+      indices.isHere() && (indices.stride[0] == 4 || count == 1);
+  const int64_t length =
+      inPlace ? count : listLength(count, 2 * largestPiece(e.room) / kShare);
+  Ring lists(e.builder, loc, count > length ? 2 : 1, length * 4);
+  const Box whole = indices;
+  for (; listed < count && !e.full(); listed += length) {
+    const int64_t end = std::min(count, listed + length);
+    if (!inPlace) {
+      list = loadList(e, loc, whole, listed, end, lists);
+      indices.offset = 0;
+    }
+    op.getReplaces() ? replace(listed, end) : combine(listed, end);
+  }
 }
 
 Box Scatter::part(int64_t first, int64_t rows) const {
@@ -92,17 +121,16 @@ Box Scatter::part(int64_t first, int64_t rows) const {
 
 void Scatter::write(Value src, int64_t at, int64_t first, int64_t rows) {
   npu::ScatterOp::create(e.builder, loc, src, out.mem, list, number(at),
-                         number(out.offset), number(indices.offset + first * 4),
+                         number(out.offset), number(indexAt(first)),
                          number(out.n[0]), number(out.stride[0]),
                          number(rowBytes), number(rows), nullptr, nullptr);
 }
 
-void Scatter::replace() {
+void Scatter::replace(int64_t begin, int64_t end) {
   const int64_t each = rowsAtOnce();
-  Ring ring(e.builder, loc, count > each ? 2 : 1, each * rowBytes);
-  for (int64_t first = 0; first < count && !e.full(); first += each) {
-    const int64_t rows = std::min(each, count - first);
-    Value buf = ring.next();
+  for (int64_t first = begin; first < end && !e.full(); first += each) {
+    const int64_t rows = std::min(each, end - first);
+    Value buf = chunks.next();
     e.load(loc, updates.mem, buf, layoutDense(part(first, rows)));
     write(buf, 0, first, rows);
   }
@@ -127,14 +155,10 @@ void Scatter::compute(Value old, Value update, const Layout &layout,
       b.getDenseI32ArrayAttr(program.imms), nullptr, nullptr);
 }
 
-void Scatter::combine() {
+void Scatter::combine(int64_t begin, int64_t end) {
   const int64_t each = updates.isHere() ? count : rowsAtOnce();
-  const int64_t bytes =
-      updates.isHere() ? 0 : layoutAsInMemory(part(0, each)).bytes;
-  Ring chunks(e.builder, loc, count > each ? 2 : 1, bytes);
-  Ring olds(e.builder, loc, 2, rowBytes), mades(e.builder, loc, 2, rowBytes);
-  for (int64_t first = 0; first < count; first += each) {
-    const Box box = part(first, std::min(each, count - first));
+  for (int64_t first = begin; first < end; first += each) {
+    const Box box = part(first, std::min(each, end - first));
     const Layout layout =
         updates.isHere() ? layoutHere(box) : layoutAsInMemory(box);
     Value chunk = updates.mem;
@@ -146,8 +170,8 @@ void Scatter::combine() {
       Value old = olds.next(), made = mades.next();
       npu::GatherOp::create(
           e.builder, loc, out.mem, old, list, number(out.offset), number(0),
-          number(indices.offset + (first + row) * 4), number(out.n[0]),
-          number(out.stride[0]), number(rowBytes), number(1), nullptr, nullptr);
+          number(indexAt(first + row)), number(out.n[0]), number(out.stride[0]),
+          number(rowBytes), number(1), nullptr, nullptr);
       compute(old, chunk, layout, row, made);
       write(made, 0, first + row, 1);
     }
@@ -167,8 +191,6 @@ LogicalResult mlir::loom::lowerScatter(Emitter &e, const Memory &memory,
            << shapeText(op.getUpdates().getType())
            << " do not fit the target, which has " << largestPiece(e.room)
            << " bytes of SRAM; choose a larger target or update in parts";
-  Scatter scatter(e, memory, op);
-  scatter.begin(memory);
-  op.getReplaces() ? scatter.replace() : scatter.combine();
+  Scatter(e, memory, op).run(memory);
   return success();
 }

@@ -105,7 +105,8 @@ def ConvOp : LoomT_Op<"conv", [AttrSizedOperandSegments]> {
 def CopyOp : LoomT_Op<"copy"> {
   let description = [{
     A new root: all elements `fill` (bits), if present, then input i at
-    offsets[i] with strides[i] (one stride an input dimension; positive).
+    offsets[i] with strides[i] (one stride an input dimension; positive), one
+    after the other: an input may write over what others have written.
     Materialised transposes, pads and concatenations. Bits are copied as they are:
     an input may have another element type of the same width.
   }];

@@ -578,7 +578,7 @@ LogicalResult CopyOp::verify() {
       return emitOpError("writes element ") << hi << " of " << total;
     filled += type.getNumElements();
   }
-  if (!getFill() && filled != total)
+  if (!getFill() && filled < total)
     return emitOpError("leaves elements undefined: inputs have ")
            << filled << " of " << total << " and there is no fill";
   return success();

@@ -217,14 +217,32 @@ std::optional<Refusal> checkGather(Operation *op) {
                  "slice first, then index"};
 }
 
+/// Rows that are combined with what is there are three records each on the NPU,
+/// however narrow; the CPU engine takes one after the other in a loop.
+bool combinesManyRows(ScatterOp scatter, const RowAccess &access) {
+  constexpr int64_t kMany = 4096, kManyNarrow = 512, kNarrow = 16;
+  Block &body = scatter.getUpdateComputation().front();
+  if (isOneUpdate(scatter) ||
+      body.getTerminator()->getOperand(0) == body.getArgument(1))
+    return false;
+  auto updates = cast<RankedTensorType>(scatter.getUpdates()[0].getType());
+  const int64_t count = ShapedType::getNumElements(access.batchShape);
+  return count > kMany ||
+         (count > kManyNarrow && updates.getNumElements() <= kNarrow * count);
+}
+
 std::optional<Refusal> checkScatter(Operation *op) {
   auto scatter = cast<ScatterOp>(op);
   if (scatter.getInputs().size() != 1)
     return Refusal{"an indexed update of several operands together is not "
                    "compiled",
                    "update each by itself"};
-  if (rowAccessOf(scatter))
-    return std::nullopt;
+  if (std::optional<RowAccess> access = rowAccessOf(scatter)) {
+    if (!combinesManyRows(scatter, *access))
+      return std::nullopt;
+    return Refusal{"the NPU combines rows one by one, and these are many",
+                   "update fewer rows, or wider ones"};
+  }
   return Refusal{"indexed updates are compiled for whole rows only, and this "
                  "writes a part of each",
                  "use lax.dynamic_update_slice"};
