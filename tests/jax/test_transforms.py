@@ -157,12 +157,16 @@ def test_cumulative_bf16(loom: jax.Device) -> None:
 
 
 def test_many_indices(same: Callable[..., Any]) -> None:
-    """Lists that no SRAM holds: gathers, updates that replace, updates that add."""
+    """Lists that no SRAM holds: gathers, updates that replace, updates that add; and rows that it does not hold."""
     table = RNG.normal(size=50_000).astype(np.float32)
     places = RNG.integers(0, 50_000, 300_000).astype(np.int32)
     values = RNG.normal(size=300_000).astype(np.float32)
     same(lambda t, i: t[i], table, places)
     same(lambda t, i: t.at[i].set(t.shape[0] - i), table, places)
+    wide = values.reshape(3, -1)
+    same(lambda t, i: t[i], wide, places[:5] % 3)
+    same(lambda t, i: t.at[i].set(1.5), wide, places[:2] % 3)
+    same(lambda t, i: t.at[i].add(t[:2]), wide, places[:2] % 3)
     same(lambda v, i: jax.ops.segment_sum(v, i, 1000, indices_are_sorted=False), values, places % 1000)
     same(lambda i: jnp.bincount(i, length=1000), places % 1000)
     same(lambda t, i, v: t.at[i].add(v), table[:6000].reshape(-1, 6), places[:5000] % 1000, values[:30000].reshape(-1, 6))

@@ -37,3 +37,50 @@ func.func @main(%a: tensor<32x32xf32>, %b: tensor<32x32xf32>, %i: tensor<4x1xi32
   %2 = "stablehlo.dot_general"(%1, %b) <{lhs_batching_dimensions = array<i64>, rhs_batching_dimensions = array<i64>, lhs_contracting_dimensions = array<i64: 1>, rhs_contracting_dimensions = array<i64: 0>}> : (tensor<32x32xf32>, tensor<32x32xf32>) -> tensor<32x32xf32>
   return %2, %g : tensor<32x32xf32>, tensor<16x4xf32>
 }
+
+// Sums into rows: few, or wide ones, on the NPU; many on the CPU engine.
+// CHECK-LABEL: func.func @few
+// CHECK: loomt.scatter_rows
+func.func @few(%t: tensor<50x2xf32>, %i: tensor<512x1xi32>, %u: tensor<512x2xf32>) -> tensor<50x2xf32> {
+  %0 = "stablehlo.scatter"(%t, %i, %u) <{update_window_dims = array<i64: 1>, inserted_window_dims = array<i64: 0>, input_batching_dims = array<i64>, scatter_indices_batching_dims = array<i64>, scatter_dims_to_operand_dims = array<i64: 0>, index_vector_dim = 1 : i64}> ({
+  ^bb0(%a: tensor<f32>, %b: tensor<f32>):
+    %s = "stablehlo.add"(%a, %b) : (tensor<f32>, tensor<f32>) -> tensor<f32>
+    "stablehlo.return"(%s) : (tensor<f32>) -> ()
+  }) : (tensor<50x2xf32>, tensor<512x1xi32>, tensor<512x2xf32>) -> tensor<50x2xf32>
+  return %0 : tensor<50x2xf32>
+}
+
+// CHECK-LABEL: func.func @wide
+// CHECK: loomt.scatter_rows
+func.func @wide(%t: tensor<50x17xf32>, %i: tensor<4096x1xi32>, %u: tensor<4096x17xf32>) -> tensor<50x17xf32> {
+  %0 = "stablehlo.scatter"(%t, %i, %u) <{update_window_dims = array<i64: 1>, inserted_window_dims = array<i64: 0>, input_batching_dims = array<i64>, scatter_indices_batching_dims = array<i64>, scatter_dims_to_operand_dims = array<i64: 0>, index_vector_dim = 1 : i64}> ({
+  ^bb0(%a: tensor<f32>, %b: tensor<f32>):
+    %s = "stablehlo.add"(%a, %b) : (tensor<f32>, tensor<f32>) -> tensor<f32>
+    "stablehlo.return"(%s) : (tensor<f32>) -> ()
+  }) : (tensor<50x17xf32>, tensor<4096x1xi32>, tensor<4096x17xf32>) -> tensor<50x17xf32>
+  return %0 : tensor<50x17xf32>
+}
+
+// CHECK-LABEL: func.func @many
+// CHECK-NOT: loomt.scatter_rows
+// CHECK: loomt.cpu
+func.func @many(%t: tensor<50x16xf32>, %i: tensor<513x1xi32>, %u: tensor<513x16xf32>) -> tensor<50x16xf32> {
+  %0 = "stablehlo.scatter"(%t, %i, %u) <{update_window_dims = array<i64: 1>, inserted_window_dims = array<i64: 0>, input_batching_dims = array<i64>, scatter_indices_batching_dims = array<i64>, scatter_dims_to_operand_dims = array<i64: 0>, index_vector_dim = 1 : i64}> ({
+  ^bb0(%a: tensor<f32>, %b: tensor<f32>):
+    %s = "stablehlo.add"(%a, %b) : (tensor<f32>, tensor<f32>) -> tensor<f32>
+    "stablehlo.return"(%s) : (tensor<f32>) -> ()
+  }) : (tensor<50x16xf32>, tensor<513x1xi32>, tensor<513x16xf32>) -> tensor<50x16xf32>
+  return %0 : tensor<50x16xf32>
+}
+
+// CHECK-LABEL: func.func @more
+// CHECK-NOT: loomt.scatter_rows
+// CHECK: loomt.cpu
+func.func @more(%t: tensor<50x17xf32>, %i: tensor<4097x1xi32>, %u: tensor<4097x17xf32>) -> tensor<50x17xf32> {
+  %0 = "stablehlo.scatter"(%t, %i, %u) <{update_window_dims = array<i64: 1>, inserted_window_dims = array<i64: 0>, input_batching_dims = array<i64>, scatter_indices_batching_dims = array<i64>, scatter_dims_to_operand_dims = array<i64: 0>, index_vector_dim = 1 : i64}> ({
+  ^bb0(%a: tensor<f32>, %b: tensor<f32>):
+    %s = "stablehlo.add"(%a, %b) : (tensor<f32>, tensor<f32>) -> tensor<f32>
+    "stablehlo.return"(%s) : (tensor<f32>) -> ()
+  }) : (tensor<50x17xf32>, tensor<4097x1xi32>, tensor<4097x17xf32>) -> tensor<50x17xf32>
+  return %0 : tensor<50x17xf32>
+}

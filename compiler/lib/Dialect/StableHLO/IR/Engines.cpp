@@ -208,10 +208,24 @@ std::optional<Refusal> checkDot(Operation *op) {
   return checkProduct(op);
 }
 
+/// A row goes through SRAM in one piece, even on the largest of the named
+/// targets; on others lowering refuses what does not fit.
+std::optional<Refusal> checkRow(const RowAccess &access, Value table) {
+  constexpr int64_t kMostBytes = 256 << 10;
+  auto type = cast<RankedTensorType>(table.getType());
+  int64_t bytes = (type.getElementTypeBitWidth() + 7) / 8;
+  for (int64_t d : access.window)
+    bytes *= type.getDimSize(d);
+  if (bytes <= kMostBytes)
+    return std::nullopt;
+  return Refusal{"its rows are larger than 256 KiB", "index narrower rows"};
+}
+
 /// Rows by index: embeddings, labels, neighbours.
 std::optional<Refusal> checkGather(Operation *op) {
-  if (rowAccessOf(cast<GatherOp>(op)))
-    return std::nullopt;
+  auto gather = cast<GatherOp>(op);
+  if (std::optional<RowAccess> access = rowAccessOf(gather))
+    return checkRow(*access, gather.getOperand());
   return Refusal{"indexing by data is compiled for whole rows only, and this "
                  "takes a part of each",
                  "slice first, then index"};
@@ -239,7 +253,8 @@ std::optional<Refusal> checkScatter(Operation *op) {
                    "update each by itself"};
   if (std::optional<RowAccess> access = rowAccessOf(scatter)) {
     if (!combinesManyRows(scatter, *access))
-      return std::nullopt;
+      return isOneUpdate(scatter) ? std::nullopt
+                                  : checkRow(*access, scatter.getInputs()[0]);
     return Refusal{"the NPU combines rows one by one, and these are many",
                    "update fewer rows, or wider ones"};
   }
