@@ -156,6 +156,19 @@ def test_cumulative_bf16(loom: jax.Device) -> None:
     np.testing.assert_array_equal(found, np.arange(1, 4097).astype(found.dtype))
 
 
+@pytest.mark.parametrize(("length", "count"), [(1000, 50), (5000, 50), (50257, 5), (4097, 100)])
+def test_top_k(cpu: jax.Device, length: int, count: int) -> None:
+    """As samplers take them: values and places are those of the CPU, of equal ones and of NaN as well."""
+    x = RNG.normal(size=(2, length)).astype(np.float32)
+    x[1] = np.round(4 * x[1])
+    x[1, ::97] = np.nan
+    found = jax.jit(lambda x: lax.top_k(x, count))(x)
+    with jax.default_device(cpu):
+        expected = jax.jit(lambda x: lax.top_k(x, count))(x)
+    for have, want in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(np.asarray(have), np.asarray(want))
+
+
 def test_one_device_mesh(loom: jax.Device, cpu: jax.Device) -> None:
     """Collectives over a mesh of one, as scripts for many devices have them."""
 
