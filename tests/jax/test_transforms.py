@@ -182,6 +182,19 @@ def test_updates_of_slices(same: Callable[..., Any]) -> None:
         same(lambda x: lax.dynamic_update_slice(x, x[:1] + 1, (3, 0)), X.astype(np.float64))
 
 
+@pytest.mark.parametrize(("length", "count"), [(1000, 50), (5000, 50), (50257, 5), (4097, 100)])
+def test_top_k(cpu: jax.Device, length: int, count: int) -> None:
+    """As samplers take them: values and places are those of the CPU, of equal ones and of NaN as well."""
+    x = RNG.normal(size=(2, length)).astype(np.float32)
+    x[1] = np.round(4 * x[1])
+    x[1, ::97] = np.nan
+    found = jax.jit(lambda x: lax.top_k(x, count))(x)
+    with jax.default_device(cpu):
+        expected = jax.jit(lambda x: lax.top_k(x, count))(x)
+    for have, want in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(np.asarray(have), np.asarray(want))
+
+
 def test_one_device_mesh(loom: jax.Device, cpu: jax.Device) -> None:
     """Collectives over a mesh of one, as scripts for many devices have them."""
 

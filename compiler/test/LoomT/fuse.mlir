@@ -40,6 +40,111 @@ func.func @main() -> tensor<2xf32> {
 
 // -----
 
+// However many there are, if an element takes few operations,
+// CHECK-LABEL: func.func @many_short
+// CHECK-NOT: loomt.map
+// CHECK: return
+func.func @many_short() -> tensor<65537xi32> {
+  %i = "stablehlo.iota"() <{iota_dimension = 0 : i64}> : () -> tensor<65537xi32>
+  %a0 = "stablehlo.multiply"(%i, %i) : (tensor<65537xi32>, tensor<65537xi32>) -> tensor<65537xi32>
+  %b0 = "stablehlo.xor"(%a0, %i) : (tensor<65537xi32>, tensor<65537xi32>) -> tensor<65537xi32>
+  %a1 = "stablehlo.multiply"(%b0, %b0) : (tensor<65537xi32>, tensor<65537xi32>) -> tensor<65537xi32>
+  %b1 = "stablehlo.xor"(%a1, %b0) : (tensor<65537xi32>, tensor<65537xi32>) -> tensor<65537xi32>
+  return %b1 : tensor<65537xi32>
+}
+
+// -----
+
+// however many it takes, if there are few,
+// CHECK-LABEL: func.func @few_long
+// CHECK-NOT: loomt.map
+// CHECK: return
+func.func @few_long() -> tensor<65536xi32> {
+  %i = "stablehlo.iota"() <{iota_dimension = 0 : i64}> : () -> tensor<65536xi32>
+  %a0 = "stablehlo.multiply"(%i, %i) : (tensor<65536xi32>, tensor<65536xi32>) -> tensor<65536xi32>
+  %b0 = "stablehlo.xor"(%a0, %i) : (tensor<65536xi32>, tensor<65536xi32>) -> tensor<65536xi32>
+  %a1 = "stablehlo.multiply"(%b0, %b0) : (tensor<65536xi32>, tensor<65536xi32>) -> tensor<65536xi32>
+  %b1 = "stablehlo.xor"(%a1, %b0) : (tensor<65536xi32>, tensor<65536xi32>) -> tensor<65536xi32>
+  %a2 = "stablehlo.multiply"(%b1, %b1) : (tensor<65536xi32>, tensor<65536xi32>) -> tensor<65536xi32>
+  %b2 = "stablehlo.xor"(%a2, %b1) : (tensor<65536xi32>, tensor<65536xi32>) -> tensor<65536xi32>
+  %a3 = "stablehlo.multiply"(%b2, %b2) : (tensor<65536xi32>, tensor<65536xi32>) -> tensor<65536xi32>
+  %b3 = "stablehlo.xor"(%a3, %b2) : (tensor<65536xi32>, tensor<65536xi32>) -> tensor<65536xi32>
+  %a4 = "stablehlo.multiply"(%b3, %b3) : (tensor<65536xi32>, tensor<65536xi32>) -> tensor<65536xi32>
+  %b4 = "stablehlo.xor"(%a4, %b3) : (tensor<65536xi32>, tensor<65536xi32>) -> tensor<65536xi32>
+  %a5 = "stablehlo.multiply"(%b4, %b4) : (tensor<65536xi32>, tensor<65536xi32>) -> tensor<65536xi32>
+  %b5 = "stablehlo.xor"(%a5, %b4) : (tensor<65536xi32>, tensor<65536xi32>) -> tensor<65536xi32>
+  %a6 = "stablehlo.multiply"(%b5, %b5) : (tensor<65536xi32>, tensor<65536xi32>) -> tensor<65536xi32>
+  %b6 = "stablehlo.xor"(%a6, %b5) : (tensor<65536xi32>, tensor<65536xi32>) -> tensor<65536xi32>
+  %a7 = "stablehlo.multiply"(%b6, %b6) : (tensor<65536xi32>, tensor<65536xi32>) -> tensor<65536xi32>
+  %b7 = "stablehlo.xor"(%a7, %b6) : (tensor<65536xi32>, tensor<65536xi32>) -> tensor<65536xi32>
+  %a8 = "stablehlo.multiply"(%b7, %b7) : (tensor<65536xi32>, tensor<65536xi32>) -> tensor<65536xi32>
+  %b8 = "stablehlo.xor"(%a8, %b7) : (tensor<65536xi32>, tensor<65536xi32>) -> tensor<65536xi32>
+  %a9 = "stablehlo.multiply"(%b8, %b8) : (tensor<65536xi32>, tensor<65536xi32>) -> tensor<65536xi32>
+  %b9 = "stablehlo.xor"(%a9, %b8) : (tensor<65536xi32>, tensor<65536xi32>) -> tensor<65536xi32>
+  %a10 = "stablehlo.multiply"(%b9, %b9) : (tensor<65536xi32>, tensor<65536xi32>) -> tensor<65536xi32>
+  %b10 = "stablehlo.xor"(%a10, %b9) : (tensor<65536xi32>, tensor<65536xi32>) -> tensor<65536xi32>
+  %a11 = "stablehlo.multiply"(%b10, %b10) : (tensor<65536xi32>, tensor<65536xi32>) -> tensor<65536xi32>
+  %b11 = "stablehlo.xor"(%a11, %b10) : (tensor<65536xi32>, tensor<65536xi32>) -> tensor<65536xi32>
+  %a12 = "stablehlo.multiply"(%b11, %b11) : (tensor<65536xi32>, tensor<65536xi32>) -> tensor<65536xi32>
+  %b12 = "stablehlo.xor"(%a12, %b11) : (tensor<65536xi32>, tensor<65536xi32>) -> tensor<65536xi32>
+  %a13 = "stablehlo.multiply"(%b12, %b12) : (tensor<65536xi32>, tensor<65536xi32>) -> tensor<65536xi32>
+  %b13 = "stablehlo.xor"(%a13, %b12) : (tensor<65536xi32>, tensor<65536xi32>) -> tensor<65536xi32>
+  %a14 = "stablehlo.multiply"(%b13, %b13) : (tensor<65536xi32>, tensor<65536xi32>) -> tensor<65536xi32>
+  %b14 = "stablehlo.xor"(%a14, %b13) : (tensor<65536xi32>, tensor<65536xi32>) -> tensor<65536xi32>
+  %a15 = "stablehlo.multiply"(%b14, %b14) : (tensor<65536xi32>, tensor<65536xi32>) -> tensor<65536xi32>
+  %b15 = "stablehlo.xor"(%a15, %b14) : (tensor<65536xi32>, tensor<65536xi32>) -> tensor<65536xi32>
+  %a16 = "stablehlo.multiply"(%b15, %b15) : (tensor<65536xi32>, tensor<65536xi32>) -> tensor<65536xi32>
+  %b16 = "stablehlo.xor"(%a16, %b15) : (tensor<65536xi32>, tensor<65536xi32>) -> tensor<65536xi32>
+  return %b16 : tensor<65536xi32>
+}
+
+// -----
+
+// but not much of many: that runs, from the first operation on.
+// CHECK-LABEL: func.func @many_long
+// CHECK: %[[I:.*]] = "loomt.constant"() <{value = dense_resource<folded{{.*}}> : tensor<65537xi32>}>
+// CHECK-NEXT: "loomt.map"(%[[I]])
+func.func @many_long() -> tensor<65537xi32> {
+  %i = "stablehlo.iota"() <{iota_dimension = 0 : i64}> : () -> tensor<65537xi32>
+  %a0 = "stablehlo.multiply"(%i, %i) : (tensor<65537xi32>, tensor<65537xi32>) -> tensor<65537xi32>
+  %b0 = "stablehlo.xor"(%a0, %i) : (tensor<65537xi32>, tensor<65537xi32>) -> tensor<65537xi32>
+  %a1 = "stablehlo.multiply"(%b0, %b0) : (tensor<65537xi32>, tensor<65537xi32>) -> tensor<65537xi32>
+  %b1 = "stablehlo.xor"(%a1, %b0) : (tensor<65537xi32>, tensor<65537xi32>) -> tensor<65537xi32>
+  %a2 = "stablehlo.multiply"(%b1, %b1) : (tensor<65537xi32>, tensor<65537xi32>) -> tensor<65537xi32>
+  %b2 = "stablehlo.xor"(%a2, %b1) : (tensor<65537xi32>, tensor<65537xi32>) -> tensor<65537xi32>
+  %a3 = "stablehlo.multiply"(%b2, %b2) : (tensor<65537xi32>, tensor<65537xi32>) -> tensor<65537xi32>
+  %b3 = "stablehlo.xor"(%a3, %b2) : (tensor<65537xi32>, tensor<65537xi32>) -> tensor<65537xi32>
+  %a4 = "stablehlo.multiply"(%b3, %b3) : (tensor<65537xi32>, tensor<65537xi32>) -> tensor<65537xi32>
+  %b4 = "stablehlo.xor"(%a4, %b3) : (tensor<65537xi32>, tensor<65537xi32>) -> tensor<65537xi32>
+  %a5 = "stablehlo.multiply"(%b4, %b4) : (tensor<65537xi32>, tensor<65537xi32>) -> tensor<65537xi32>
+  %b5 = "stablehlo.xor"(%a5, %b4) : (tensor<65537xi32>, tensor<65537xi32>) -> tensor<65537xi32>
+  %a6 = "stablehlo.multiply"(%b5, %b5) : (tensor<65537xi32>, tensor<65537xi32>) -> tensor<65537xi32>
+  %b6 = "stablehlo.xor"(%a6, %b5) : (tensor<65537xi32>, tensor<65537xi32>) -> tensor<65537xi32>
+  %a7 = "stablehlo.multiply"(%b6, %b6) : (tensor<65537xi32>, tensor<65537xi32>) -> tensor<65537xi32>
+  %b7 = "stablehlo.xor"(%a7, %b6) : (tensor<65537xi32>, tensor<65537xi32>) -> tensor<65537xi32>
+  %a8 = "stablehlo.multiply"(%b7, %b7) : (tensor<65537xi32>, tensor<65537xi32>) -> tensor<65537xi32>
+  %b8 = "stablehlo.xor"(%a8, %b7) : (tensor<65537xi32>, tensor<65537xi32>) -> tensor<65537xi32>
+  %a9 = "stablehlo.multiply"(%b8, %b8) : (tensor<65537xi32>, tensor<65537xi32>) -> tensor<65537xi32>
+  %b9 = "stablehlo.xor"(%a9, %b8) : (tensor<65537xi32>, tensor<65537xi32>) -> tensor<65537xi32>
+  %a10 = "stablehlo.multiply"(%b9, %b9) : (tensor<65537xi32>, tensor<65537xi32>) -> tensor<65537xi32>
+  %b10 = "stablehlo.xor"(%a10, %b9) : (tensor<65537xi32>, tensor<65537xi32>) -> tensor<65537xi32>
+  %a11 = "stablehlo.multiply"(%b10, %b10) : (tensor<65537xi32>, tensor<65537xi32>) -> tensor<65537xi32>
+  %b11 = "stablehlo.xor"(%a11, %b10) : (tensor<65537xi32>, tensor<65537xi32>) -> tensor<65537xi32>
+  %a12 = "stablehlo.multiply"(%b11, %b11) : (tensor<65537xi32>, tensor<65537xi32>) -> tensor<65537xi32>
+  %b12 = "stablehlo.xor"(%a12, %b11) : (tensor<65537xi32>, tensor<65537xi32>) -> tensor<65537xi32>
+  %a13 = "stablehlo.multiply"(%b12, %b12) : (tensor<65537xi32>, tensor<65537xi32>) -> tensor<65537xi32>
+  %b13 = "stablehlo.xor"(%a13, %b12) : (tensor<65537xi32>, tensor<65537xi32>) -> tensor<65537xi32>
+  %a14 = "stablehlo.multiply"(%b13, %b13) : (tensor<65537xi32>, tensor<65537xi32>) -> tensor<65537xi32>
+  %b14 = "stablehlo.xor"(%a14, %b13) : (tensor<65537xi32>, tensor<65537xi32>) -> tensor<65537xi32>
+  %a15 = "stablehlo.multiply"(%b14, %b14) : (tensor<65537xi32>, tensor<65537xi32>) -> tensor<65537xi32>
+  %b15 = "stablehlo.xor"(%a15, %b14) : (tensor<65537xi32>, tensor<65537xi32>) -> tensor<65537xi32>
+  %a16 = "stablehlo.multiply"(%b15, %b15) : (tensor<65537xi32>, tensor<65537xi32>) -> tensor<65537xi32>
+  %b16 = "stablehlo.xor"(%a16, %b15) : (tensor<65537xi32>, tensor<65537xi32>) -> tensor<65537xi32>
+  return %b16 : tensor<65537xi32>
+}
+
+// -----
+
 // Bytes too: of 1 and of -1.
 // CHECK-LABEL: func.func @zeros
 // CHECK: "loomt.constant"() <{value = dense<[7, 0]> : tensor<2xi8>}>

@@ -109,6 +109,30 @@ TEST_F(TopK, OfFloatsInTotalOrder) {
   }
 }
 
+// Blocks first: equal ones in several, the last one filled, and elements that
+// no filling may come before.
+TEST_F(TopK, OfLongLines) {
+  const uint32_t last = 0xffffffffu;
+  for (const auto &[rows, count] : {std::pair{333, 5}, {1601, 20}, {512, 4}}) {
+    std::vector<float> x = values(3 * rows, 5), y(x.size());
+    for (float &v : x)
+      v = float(int(v));
+    for (float &v : y)
+      memcpy(&v, &last, 4);
+    x[3 * (rows - 1)] = std::numeric_limits<float>::quiet_NaN();
+    y[3 * (rows - 2)] = -0.0f;
+    for (const std::vector<float> &given : {x, y}) {
+      check<float>("f32", direction("GT", true), given, count,
+                   [](float a, float b) { return order(a) > order(b); });
+      check<float>("f32", direction("LT", true), given, count,
+                   [](float a, float b) { return order(a) < order(b); });
+    }
+    std::vector<int32_t> n(x.size(), INT32_MIN);
+    n[1] = n[3 * rows - 2] = 7;
+    check<int32_t>("i32", direction("GT"), n, count, std::greater<int32_t>());
+  }
+}
+
 TEST_F(TopK, OfIntegers) {
   std::vector<int32_t> x(3 * 20);
   std::vector<uint32_t> u(x.size());
@@ -131,7 +155,7 @@ TEST_F(TopK, OtherSortsAreTheCpuEngines) {
   for (const auto &[type, compare, rows, count] :
        {std::tuple{"f32", direction("GT"), 9, 2},
         {"f16", direction("GT", true), 9, 2},
-        {"f32", direction("GT", true), 100, 65}}) {
+        {"f32", direction("GT", true), 200, 129}}) {
     CompiledProgram out;
     ASSERT_TRUE(compile(topText(rows, count, type, compare), "npu16", out))
         << messages;

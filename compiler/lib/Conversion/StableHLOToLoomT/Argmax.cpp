@@ -33,10 +33,10 @@ public:
   /// Whether the later number j or the earlier i is picked, and whose value.
   bool picks(uint32_t x, uint32_t i, uint32_t y, uint32_t j, uint32_t number,
              uint32_t value) {
-    SmallVector<uint32_t> scratch;
-    if (!ok || !evaluate(program, {x, i, y, j}, scratch))
+    std::vector<uint32_t> values;
+    if (!ok || !evaluate(program, {&x, &i, &y, &j}, /*count=*/1, values))
       return false;
-    return scratch[outputs[1]] == number && scratch[outputs[0]] == value;
+    return values[outputs[1]] == number && values[outputs[0]] == value;
   }
 
 private:

@@ -9,6 +9,8 @@
 #include "loom_isa.h"
 #include "loom_num.h"
 
+#include "llvm/ADT/MapVector.h"
+
 using namespace mlir;
 using namespace mlir::loom;
 using loomt::Program;
@@ -17,6 +19,11 @@ using loomt::Ref;
 /// Elements that a folded constant may have.
 static constexpr int64_t kMaxFold = 1 << 26;
 static constexpr int64_t kMaxIota = 1 << 22;
+/// Elements that are computed at a time, so that their values stay in a cache.
+static constexpr int64_t kFoldBlock = 256;
+/// What takes more operations than this to an element, as random numbers do, is
+/// computed where the program runs - unless there are few elements.
+static constexpr int64_t kMaxFoldChain = 32;
 
 static uint32_t rawElement(ArrayRef<char> bytes) {
   uint32_t value = 0;
@@ -100,11 +107,21 @@ std::optional<std::vector<uint32_t>> mlir::loom::constantValues(const Ref &ref,
   const unsigned dtype = *loomt::npuType(
       cast<RankedTensorType>(ref.root.getType()).getElementType());
   std::vector<uint32_t> values(count);
-  SmallVector<int64_t> index(ref.shape.size(), 0);
+  const size_t outer = ref.shape.empty() ? 0 : ref.shape.size() - 1;
+  const int64_t run = ref.shape.empty() ? 1 : ref.shape.back(),
+                step = ref.shape.empty() ? 0 : ref.strides.back();
+  const char *data = bytes->bytes().data();
+  // Registers hold words as they are.
+  const bool words = bytes->elementWidth() == 4 && !bytes->isSplat();
+  SmallVector<int64_t> index(outer, 0);
   int64_t at = ref.offset;
-  for (uint32_t &value : values) {
-    value = loadElement(rawElement(bytes->element(at)), dtype);
-    for (size_t d = ref.shape.size(); d-- > 0;) {
+  for (auto to = values.begin(); to != values.end();) {
+    for (int64_t i = 0; i < run; ++i, ++to)
+      if (words)
+        memcpy(&*to, data + 4 * (at + i * step), 4);
+      else
+        *to = loadElement(rawElement(bytes->element(at + i * step)), dtype);
+    for (size_t d = outer; d-- > 0;) {
       at += ref.strides[d];
       if (++index[d] < ref.shape[d])
         break;
@@ -281,28 +298,39 @@ static std::optional<uint32_t> apply(int32_t op, uint32_t a, uint32_t b,
   }
 }
 
-std::optional<uint32_t>
-mlir::loom::evaluate(const Program &program, ArrayRef<uint32_t> inputs,
-                     SmallVectorImpl<uint32_t> &scratch) {
-  scratch.clear();
-  auto value = [&](int32_t operand) {
-    return operand >= 0 ? scratch[operand]
-                        : uint32_t(program.imms[-1 - operand]);
+bool mlir::loom::evaluate(const Program &program,
+                          ArrayRef<const uint32_t *> inputs, int64_t count,
+                          std::vector<uint32_t> &values) {
+  values.resize(program.ops.size() * count);
+  uint32_t *to = values.data();
+  struct Operand {
+    const uint32_t *at;
+    int64_t step;
+  };
+  SmallVector<uint32_t> imms(program.imms.begin(), program.imms.end());
+  auto operandOf = [&](int32_t v) {
+    return v >= 0 ? Operand{values.data() + v * count, 1}
+                  : Operand{&imms[-1 - v], 0};
   };
   for (const Program::Op &op : program.ops) {
     if (op.op == LOOM_UOP_LOAD) {
-      scratch.push_back(inputs[op.a]);
+      to = std::copy_n(inputs[op.a], count, to);
       continue;
     }
-    const int count = Program::operands(op.op);
-    std::optional<uint32_t> result =
-        apply(op.op, count > 0 ? value(op.a) : 0, count > 1 ? value(op.b) : 0,
-              count > 2 ? value(op.c) : 0);
-    if (!result)
-      return std::nullopt;
-    scratch.push_back(*result);
+    static constexpr uint32_t kNone = 0;
+    const int operands = Program::operands(op.op);
+    const Operand a = operands > 0 ? operandOf(op.a) : Operand{&kNone, 0},
+                  b = operands > 1 ? operandOf(op.b) : Operand{&kNone, 0},
+                  c = operands > 2 ? operandOf(op.c) : Operand{&kNone, 0};
+    for (int64_t i = 0; i < count; ++i) {
+      std::optional<uint32_t> value =
+          apply(op.op, a.at[i * a.step], b.at[i * b.step], c.at[i * c.step]);
+      if (!value)
+        return false;
+      *to++ = *value;
+    }
   }
-  return scratch.back();
+  return true;
 }
 
 Value mlir::loom::foldConstantMap(loomt::MapOp op) {
@@ -317,15 +345,15 @@ Value mlir::loom::foldConstantMap(loomt::MapOp op) {
   Program program(op.getProgram(), op.getImms());
   const bool splat = inputs.empty();
   const int64_t count = splat ? 1 : op.getType().getNumElements();
-  std::vector<uint32_t> result(count);
-  SmallVector<uint32_t> arguments(inputs.size()), scratch;
-  for (int64_t i = 0; i < count; ++i) {
+  std::vector<uint32_t> result(count), values;
+  SmallVector<const uint32_t *> from(inputs.size());
+  for (int64_t i = 0; i < count; i += kFoldBlock) {
+    const int64_t n = std::min(kFoldBlock, count - i);
     for (size_t k = 0; k < inputs.size(); ++k)
-      arguments[k] = inputs[k][i];
-    std::optional<uint32_t> value = evaluate(program, arguments, scratch);
-    if (!value)
+      from[k] = inputs[k].data() + i;
+    if (!evaluate(program, from, n, values))
       return Value();
-    result[i] = *value;
+    std::copy_n(values.end() - n, n, result.begin() + i);
   }
   RankedTensorType type = op.getType();
   ElementsAttr value;
@@ -342,4 +370,44 @@ Value mlir::loom::foldConstantMap(loomt::MapOp op) {
   op.getResult().replaceAllUsesWith(constant);
   op.erase();
   return constant;
+}
+
+/// The inputs' roots.
+static SmallVector<Operation *> producers(loomt::MapOp map) {
+  SmallVector<Operation *> roots;
+  for (Value input : map.getInputs())
+    roots.push_back(Ref::of(input).root.getDefiningOp());
+  return roots;
+}
+
+void mlir::loom::foldConstantMaps(func::FuncOp func) {
+  // Those that constants alone make, and the longest chain of operations from a
+  // constant through each to the last of them.
+  llvm::MapVector<Operation *, int64_t> chains;
+  for (auto map : func.getOps<loomt::MapOp>()) {
+    int64_t before = 0;
+    bool known = true;
+    for (Operation *root : producers(map)) {
+      const auto *chain = chains.find(root);
+      known &=
+          chain != chains.end() || isa_and_nonnull<loomt::ConstantOp>(root);
+      if (chain != chains.end())
+        before = std::max(before, chain->second);
+    }
+    const Program program(map.getProgram(), map.getImms());
+    if (known)
+      chains[map] = before + llvm::count_if(program.ops, [](const auto &op) {
+                      return op.op != LOOM_UOP_LOAD;
+                    });
+  }
+  for (auto &[map, chain] : llvm::reverse(chains))
+    for (Operation *root : producers(cast<loomt::MapOp>(map)))
+      if (auto *before = chains.find(root); before != chains.end())
+        before->second = std::max(before->second, chain);
+  for (auto &[op, chain] : chains) {
+    auto map = cast<loomt::MapOp>(op);
+    if (chain <= kMaxFoldChain ||
+        map.getType().getNumElements() <= kMaxEagerFold)
+      foldConstantMap(map);
+  }
 }

@@ -7,6 +7,8 @@
 
 #include "loom/Dialect/LoomT/LoomT.h"
 
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+
 namespace mlir::loom {
 
 /// The one value of a reference to a constant whose elements are all alike, as
@@ -28,15 +30,23 @@ std::optional<std::vector<uint32_t>> constantValues(const loomt::Ref &ref,
 /// The constant with these register values, converted as STORE does.
 ElementsAttr storeElements(RankedTensorType type, ArrayRef<uint32_t> values);
 
-/// Result of a program on given inputs, by loom_num.h. Nothing if it holds an
-/// operation that the folder does not compute.
-std::optional<uint32_t> evaluate(const loomt::Program &program,
-                                 ArrayRef<uint32_t> inputs,
-                                 SmallVectorImpl<uint32_t> &scratch);
+/// Values of a program's operations by loom_num.h: `count` elements of the
+/// first operation, then of the next; each input has as many. False if it holds
+/// an operation that the folder does not compute.
+bool evaluate(const loomt::Program &program, ArrayRef<const uint32_t *> inputs,
+              int64_t count, std::vector<uint32_t> &values);
 
 /// A constant in place of a map whose inputs are constants; null, and nothing
 /// changed, if they are not or the folder does not know an operation.
 Value foldConstantMap(loomt::MapOp op);
+
+/// Elementwise results of constants up to this size are constants at once,
+/// whatever it takes: places that later operations ask for.
+inline constexpr int64_t kMaxEagerFold = 65536;
+
+/// All of them in a function, but for large ones at the end of which a long
+/// chain of operations stands.
+void foldConstantMaps(func::FuncOp func);
 
 } // namespace mlir::loom
 

@@ -74,6 +74,8 @@ private:
                            ArrayRef<int64_t> low, ArrayRef<int64_t> high);
   LogicalResult scatter(stablehlo::ScatterOp op);
   LogicalResult topK(stablehlo::SortOp op);
+  std::pair<Value, Value> firstBlocks(Value keys, int64_t count, int64_t block,
+                                      Location loc);
   LogicalResult identity(Operation *op);
   LogicalResult whileLoop(stablehlo::WhileOp op);
   LogicalResult caseOf(stablehlo::CaseOp op);

@@ -238,8 +238,7 @@ static void fuseEpilogues(func::FuncOp func) {
 }
 
 LogicalResult mlir::loom::fuseLoomT(func::FuncOp func) {
-  for (auto map : llvm::make_early_inc_range(func.getOps<loomt::MapOp>()))
-    foldConstantMap(map);
+  foldConstantMaps(func);
   dropDead(func);
   fuseAll<loomt::MapOp>(func);
   fuseEpilogues(func);

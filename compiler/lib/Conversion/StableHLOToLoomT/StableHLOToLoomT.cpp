@@ -21,10 +21,6 @@ using namespace mlir::loom;
 using loomt::Program;
 using loomt::Ref;
 
-/// Elementwise results of constants up to this size are constants at once:
-/// places that later operations ask for.
-static constexpr int64_t kMaxEagerFold = 65536;
-
 LogicalResult Converter::refuse(Operation *op, const Twine &reason,
                                 StringRef remedy) {
   refusal = (reason + (remedy.empty() ? "" : "; ") + remedy).str();
@@ -143,9 +139,9 @@ LogicalResult Converter::constant(stablehlo::ConstantOp op) {
 LogicalResult Converter::iota(stablehlo::IotaOp op) {
   auto type = cast<RankedTensorType>(op.getType());
   const int64_t dim = op.getIotaDimension();
-  if (std::optional<ElementsAttr> value = iotaElements(type, dim)) {
-    map[op.getResult()] =
-        loomt::ConstantOp::create(builder, op.getLoc(), type, *value);
+  if (type.getNumElements() <= kMaxEagerFold) {
+    map[op.getResult()] = loomt::ConstantOp::create(builder, op.getLoc(), type,
+                                                    *iotaElements(type, dim));
     return success();
   }
   // Too large to write out: one line of it, repeated.

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // The first few of a sort of numbers and their places, as top_k is: one after
-// the other, each the best of those that come after the one before.
+// the other, each the best of those that come after the one before. Long lines
+// are blocks first: of the few whose best come first, all that is looked for.
 
 #include "Constants.h"
 #include "Converter.h"
@@ -129,6 +130,81 @@ Value Picker::all(ArrayRef<Value> list) {
       nullptr);
 }
 
+/// 0, 1, ... of each line.
+static Value numbersOf(OpBuilder &builder, Location loc, int64_t lines,
+                       int64_t length) {
+  const auto type = RankedTensorType::get({length}, builder.getI32Type());
+  Value line =
+      loomt::ConstantOp::create(builder, loc, type, *iotaElements(type, 0));
+  return Ref{line, 0, {lines, length}, {0, 1}}.materialiseView(builder, loc);
+}
+
+/// Keys and numbers of those blocks of each line whose best come first. An
+/// element of another comes after `count` others, the best of these blocks.
+std::pair<Value, Value> Converter::firstBlocks(Value keys, int64_t count,
+                                               int64_t block, Location loc) {
+  const auto shape = cast<RankedTensorType>(keys.getType()).getShape();
+  const int64_t lines = shape[0], length = shape[1],
+                blocks = llvm::divideCeil(length, block);
+  auto i32 = [&](ArrayRef<int64_t> of) {
+    return RankedTensorType::get(of, builder.getI32Type());
+  };
+  // What fills the last block comes after all elements, whatever they are.
+  if (blocks * block != length)
+    keys = padded(Ref::of(keys), {0, 0}, {0, blocks * block - length}, {0, 0},
+                  0x80000000u, loc);
+  Value table = Ref::of(keys)
+                    .reshaped({lines * blocks, block})
+                    ->materialiseView(builder, loc);
+  Program same;
+  same.emit(LOOM_UOP_MOV, same.load(0));
+  Value bests = loomt::ReduceOp::create(
+      builder, loc, i32({lines * blocks}), table,
+      builder.getDenseI32ArrayAttr(same.words()),
+      builder.getDenseI32ArrayAttr(same.imms),
+      builder.getI32IntegerAttr(LOOM_UOP_RMAX_I), builder.getI64IntegerAttr(1));
+  Picker picker(
+      builder, loc,
+      Ref::of(bests).reshaped({lines, blocks})->materialiseView(builder, loc),
+      numbersOf(builder, loc, lines, blocks));
+  for (int64_t i = 0; i < count; ++i)
+    picker.pick();
+  Value places = picker.all(picker.places);
+  std::vector<uint32_t> starts(lines);
+  for (int64_t i = 0; i < lines; ++i)
+    starts[i] = i * blocks;
+  Value start = loomt::ConstantOp::create(builder, loc, i32({lines}),
+                                          storeElements(i32({lines}), starts));
+  Program row;
+  const int32_t at = row.emit(LOOM_UOP_IADD, row.load(0), row.load(1));
+  Value rows = mapOf(
+      loc, i32({lines, count}),
+      {places,
+       Ref{start, 0, {lines, count}, {1, 0}}.materialiseView(builder, loc)},
+      row, at);
+  Value taken = loomt::RowsOp::create(
+      builder, loc, i32({lines * count, block}), table,
+      Ref::of(rows).reshaped({lines * count})->materialiseView(builder, loc));
+  const SmallVector<int64_t> all{lines, count, block};
+  Value within = numbersOf(builder, loc, lines, block);
+  Program number;
+  const int32_t first =
+      number.emit(LOOM_UOP_IMUL, number.load(0), number.imm(block));
+  const int32_t sum = number.emit(LOOM_UOP_IADD, first, number.load(1));
+  Value numbers =
+      mapOf(loc, i32(all),
+            {Ref{places, 0, all, {count, 1, 0}}.materialiseView(builder, loc),
+             Ref{Ref::of(within).root, 0, all, {0, 0, 1}}.materialiseView(
+                 builder, loc)},
+            number, sum);
+  auto asLine = [&](Value value) {
+    return Ref::of(value)
+        .reshaped({lines, count * block})
+        ->materialiseView(builder, loc);
+  };
+  return {asLine(taken), asLine(numbers)};
+}
+
 /// [lines, length]: the dimension last, all others as one.
 static Ref asLines(const Ref &ref, int64_t dim) {
   Ref moved = ref;
@@ -154,14 +230,13 @@ LogicalResult Converter::topK(stablehlo::SortOp op) {
                 top->ascending};
   Program program;
   const int32_t made = key.emit(program, program.load(0), /*back=*/false);
-  const auto numbers = RankedTensorType::get({length}, builder.getI32Type());
-  Value line = loomt::ConstantOp::create(builder, loc, numbers,
-                                         *iotaElements(numbers, 0));
-  Picker picker(
-      builder, loc,
+  Value keys =
       mapOf(loc, RankedTensorType::get({lines, length}, builder.getI32Type()),
-            x.materialiseView(builder, loc), program, made),
-      Ref{line, 0, {lines, length}, {0, 1}}.materialiseView(builder, loc));
+            x.materialiseView(builder, loc), program, made);
+  Value numbers = numbersOf(builder, loc, lines, length);
+  if (top->block)
+    std::tie(keys, numbers) = firstBlocks(keys, top->count, top->block, loc);
+  Picker picker(builder, loc, keys, numbers);
   for (int64_t i = 0; i < top->count; ++i)
     picker.pick();
   auto finish = [&](ArrayRef<Value> list, Value result, bool isKey) {

@@ -111,7 +111,8 @@ def FoldWideIntegers : Pass<"loom-fold-wide-integers", "::mlir::ModuleOp"> {
   let summary = "Compute what is known of 64-bit integers";
   let description = [{
     The counters of jax.random: iota, arithmetic, shifts and conversions of
-    constants, up to 2^22 elements. What depends on an input stays.
+    constants, up to 2^22 elements. Of counters with more than 2^16 the words
+    that are taken count in 32 bits. What depends on an input stays.
   }];
 }
 

@@ -41,10 +41,13 @@ std::optional<int64_t> integerConstant(Value value);
 /// A sort of numbers and their places of which the first few are taken.
 struct Top {
   int64_t count;
+  /// Elements of the blocks of a line that are compared first; 0: none, the
+  /// line is short.
+  int64_t block;
   bool ascending;
 };
-/// Nothing if the sort is another, or takes so many that picking them one by
-/// one is no better than sorting all.
+/// Nothing if the sort is another, or takes so many of so much that picking
+/// them one by one is no better than sorting all.
 std::optional<Top> topOf(SortOp op);
 
 } // namespace mlir::loom::stablehlo

@@ -149,9 +149,23 @@ static int64_t takenOf(SortOp op) {
   return most;
 }
 
+/// A line is read as often as one is picked of it; in two steps its blocks are,
+/// and those of them that are taken: least where there are as many blocks as
+/// `count` blocks have elements.
+static int64_t blockOf(int64_t length, int64_t count) {
+  constexpr int64_t kMinCount = 4, kMinLength = 32;
+  if (count < kMinCount || length < kMinLength * count)
+    return 0;
+  int64_t block = 8;
+  while (4 * block * block * count <= length)
+    block *= 2;
+  return block;
+}
+
 std::optional<Top> mlir::loom::stablehlo::topOf(SortOp op) {
-  /// Elements, as often as they are read, up to which that is worth it.
-  constexpr int64_t kMaxCount = 64, kMaxRead = 1 << 22;
+  // Each one that is picked is two reductions; beyond these the program is what
+  // takes long.
+  constexpr int64_t kMaxCount = 128, kMaxRead = 1 << 30;
   using D = ComparisonDirection;
   Block &block = op.getComparator().front();
   auto compare =
@@ -174,8 +188,12 @@ std::optional<Top> mlir::loom::stablehlo::topOf(SortOp op) {
        compare.getCompareType() != ComparisonType::TOTALORDER))
     return std::nullopt;
   const int64_t count = takenOf(op);
-  if (count < 1 || count > kMaxCount ||
-      count * type.getNumElements() > kMaxRead)
+  if (count < 1 || count > kMaxCount || !type.getNumElements())
     return std::nullopt;
-  return Top{count, compare.getComparisonDirection() == D::LT};
+  const int64_t length = type.getDimSize(op.getDimension()),
+                part = blockOf(length, count),
+                looked = part ? length / part + count * part : length;
+  if (type.getNumElements() / length > kMaxRead / (count * looked))
+    return std::nullopt;
+  return Top{count, part, compare.getComparisonDirection() == D::LT};
 }
