@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """JAX on the plugin beside JAX on the CPU: dispatch, compilation, a script
-from its start to its end, train steps, memory."""
+from its start to its end, train steps, memory, single operations."""
 
 from __future__ import annotations
 
@@ -17,10 +17,12 @@ from .measure import (Measure, Worker, all_cpus, bench, closing, milliseconds,
                       paired)
 
 STEPS = util.ROOT / "tests" / "bench" / "jax_steps.py"
+OPERATIONS = STEPS.with_name("jax_operations.py")
 RUNNER = plugin.FOLDER / "run_program.py"
 DIGITS = plugin.EXAMPLES / "digits.py"
 FOLDER = util.BUILD / "bench" / "jax"
 SCRIPT_PAIRS = 5  # a script takes ten seconds
+OPERATION_PAIRS = 5
 WARM_COMPILE = 0.008  # seconds
 
 
@@ -31,8 +33,8 @@ def environment(platforms: str, cache: Path | None = None) -> dict[str, str]:
             "LOOM_LIBRARY": str(plugin.library()), **disk}
 
 
-def worker(job: str, platforms: str, cpus: str) -> Worker:
-    return Worker(cpus, [str(setup.venv_python()), str(STEPS), job],
+def worker(platforms: str, cpus: str, *words: object) -> Worker:
+    return Worker(cpus, [str(setup.venv_python()), *map(str, words)],
                   environment(platforms))
 
 
@@ -44,7 +46,7 @@ def beside_cpu(job: str, pairs: int, cpus: str | None = None
                ) -> tuple[list[float], list[float], dict]:
     """Seconds on Loom and on the CPU, and Loom's last answer. `cpus`: those
     that both may use; all of them."""
-    ours, other = (worker(job, platforms, cpus or all_cpus())
+    ours, other = (worker(platforms, cpus or all_cpus(), STEPS, job)
                    for platforms in ("loom,cpu", "cpu"))
     seconds: tuple[list[float], list[float]] = ([], [])
     with closing(ours, other):
@@ -141,3 +143,27 @@ def whole_script(pairs: int) -> list[Measure]:
                 f"{second['executables']} programs, the first compiled "
                 f"{first['compiled']}", cached, 1.0, ">="),
     ]
+
+
+@bench("jax-operations")
+def operations(pairs: int) -> list[Measure]:
+    """Operations at sizes that programs have, none of them refused. No goals:
+    rows that are far above the others are where to look next."""
+    ours, other = (worker(platforms, all_cpus(), OPERATIONS)
+                   for platforms in ("loom,cpu", "cpu"))
+    seconds: dict[str, tuple[list[float], list[float]]] = {}
+    compiling: dict[str, tuple[float, float]] = {}
+    with closing(ours, other):
+        names = [ours.once(), other.once()][0]["names"]
+        for name in [*names] * max(OPERATION_PAIRS, pairs // 3):
+            told = ours.once(), other.once()
+            compiling[name] = told[0]["compile"], told[1]["compile"]
+            took = seconds.setdefault(name, ([], []))
+            for times, answer in zip(took, told, strict=True):
+                times.append(answer["seconds"])
+    return [dataclasses.replace(
+        paired(f"JAX: {name}, plugin / CPU", *seconds[name], None, "<=",
+               milliseconds),
+        name=f"JAX: {name}, plugin / CPU; compiled in "
+             f"{milliseconds(compiling[name][0])} and "
+             f"{milliseconds(compiling[name][1])}") for name in names]

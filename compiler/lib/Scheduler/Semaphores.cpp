@@ -40,8 +40,11 @@ public:
         syncs(records.size()), clocks(records.size()),
         indexInQueue(records.size()) {
     queues.reserve(records.size());
-    for (const Record &record : records)
+    for (const Record &record : records) {
       queues.push_back(queueOf(record.header().op));
+      if (queues.back() < kQueues)
+        ends[queues.back()] = queues.size();
+    }
     for (const Touched &each : touched)
       for (const Access &access : each.accesses)
         if (access.write)
@@ -62,8 +65,9 @@ private:
   const std::vector<Record> &records;
   const std::vector<Touched> &touched;
   const std::set<uint32_t> &forced;
-  std::vector<uint8_t> queues; // of each record
-  std::set<uint32_t> written;  // spaces; others cannot conflict
+  std::vector<uint8_t> queues;          // of each record
+  std::array<uint32_t, kQueues> ends{}; // behind the last record of each queue
+  std::set<uint32_t> written;           // spaces; others cannot conflict
   std::vector<Sync> syncs;
   std::vector<Clock> clocks;          // at the start of each record
   std::vector<uint32_t> indexInQueue; // position of a record in its queue
@@ -165,11 +169,12 @@ void Assigner::forget() {
 }
 
 void Assigner::remember(uint32_t r, const std::vector<Access> &accesses) {
+  // What every queue knows that has records to come.
   Clock everyone;
   everyone.fill(~0u);
   for (unsigned q = LOOM_Q_LD; q < kQueues; ++q)
     for (unsigned p = LOOM_Q_LD; p < kQueues; ++p)
-      if (q != p)
+      if (q != p && ends[q] > r)
         everyone[p] = std::min(everyone[p], known[q][p]);
   for (const Access &access : accesses) {
     if (access.space == kAccSpace || !written.count(access.space))

@@ -16,6 +16,8 @@ using namespace mlir::loom::program;
 
 namespace {
 using Clock = std::array<uint32_t, LOOM_NUM_QUEUES>;
+/// Numbers of records.
+using ByQueue = std::array<std::vector<uint32_t>, LOOM_NUM_QUEUES>;
 
 void join(Clock &into, const Clock &other) {
   for (unsigned q = 0; q < into.size(); ++q)
@@ -43,6 +45,8 @@ private:
   bool order();
   bool step(unsigned queue);
   void checkConflicts();
+  Clock settled(uint32_t r, const ByQueue &users,
+                std::array<size_t, LOOM_NUM_QUEUES> &at) const;
   void checkTokens();
 
   const std::vector<Record> &records;
@@ -376,6 +380,26 @@ void Checker::checkLoops() {
                    producer);
 }
 
+/// How many records of each queue are known to be complete by all records
+/// behind `r` that touch memory in other queues. `users` are those, by queue;
+/// `at` goes along as r does.
+Clock Checker::settled(uint32_t r, const ByQueue &users,
+                       std::array<size_t, LOOM_NUM_QUEUES> &at) const {
+  Clock least;
+  least.fill(~0u);
+  for (unsigned q = 0; q < LOOM_NUM_QUEUES; ++q) {
+    while (at[q] < users[q].size() && users[q][at[q]] <= r)
+      ++at[q];
+    if (at[q] == users[q].size())
+      continue;
+    const Clock &clock = clocks[users[q][at[q]]];
+    for (unsigned p = 0; p < LOOM_NUM_QUEUES; ++p)
+      if (p != q)
+        least[p] = std::min(least[p], clock[p]);
+  }
+  return least;
+}
+
 void Checker::checkConflicts() {
   struct Touch {
     uint32_t record;
@@ -392,10 +416,24 @@ void Checker::checkConflicts() {
         written[indexOf(access.space)] = true;
   std::vector<uint8_t> queueNumber;
   queueNumber.reserve(records.size());
-  for (const Record &record : records)
-    queueNumber.push_back(queueOf(record.header().op));
+  ByQueue users;
+  std::array<size_t, LOOM_NUM_QUEUES> at{};
+  for (const Record &record : records) {
+    const unsigned queue = queueOf(record.header().op);
+    if (!accesses[queueNumber.size()].empty())
+      users[queue].push_back(queueNumber.size());
+    queueNumber.push_back(queue);
+  }
   for (uint32_t r = 0; r < records.size(); ++r) {
     const unsigned self = queueNumber[r];
+    // What no later record can conflict with need not be looked at again.
+    if (r % 64 == 63) {
+      const Clock least = settled(r - 1, users, at);
+      for (auto &list : lists)
+        std::erase_if(list, [&](const Touch &touch) {
+          return position[touch.record] < least[queueNumber[touch.record]];
+        });
+    }
     for (const Access &access : accesses[r]) {
       if (access.space == kAccSpace || !written[indexOf(access.space)])
         continue;
