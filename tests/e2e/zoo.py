@@ -272,14 +272,15 @@ class Seq2Seq(nn.Module):
 
     vocabulary: int = 100
     width: int = 64
+    dtype: Any = jnp.float32  # of the carries, too
 
     @nn.compact
     def __call__(self, source: jax.Array, target: jax.Array) -> jax.Array:
-        embed = nn.Embed(self.vocabulary, self.width)
-        encoder = nn.RNN(nn.LSTMCell(self.width), return_carry=True)
-        carry, _ = encoder(embed(source))
-        y = nn.RNN(nn.LSTMCell(self.width))(embed(target), initial_carry=carry)
-        return nn.Dense(self.vocabulary)(y)
+        embed = nn.Embed(self.vocabulary, self.width, dtype=self.dtype)
+        cell = partial(nn.LSTMCell, self.width, dtype=self.dtype, param_dtype=self.dtype)
+        carry, _ = nn.RNN(cell(), return_carry=True)(embed(source))
+        y = nn.RNN(cell())(embed(target), initial_carry=carry)
+        return nn.Dense(self.vocabulary, dtype=self.dtype)(y)
 
 
 class VAE(nn.Module):
